@@ -6,6 +6,7 @@ All are frozen and hold plain data: no client, callback or connection. Times are
 sizes are pixels, adapter ids are strings that stay the same when a card is imported again.
 """
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -176,8 +177,7 @@ class Composition:
     def __post_init__(self) -> None:
         seen: set[str] = set()
         for task in self.tasks:
-            # A pinned adapter that matches no idea serves the whole prompt.
-            if _words(task.keyword) not in _words(self.prompt):
+            if not is_part_of(task.keyword, self.prompt):
                 raise CompositionRefused(f"“{task.keyword}” is not in the prompt.")
             for pick in task.picks:
                 if pick.adapter_id in seen:
@@ -190,8 +190,16 @@ class Composition:
         return tuple(pick for task in self.tasks for pick in task.picks)
 
 
+def is_part_of(keyword: str, prompt: str) -> bool:
+    """Whether the keyword is a run of whole words of the prompt, letter case aside.
+
+    Whole words, since "bond" must never count as a part of "bondage".
+    """
+    return bool(_words(keyword)) and f" {_words(keyword)} " in f" {_words(prompt)} "
+
+
 def _words(text: str) -> str:
-    return " ".join(text.casefold().split())
+    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 @dataclass(frozen=True, slots=True)
