@@ -1,26 +1,26 @@
 """The error tree. Every error carries one sentence that is fit for chat.
 
-    StylusError
-    ├── BadInput               the asker can mend it
-    │   ├── BadPrompt          prompt text refused
-    │   ├── BadOption          image count, size, seed, weight ... refused
-    │   ├── UnknownRequest     no request of that id
-    │   ├── UnknownAdapter     no adapter of that id
-    │   ├── UnknownCheckpoint  no checkpoint of that name
-    │   └── BadFile            a file that is not what it should be
-    │       └── BadLora        ... not a LoRA that this renderer can load
-    ├── BadSettings            the operator can mend it
-    ├── Unavailable            a part that does not answer now
-    │   ├── DatabaseUnavailable
-    │   ├── SchemaOutdated     `stylus migrate` was not run
-    │   ├── StorageUnavailable disk full, blob store away
-    │   ├── EmbedderUnavailable
-    │   ├── ComposerUnavailable
-    │   └── CheckpointUnavailable
-    ├── CompositionRefused     a composer's answer that breaks the rules
-    ├── RequestFailed          the request ended without images
-    │   └── RequestCancelled
-    └── RenderFailed           the renderer could not finish a batch
+StylusError
+├── BadInput               the asker can mend it
+│   ├── BadPrompt          prompt text refused
+│   ├── BadOption          image count, size, seed, weight ... refused
+│   ├── UnknownRequest     no request of that id
+│   ├── UnknownAdapter     no adapter of that id
+│   ├── UnknownCheckpoint  no checkpoint of that name
+│   └── BadFile            a file that is not what it should be
+│       └── BadLora        ... not a LoRA that this renderer can load
+├── BadSettings            the operator can mend it
+├── Unavailable            a part that does not answer now
+│   ├── DatabaseUnavailable
+│   ├── SchemaOutdated     `stylus migrate` was not run
+│   ├── StorageUnavailable disk full, blob store away
+│   ├── EmbedderUnavailable
+│   ├── ComposerUnavailable
+│   └── CheckpointUnavailable
+├── CompositionRefused     a composer's answer that breaks the rules
+├── RequestFailed          the request ended without images
+│   └── RequestCancelled
+└── RenderFailed           the renderer could not finish a batch
 """
 
 

@@ -1,0 +1,222 @@
+"""The adapter catalogue: cards in Postgres, with the vectors of their texts."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pgvector import HalfVector
+from sqlalchemy import Row, and_, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from engine import builtin
+from engine.cards import Card, read_card
+from engine.database import Database
+from engine.embedder import MiniLM, Vectors
+from engine.errors import UnknownAdapter
+from engine.storage import BlobStore
+from engine.tables import adapter_texts, adapter_vectors, adapters
+from engine.values import Adapter
+
+#: Cards that are embedded and committed at once, so that an import can be taken up again.
+EMBED_BATCH = 64
+
+#: Columns that are the fields of `Adapter`, in its order.
+ADAPTER_COLUMNS = tuple(adapters.c[name] for name in Adapter.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many cards were stored and how many of them had to be embedded."""
+
+    cards: int
+    embedded: int
+
+
+async def store_cards(connection: AsyncConnection, cards: Sequence[Card]) -> None:
+    """Inserts or refreshes cards; an adapter's file, status and workspace stay as they are."""
+    rows = [_adapter_row(card) for card in cards]
+    statement = insert(adapters).values(rows)
+    fresh: dict[str, Any] = {k: statement.excluded[k] for k in rows[0] if k not in ("id", "sha256")}
+    fresh["sha256"] = func.coalesce(adapters.c.sha256, statement.excluded.sha256)
+    fresh["updated_at"] = func.now()
+    await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=fresh))
+    texts = insert(adapter_texts).values(
+        [
+            {"adapter_id": c.id, "heading": c.heading, "body": c.body, "digest": c.digest}
+            for c in cards
+        ]
+    )
+    await connection.execute(
+        texts.on_conflict_do_update(
+            index_elements=["adapter_id"],
+            set_={k: texts.excluded[k] for k in ("heading", "body", "digest")},
+        )
+    )
+
+
+def _adapter_row(card: Card) -> dict[str, Any]:
+    same = ("id", "source", "source_id", "title", "description", "base", "weight", "rating")
+    more = ("sha256", "file_name", "creator", "licence")
+    return {
+        **{name: getattr(card, name) for name in same + more},
+        "tags": list(card.tags),
+        "trigger_words": list(card.trigger_words),
+        "example_prompts": list(card.example_prompts),
+        "card": dict(card.raw),
+    }
+
+
+async def embed_pending(database: Database, embedder: MiniLM) -> int:
+    """Embeds every card whose vectors are missing or out of date; returns how many."""
+    done = 0
+    while True:
+        async with database.transaction() as connection:
+            rows = (await connection.execute(_pending(embedder.name))).all()
+            if not rows:
+                return done
+            await _store_vectors(connection, embedder, rows)
+            done += len(rows)
+
+
+def _pending(embedder: str) -> Any:
+    vectors = adapter_vectors.alias()
+    return (
+        select(adapter_texts)
+        .outerjoin(
+            vectors,
+            and_(
+                vectors.c.adapter_id == adapter_texts.c.adapter_id, vectors.c.embedder == embedder
+            ),
+        )
+        .where(or_(vectors.c.digest.is_(None), vectors.c.digest != adapter_texts.c.digest))
+        .limit(EMBED_BATCH)
+    )
+
+
+async def _store_vectors(
+    connection: AsyncConnection, embedder: MiniLM, rows: Sequence[Row[Any]]
+) -> None:
+    vectors = embedder.embed([row.heading for row in rows] + [row.body for row in rows])
+    statement = insert(adapter_vectors).values(
+        [
+            {
+                "adapter_id": row.adapter_id,
+                "embedder": embedder.name,
+                "digest": row.digest,
+                "heading": half(vectors[i]),
+                "body": half(vectors[len(rows) + i]),
+            }
+            for i, row in enumerate(rows)
+        ]
+    )
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["embedder", "adapter_id"],
+            set_={k: statement.excluded[k] for k in ("digest", "heading", "body")},
+        )
+    )
+
+
+def half(vector: Vectors) -> HalfVector:
+    """Returns the vector as Postgres keeps it, in half precision."""
+    return HalfVector(vector.astype(np.float32))
+
+
+async def import_cards(
+    database: Database, embedder: MiniLM, raw_cards: Iterable[dict[str, Any]]
+) -> Imported:
+    """Stores and embeds cards. Importing the same again changes nothing.
+
+    Raises `BadFile` naming the card's number; the cards before it stay.
+    """
+    count = 0
+    batch: dict[str, Card] = {}
+    for raw in raw_cards:
+        card = read_card(raw)
+        batch[card.id] = card
+        count += 1
+        if len(batch) >= EMBED_BATCH:
+            await _store_batch(database, batch)
+    await _store_batch(database, batch)
+    return Imported(count, await embed_pending(database, embedder))
+
+
+async def _store_batch(database: Database, batch: dict[str, Card]) -> None:
+    if batch:
+        async with database.transaction() as connection:
+            await store_cards(connection, list(batch.values()))
+        batch.clear()
+
+
+async def fill_builtin(database: Database, embedder: MiniLM, store: BlobStore) -> Imported:
+    """Puts the adapters that ship with us into the catalogue and the blob store."""
+    cards = [json.loads(line) for line in builtin.CARDS.read_text("utf-8").splitlines() if line]
+    imported = await import_cards(database, embedder, cards)
+    async with database.transaction() as connection:
+        for card in map(read_card, cards):
+            content = (builtin.LORAS / str(card.file_name)).read_bytes()
+            await attach_file(connection, card.id, store.put("adapters", content, ".safetensors"))
+    return imported
+
+
+async def attach_file(connection: AsyncConnection, adapter_id: str, blob: str) -> None:
+    """Records where an adapter's file is kept."""
+    await connection.execute(update(adapters).where(adapters.c.id == adapter_id).values(blob=blob))
+
+
+async def find_adapters(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Adapter]:
+    """Returns the adapters by id. Raises `UnknownAdapter` for the first that does not exist."""
+    if not ids:
+        return {}
+    rows = await connection.execute(
+        select(*ADAPTER_COLUMNS).where(adapters.c.id.in_(ids), adapters.c.status != "removed")
+    )
+    found = {row.id: to_adapter(row) for row in rows}
+    for adapter_id in ids:
+        if adapter_id not in found:
+            raise UnknownAdapter(
+                f"There is no adapter “{adapter_id}”; `stylus lora list` shows all of them."
+            )
+    return found
+
+
+async def list_adapters(connection: AsyncConnection, limit: int = 100) -> list[Adapter]:
+    """Returns the catalogue's newest adapters, removed ones aside."""
+    rows = await connection.execute(
+        select(*ADAPTER_COLUMNS)
+        .where(adapters.c.status != "removed")
+        .order_by(adapters.c.created_at.desc(), adapters.c.id)
+        .limit(limit)
+    )
+    return [to_adapter(row) for row in rows]
+
+
+async def set_status(connection: AsyncConnection, adapter_id: str, status: str) -> None:
+    """Enables, disables or removes an adapter. Raises `UnknownAdapter`."""
+    await find_adapters(connection, [adapter_id])
+    await connection.execute(
+        update(adapters)
+        .where(adapters.c.id == adapter_id)
+        .values(status=status, updated_at=func.now())
+    )
+
+
+async def count_adapters(connection: AsyncConnection) -> dict[str, int]:
+    """Returns the number of adapters that are not removed, by base family."""
+    rows = await connection.execute(
+        select(adapters.c.base, func.count())
+        .where(adapters.c.status != "removed")
+        .group_by(adapters.c.base)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def to_adapter(row: Row[Any]) -> Adapter:
+    """Returns the value of a row that has `ADAPTER_COLUMNS`."""
+    fields = {name: getattr(row, name) for name in Adapter.__dataclass_fields__}
+    fields["tags"] = tuple(fields["tags"])
+    fields["trigger_words"] = tuple(fields["trigger_words"])
+    return Adapter(**fields)

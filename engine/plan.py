@@ -1,0 +1,46 @@
+"""The plan: one for each image, with its seed, adapters, weights and prompt text."""
+
+from collections.abc import Sequence
+
+from engine.settings import Weights
+from engine.values import Composition, ImagePlan, Mask, PlannedAdapter, Request, is_part_of
+from engine.weights import weigh
+
+#: Seeds are below this, so that every tool that shows them can also take them.
+SEED_LIMIT = 2**32
+
+
+def plan_images(
+    request: Request, composition: Composition, masks: Sequence[Mask], weights: Weights
+) -> tuple[ImagePlan, ...]:
+    """Returns one plan for each mask; image i has the request's seed plus i."""
+    return tuple(
+        _plan(request, composition, mask, index, weights) for index, mask in enumerate(masks)
+    )
+
+
+def _plan(
+    request: Request, composition: Composition, mask: Mask, index: int, weights: Weights
+) -> ImagePlan:
+    on = weigh(composition, mask, total=weights.total, chosen=request.overrides.weights)
+    return ImagePlan(
+        index=index,
+        seed=(request.seed + index) % SEED_LIMIT,
+        prompt=with_trigger_words(request.prompt, composition, on),
+        negative=request.negative,
+        adapters=on,
+    )
+
+
+def with_trigger_words(prompt: str, composition: Composition, on: Sequence[PlannedAdapter]) -> str:
+    """Returns the prompt with the first trigger word of each adapter that is on.
+
+    Trigger words come and go with their adapter: without it they are noise to the checkpoint.
+    """
+    active = {adapter.adapter_id for adapter in on}
+    text = prompt
+    for pick in composition.picks:
+        if pick.adapter_id in active and pick.trigger_words:
+            word = pick.trigger_words[0]
+            text = text if is_part_of(word, text) else f"{text}, {word}"
+    return text

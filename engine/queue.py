@@ -1,0 +1,70 @@
+"""The job queue: procrastinate, in the same Postgres.
+
+It decides who runs next and nothing else; what became of a request stands in our own rows.
+Jobs carry ids only. Tasks are deferred by name, so that a frontend need not import what runs.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import procrastinate
+import procrastinate.exceptions
+import psycopg
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from engine.database import Database
+from engine.errors import DatabaseUnavailable
+from engine.tables import SEARCH_PATH
+
+COMPOSE_QUEUE = "compose"
+RESCUE_QUEUE = "library"
+
+
+def render_queue(checkpoint: str) -> str:
+    """Returns the queue of a checkpoint, which only renderers that can run it listen to."""
+    return f"render:{checkpoint}"
+
+
+def delivery_queue(platform: str) -> str:
+    """Returns the queue of a frontend."""
+    return platform
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """An open queue."""
+
+    app: procrastinate.App
+
+    async def defer(
+        self, connection: AsyncConnection, task: str, queue: str, request_id: str, priority: int
+    ) -> None:
+        """Enqueues a job inside the caller's transaction."""
+        raw = await connection.get_raw_connection()
+        await self.app.configure_task(
+            task, queue=queue, priority=priority, connection=raw.driver_connection
+        ).defer_async(request_id=request_id)
+
+
+@asynccontextmanager
+async def open_queue(database: Database, connections: int = 4) -> AsyncIterator[Queue]:
+    """Opens the queue's own small pool beside the database's. Raises `DatabaseUnavailable`."""
+    options: dict[str, Any] = {"options": f"-c search_path={SEARCH_PATH}", "connect_timeout": 5}
+    app = procrastinate.App(
+        connector=procrastinate.PsycopgConnector(
+            conninfo=database.conninfo,
+            kwargs=options,
+            min_size=1,
+            max_size=connections,
+            timeout=10,
+        )
+    )
+    try:
+        async with app.open_async():
+            yield Queue(app)
+    except (psycopg.OperationalError, procrastinate.exceptions.ConnectorException) as error:
+        raise DatabaseUnavailable(
+            "The database does not answer; `stylus doctor` tells more."
+        ) from error

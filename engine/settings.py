@@ -1,0 +1,269 @@
+"""Settings: `config.toml`, then environment variables, which win.
+
+Every key has a default that works on a laptop without GPU, tokens or network. Environment
+variables begin with `STYLUS_`; two underscores separate levels (`STYLUS_DATABASE__URL`).
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from engine.errors import BadSettings
+
+ENV_PREFIX = "STYLUS_"
+#: Where the configuration file is looked for, when not ./config.toml or HOME/config.toml.
+CONFIG_VARIABLE = "STYLUS_CONFIG"
+
+
+def default_home() -> Path:
+    """Returns where Stylus keeps its state.
+
+    As root that is no private home: the embedded Postgres runs as a user of its own and opens
+    every folder above its data to be passed through.
+    """
+    return Path("/var/lib/stylus") if os.geteuid() == 0 else Path.home() / ".stylus"
+
+
+class Section(BaseModel):
+    """A table of the configuration; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Database(Section):
+    """Postgres 15 or later with pgvector 0.8.4 or later."""
+
+    #: Empty: an embedded Postgres under `home`.
+    url: SecretStr = SecretStr("")
+    #: Most connections a process opens.
+    pool: int = Field(8, ge=2, le=200)
+
+
+class Checkpoint(Section):
+    """What renders when a request names no checkpoint."""
+
+    name: str = Field("builtin", pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    #: A diffusers folder, a hub id or a single file; "builtin" is the one that ships with us.
+    source: str = "builtin"
+    #: Base model family; empty: read off the checkpoint by the renderer.
+    family: str = "stylus-small"
+
+
+class Sampling(Section):
+    """How images are made unless a request says otherwise."""
+
+    images: int = Field(4, ge=1, le=8)
+    width: int = Field(128, ge=64, le=2048)
+    height: int = Field(128, ge=64, le=2048)
+    scheduler: str = "DDIM"
+    steps: int = Field(15, ge=1, le=150)
+    guidance: float = Field(4.0, ge=1.0, le=30.0)
+    negative: str = ""
+
+
+class Limits(Section):
+    """What a request may ask for."""
+
+    prompt_characters: int = Field(2000, ge=50, le=9000)
+    images: int = Field(8, ge=1, le=16)
+    #: Pixels of the longer side.
+    side: int = Field(1536, ge=64, le=4096)
+    #: Unfinished requests one person may have.
+    waiting: int = Field(10, ge=1)
+
+
+class Renderer(Section):
+    """The GPU worker."""
+
+    #: "auto" takes CUDA where there is one.
+    device: str = "auto"
+    #: "auto" is half precision on a GPU and single precision on a CPU.
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    #: CPU threads of torch; 0 leaves it to torch.
+    threads: int = Field(0, ge=0, le=256)
+    #: Host memory for parsed adapters, in megabytes.
+    adapter_cache_mb: int = Field(2048, ge=16)
+
+
+class Retriever(Section):
+    """How many candidates the composer sees."""
+
+    candidates: int = Field(150, ge=1, le=1000)
+
+
+class Composer(Section):
+    """Who splits the prompt into tasks."""
+
+    default: Literal["local", "llm"] = "local"
+    #: Most adapters a task gets.
+    per_task: int = Field(3, ge=1, le=3)
+    #: Most adapters a request gets.
+    total: int = Field(12, ge=1, le=24)
+
+
+class Llm(Section):
+    """Any OpenAI-compatible server, for the "llm" composer."""
+
+    base_url: str = ""
+    api_key: SecretStr = SecretStr("")
+    model: str = ""
+    #: Seconds for the whole answer; after that the local composer takes over.
+    timeout: float = Field(20.0, gt=0, le=300)
+
+
+class Masks(Section):
+    """Which adapters are on in which image."""
+
+    #: Most masks considered for one line of rerolls.
+    limit: int = Field(4096, ge=1)
+
+
+class Weights(Section):
+    """How strongly adapters act."""
+
+    #: Most that the weights of one image add up to; above it all are reduced alike.
+    total: float = Field(2.4, gt=0, le=20)
+
+
+class Queue(Section):
+    """How work is shared between processes."""
+
+    #: Seconds between two signs of life of a worker.
+    heartbeat: float = Field(3.0, gt=0, le=60)
+    #: Seconds without a sign of life after which a worker's job is given to another.
+    stalled: float = Field(10.0, gt=0, le=600)
+    #: Seconds between two looks for such jobs.
+    rescue: int = Field(5, ge=1, le=30)
+    #: How often a stage is tried before the request fails.
+    tries: int = Field(3, ge=1, le=10)
+    #: Render jobs that one renderer takes up at once.
+    concurrency: int = Field(1, ge=1, le=32)
+
+
+class Storage(Section):
+    """Where images and adapter files are kept."""
+
+    #: Any fsspec URL; empty: a folder under `home`.
+    url: str = ""
+
+
+class Library(Section):
+    """The adapter catalogue."""
+
+    #: Whether adapters without a file here may be fetched for a prompt.
+    remote_adapters: Literal["never"] = "never"
+
+
+class Log(Section):
+    """What processes write to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    #: One JSON object a line instead of text for people.
+    json_lines: bool = False
+    #: Prompts are people's words: written to the log only if this is on.
+    prompts: bool = False
+
+
+class Settings(BaseSettings):
+    """All settings; frozen."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        env_parse_none_str=None,
+    )
+
+    home: Path = Field(default_factory=default_home)
+    database: Database = Database()
+    checkpoint: Checkpoint = Checkpoint()
+    sampling: Sampling = Sampling()
+    limits: Limits = Limits()
+    renderer: Renderer = Renderer()
+    retriever: Retriever = Retriever()
+    composer: Composer = Composer()
+    llm: Llm = Llm()
+    masks: Masks = Masks()
+    weights: Weights = Weights()
+    queue: Queue = Queue()
+    storage: Storage = Storage()
+    library: Library = Library()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, whose content arrives as arguments."""
+        return env_settings, init_settings
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Returns the settings from the configuration file, if there is one, and the environment.
+
+    Raises `BadSettings` naming the key for anything unknown, of a wrong type or out of range.
+    """
+    unknown = _unknown_variables()
+    if unknown:
+        raise BadSettings(
+            f"Environment variable {unknown[0]} is not a setting; see config.example.toml."
+        )
+    file = path or _find_config()
+    try:
+        settings = Settings(**(_read_toml(file) if file else {}))
+    except ValidationError as error:
+        raise BadSettings(_sentence(error, file)) from None  # the cause would show secrets
+    _check_llm(settings)
+    return settings
+
+
+def _unknown_variables() -> list[str]:
+    known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} | {CONFIG_VARIABLE}
+    return sorted(
+        name
+        for name in os.environ
+        if name.startswith(ENV_PREFIX) and name.split("__")[0] not in known
+    )
+
+
+def _find_config() -> Path | None:
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named:
+        return Path(named)
+    home = Path(os.environ.get(f"{ENV_PREFIX}HOME") or default_home())
+    return next((p for p in (Path("config.toml"), home / "config.toml") if p.is_file()), None)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadSettings(f"There is no configuration file {path}.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadSettings(f"{path} cannot be read as TOML: {error}.") from error
+
+
+def _sentence(error: ValidationError, file: Path | None) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    place = f"{file} or the environment" if file else "the environment"
+    if first["type"] == "extra_forbidden":
+        return f"Setting {key} (from {place}) does not exist; see config.example.toml."
+    return f"Setting {key} (from {place}) is refused: {first['msg']}."
+
+
+def _check_llm(settings: Settings) -> None:
+    if settings.composer.default == "llm":
+        for key in ("base_url", "model"):
+            if not getattr(settings.llm, key):
+                raise BadSettings(f'composer.default is "llm", which needs the setting llm.{key}.')

@@ -1,0 +1,87 @@
+"""The blob store: images and adapter files, by content, on any fsspec file system."""
+
+import errno
+import hashlib
+import tempfile
+from pathlib import Path, PurePosixPath
+
+import fsspec
+
+from engine.errors import StorageUnavailable
+from engine.settings import Settings
+
+
+class BlobStore:
+    """Keys are relative paths made by us, never by people; writing the same key twice is fine."""
+
+    def __init__(self, settings: Settings) -> None:
+        url = settings.storage.url or str(settings.home / "blobs")
+        self._fs, self._root = fsspec.core.url_to_fs(url)
+        self._local = isinstance(self._fs, fsspec.implementations.local.LocalFileSystem)
+        self._cache = settings.home / "cache"
+
+    def put(self, folder: str, content: bytes, suffix: str) -> str:
+        """Stores the content and returns its key. Raises `StorageUnavailable`."""
+        digest = hashlib.sha256(content).hexdigest()
+        key = f"{folder}/{digest[:2]}/{digest}{suffix}"
+        with _mapped(key):
+            if not self._fs.exists(self._path(key)):
+                self._write(key, content)
+        return key
+
+    def _write(self, key: str, content: bytes) -> None:
+        """Writes beside the place and moves: nobody ever reads half a file."""
+        path = self._path(key)
+        self._fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
+        if not self._local:
+            self._fs.pipe_file(path, content)  # object stores show a file when it is whole
+            return
+        with tempfile.NamedTemporaryFile(dir=Path(path).parent, delete=False) as file:
+            half = Path(file.name)
+            try:
+                file.write(content)
+                file.flush()
+                half.replace(path)
+            except BaseException:
+                half.unlink(missing_ok=True)
+                raise
+
+    def read(self, key: str) -> bytes:
+        """Returns a blob's content. Raises `StorageUnavailable`."""
+        with _mapped(key):
+            content = self._fs.cat_file(self._path(key))
+        return bytes(content)
+
+    def file(self, key: str) -> Path:
+        """Returns a local file with the blob's content. Raises `StorageUnavailable`."""
+        if self._local:
+            return Path(self._path(key))
+        cached = self._cache / key
+        if not cached.exists():
+            content = self.read(key)
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            half = cached.with_suffix(".half")
+            half.write_bytes(content)
+            half.replace(cached)
+        return cached
+
+    def _path(self, key: str) -> str:
+        return f"{self._root.rstrip('/')}/{key}"
+
+
+class _mapped:  # noqa: N801  a context manager that reads like a function
+    """Turns the file system's errors into `StorageUnavailable`."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, FileNotFoundError):
+            raise StorageUnavailable(f"The file store has no {self._key}.") from error
+        if isinstance(error, OSError):
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            what = "is full; free some room" if full else "does not answer; run `stylus doctor`"
+            raise StorageUnavailable(f"The file store {what}, then try again.") from error

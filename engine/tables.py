@@ -1,0 +1,238 @@
+"""The tables. Our rows are the truth about a request, never the queue's job status.
+
+Values that only travel (compositions, plans, renderings) are kept as JSON, in the shape of
+`engine.values`; what is searched, filtered or compared has a column of its own.
+"""
+
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+#: Postgres schema of these tables; the queue's are in `QUEUE_SCHEMA`.
+SCHEMA = "stylus"
+QUEUE_SCHEMA = "procrastinate"
+#: What every connection of ours searches.
+SEARCH_PATH = f"{SCHEMA},{QUEUE_SCHEMA},public"
+
+metadata = MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    },
+)
+
+
+def _time(name: str, *, now: bool = False) -> Column[object]:
+    default = func.now() if now else None
+    return Column(name, DateTime(timezone=True), nullable=not now, server_default=default)
+
+
+def _texts(name: str) -> Column[list[str]]:
+    return Column(name, ARRAY(Text), nullable=False, server_default=text("'{}'"))
+
+
+adapters = Table(
+    "adapters",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # Empty: every workspace may use it.
+    Column("workspace", Text, nullable=False, server_default=""),
+    Column("source", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    _texts("tags"),
+    _texts("trigger_words"),
+    _texts("example_prompts"),
+    Column("base", Text, nullable=False),
+    Column("weight", Float, nullable=False),
+    Column("rating", Text, nullable=False, server_default="safe"),
+    Column("status", Text, nullable=False, server_default="active"),
+    Column("sha256", Text),
+    Column("blob", Text),
+    Column("file_name", Text),
+    Column("link", Text),
+    Column("creator", Text),
+    Column("licence", Text),
+    # The card as it was imported, so that a better refiner can start over.
+    Column("card", JSONB, nullable=False, server_default=text("'{}'")),
+    _time("created_at", now=True),
+    _time("updated_at", now=True),
+    Index("ix_adapters_selection", "base", "workspace", "status", "rating"),
+    Index("ix_adapters_sha256", "sha256"),
+)
+
+# Title, tags and trigger words weigh more than the description in a lexical match.
+adapter_texts = Table(
+    "adapter_texts",
+    metadata,
+    Column(
+        "adapter_id",
+        Text,
+        ForeignKey("stylus.adapters.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("heading", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    # Hash of both: tells whether a card has to be embedded again.
+    Column("digest", Text, nullable=False),
+    Index(
+        "ix_adapter_texts_heading",
+        text("to_tsvector('english'::regconfig, heading)"),
+        postgresql_using="gin",
+    ),
+    Index(
+        "ix_adapter_texts_body",
+        text("to_tsvector('english'::regconfig, body)"),
+        postgresql_using="gin",
+    ),
+)
+
+# Vectors of several embedders live side by side; their width is the embedder's.
+adapter_vectors = Table(
+    "adapter_vectors",
+    metadata,
+    Column("adapter_id", Text, ForeignKey("stylus.adapters.id", ondelete="CASCADE")),
+    Column("embedder", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("heading", HALFVEC(), nullable=False),
+    Column("body", HALFVEC(), nullable=False),
+    PrimaryKeyConstraint("embedder", "adapter_id"),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("negative", Text, nullable=False),
+    Column("image_count", SmallInteger, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("sampling", JSONB, nullable=False),
+    Column("overrides", JSONB, nullable=False),
+    Column("parent_id", Text, ForeignKey("stylus.requests.id")),
+    Column("parent_index", SmallInteger),
+    Column("root_id", Text, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("workspace", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    # What a frontend was asked with, so that an event that comes twice is stored once.
+    Column("origin", Text),
+    Column("phase", Text, nullable=False, server_default="queued"),
+    # Raised with every claim of a stage: a late result of an older claim is refused.
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    # Claims of the present stage.
+    Column("tries", SmallInteger, nullable=False, server_default="0"),
+    Column("failure", Text),
+    Column("notes", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("retrieve_seconds", Float),
+    Column("compose_seconds", Float),
+    Column("load_seconds", Float),
+    Column("render_seconds", Float),
+    _time("created_at", now=True),
+    _time("composing_at"),
+    _time("planned_at"),
+    _time("rendering_at"),
+    _time("finished_at"),
+    UniqueConstraint("platform", "origin", name="uq_requests_origin"),
+    Index("ix_requests_root_id", "root_id"),
+    Index("ix_requests_asker", "platform", "workspace", "user_id", "created_at"),
+    Index(
+        "ix_requests_open",
+        "phase",
+        postgresql_where=text("phase not in ('rendered', 'failed', 'cancelled')"),
+    ),
+)
+
+compositions = Table(
+    "compositions",
+    metadata,
+    Column(
+        "request_id",
+        Text,
+        ForeignKey("stylus.requests.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("composition", JSONB, nullable=False),
+    # Adapter ids and scores, best first.
+    Column("candidates", JSONB, nullable=False),
+)
+
+image_plans = Table(
+    "image_plans",
+    metadata,
+    Column("request_id", Text, ForeignKey("stylus.requests.id", ondelete="CASCADE")),
+    Column("index", SmallInteger),
+    # Sorted adapter ids: rerolls ask which masks a line of requests has used.
+    _texts("mask"),
+    Column("plan", JSONB, nullable=False),
+    PrimaryKeyConstraint("request_id", "index"),
+)
+
+renderings = Table(
+    "renderings",
+    metadata,
+    Column("request_id", Text, ForeignKey("stylus.requests.id", ondelete="CASCADE")),
+    Column("index", SmallInteger),
+    Column("rendering", JSONB, nullable=False),
+    PrimaryKeyConstraint("request_id", "index"),
+)
+
+# One row for each answer that a frontend must post: wanted -> posting -> posted | undeliverable.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column(
+        "request_id",
+        Text,
+        ForeignKey("stylus.requests.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("platform", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="wanted"),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    # Sent along with the message, so that posting twice is noticed.
+    Column("nonce", Text, nullable=False),
+    # The platform's id of the posted message.
+    Column("message_id", Text),
+    Column("failure", Text),
+    _time("wanted_at", now=True),
+    _time("posting_at"),
+    _time("posted_at"),
+    Index("ix_deliveries_state", "platform", "state"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("device", Text, nullable=False, server_default=""),
+    _texts("queues"),
+    _time("started_at", now=True),
+    _time("seen_at", now=True),
+)
