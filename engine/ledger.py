@@ -83,6 +83,14 @@ async def load_request(connection: AsyncConnection, request_id: str) -> Request:
     return _request(await _row(connection, request_id))
 
 
+async def load_by_origin(connection: AsyncConnection, platform: str, origin: str | None) -> Request:
+    """Returns the request that an event has made."""
+    row = await connection.execute(
+        select(requests).where(requests.c.platform == platform, requests.c.origin == origin)
+    )
+    return _request(row.one())
+
+
 async def load_answer(connection: AsyncConnection, request_id: str) -> Answer:
     """Returns everything known of a request. Raises `UnknownRequest`."""
     row = await _row(connection, request_id)

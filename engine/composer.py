@@ -1,0 +1,71 @@
+"""The composer: splits the prompt into tasks and gives each its adapters (Stylus, section 3.3).
+
+Two composers, one contract: a language model or our local one, which is the default and the
+fallback. Whatever they answer is held against the prompt and the candidates here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from engine import llm_composer
+from engine.embedder import MiniLM
+from engine.errors import BadOption, ComposerUnavailable, CompositionRefused
+from engine.local_composer import compose_locally, pick_adapter
+from engine.retriever import Retrieval
+from engine.settings import Settings
+from engine.values import Adapter, ComposerName, Composition, Pick, Task
+
+
+async def compose(
+    prompt: str, retrieval: Retrieval, embedder: MiniLM, name: ComposerName, settings: Settings
+) -> Composition:
+    """Returns the composition of the prompt, by the local composer where the LLM fails."""
+    if name == "llm":
+        try:
+            return _checked(await llm_composer.compose(prompt, retrieval, settings), retrieval)
+        except (ComposerUnavailable, CompositionRefused) as error:
+            local = _compose_locally(prompt, retrieval, embedder, settings)
+            return replace(local, degraded=(f"{error} The local composer took over.",))
+    return _compose_locally(prompt, retrieval, embedder, settings)
+
+
+def choose_composer(asked: ComposerName | None, settings: Settings) -> ComposerName:
+    """Returns which composer serves a request. Raises `BadOption` for an LLM not configured."""
+    name = asked or settings.composer.default
+    if name == "llm" and not (settings.llm.base_url and settings.llm.model):
+        raise BadOption(
+            "The LLM composer is not configured; set llm.base_url and llm.model, or use “local”."
+        )
+    return name
+
+
+def _compose_locally(
+    prompt: str, retrieval: Retrieval, embedder: MiniLM, settings: Settings
+) -> Composition:
+    limits = settings.composer
+    composition = compose_locally(prompt, retrieval, embedder, limits.per_task, limits.total)
+    return _checked(composition, retrieval)
+
+
+def _checked(composition: Composition, retrieval: Retrieval) -> Composition:
+    candidates = {candidate.adapter.id for candidate in retrieval.candidates}
+    for pick in composition.picks:
+        if pick.adapter_id not in candidates:
+            raise CompositionRefused(f"Adapter {pick.adapter_id} was no candidate.")
+    return composition
+
+
+def pin_adapters(composition: Composition, pinned: Sequence[Adapter]) -> Composition:
+    """Returns the composition with every pinned adapter in it.
+
+    One that the composer did not choose becomes a pick for the whole prompt.
+    """
+    chosen = {pick.adapter_id for pick in composition.picks}
+    added = tuple(_pinned(adapter) for adapter in pinned if adapter.id not in chosen)
+    if not added:
+        return composition
+    return replace(composition, tasks=(*composition.tasks, Task(composition.prompt, added)))
+
+
+def _pinned(adapter: Adapter) -> Pick:
+    return pick_adapter(adapter, 1.0, "you pinned it")
