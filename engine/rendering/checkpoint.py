@@ -1,0 +1,94 @@
+"""One loaded model: the diffusers parts, where they run, and what family they are."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.errors import BadSettings
+from engine.rendering.model_files import Parts, load_parts
+
+_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One loaded model. Its parts are diffusers' and transformers' own classes."""
+
+    name: str
+    #: "sd15", "sd21" or "stylus-small"; see `model_files.family_of`.
+    family: str
+    unet: nn.Module
+    text_encoder: nn.Module
+    #: CLIPTokenizer
+    tokenizer: Any
+    #: AutoencoderKL or AutoencoderTiny
+    vae: Any
+    #: The checkpoint's own scheduler configuration, which every scheduler is built from.
+    scheduler_config: dict[str, Any]
+    device: torch.device
+    dtype: torch.dtype
+    latent_channels: int
+    #: Width and height, in pixels, of the square that one latent stands for.
+    latent_pixels: int
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Images (count, 3, height, width), about -1 to 1, of denoised latents."""
+        images: Tensor = self.vae.decode(
+            latents / self.vae.config.scaling_factor, return_dict=False
+        )[0]
+        return images
+
+
+def load_checkpoint(
+    name: str, source: str, device: str = "auto", dtype: str = "auto"
+) -> Checkpoint:
+    """The checkpoint at `source`: a diffusers folder, a single .safetensors file or a hub id.
+
+    `name` is what the settings call it. `device` is "auto", "cpu", "cuda" or "cuda:N"; `dtype`
+    is "auto" (float16 on CUDA, else float32), "float32", "float16" or "bfloat16". A folder is
+    read without any network. Raises CheckpointUnavailable and BadSettings.
+    """
+    place = _device(device)
+    number = _dtype(dtype, place)
+    return _assemble(name, load_parts(name, source, number), place, number)
+
+
+def _assemble(name: str, parts: Parts, device: torch.device, dtype: torch.dtype) -> Checkpoint:
+    for model in (parts.unet, parts.text_encoder, parts.vae):
+        model.requires_grad_(False).eval().to(device)
+    return Checkpoint(
+        name=name,
+        family=parts.family,
+        unet=parts.unet,
+        text_encoder=parts.text_encoder,
+        tokenizer=parts.tokenizer,
+        vae=parts.vae,
+        scheduler_config=parts.scheduler_config,
+        device=device,
+        dtype=dtype,
+        latent_channels=parts.unet.config.in_channels,
+        latent_pixels=2 ** (len(parts.vae.config.block_out_channels) - 1),
+    )
+
+
+def _device(wanted: str) -> torch.device:
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise BadSettings(f"There is no device “{wanted}”: use auto, cpu or cuda.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise BadSettings(f"Device “{wanted}” needs a GPU that torch can use: use auto or cpu.")
+    return device
+
+
+def _dtype(wanted: str, device: torch.device) -> torch.dtype:
+    if wanted == "auto":
+        return torch.float16 if device.type == "cuda" else torch.float32
+    if wanted not in _DTYPES:
+        known = ", ".join(_DTYPES)
+        raise BadSettings(f"There is no number type “{wanted}”: use auto, {known}.")
+    return _DTYPES[wanted]

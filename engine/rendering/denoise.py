@@ -1,0 +1,100 @@
+"""The loop: plans become latents, all images of the batch in one call of the UNet a step."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from engine.errors import BadOption, RequestCancelled
+from engine.rendering.checkpoint import Checkpoint
+from engine.rendering.latents import generators_of, noise_of
+from engine.rendering.schedulers import Scheduler
+from engine.rendering.text import encode_texts
+from engine.values import ImagePlan, Sampling
+
+#: A guidance of 1 weighs the negative prompt with zero, so that it need not be computed.
+_NO_GUIDANCE = 1.0
+
+
+def denoise(
+    checkpoint: Checkpoint,
+    sampling: Sampling,
+    plans: Sequence[ImagePlan],
+    on_step: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+) -> Tensor:
+    """Denoised latents (plans, channels, height, width), in the order of the plans.
+
+    Run inside of `adapters.applied`, which gives each row its image's adapters. `on_step` is
+    told the steps done and all steps. Raises BadOption, and RequestCancelled within a step of
+    `cancelled` turning true.
+    """
+    check_sampling(checkpoint, sampling)
+    generators = generators_of([plan.seed for plan in plans])
+    scheduler = Scheduler(
+        sampling.scheduler,
+        checkpoint.scheduler_config,
+        sampling.steps,
+        checkpoint.device,
+        generators,
+    )
+    guided = sampling.guidance > _NO_GUIDANCE
+    states = _text_states(checkpoint, plans, guided)
+    latents = scheduler.start(_noise(checkpoint, sampling, generators))
+    timesteps = scheduler.timesteps
+    for index, timestep in enumerate(timesteps):
+        if cancelled():
+            raise RequestCancelled("The request was cancelled.")
+        rows = torch.cat([latents, latents]) if guided else latents
+        prediction = _predict(checkpoint, scheduler.scaled(rows, timestep), timestep, states)
+        if guided:
+            prediction = _guide(prediction, sampling.guidance)
+        latents = scheduler.step(prediction, timestep, latents)
+        on_step(index + 1, len(timesteps))
+    return latents
+
+
+def check_sampling(checkpoint: Checkpoint, sampling: Sampling) -> None:
+    """Refuses what this checkpoint cannot render, with BadOption."""
+    unit = checkpoint.latent_pixels
+    size = (sampling.width, sampling.height)
+    if min(size) < unit or sampling.width % unit or sampling.height % unit:
+        raise BadOption(
+            f"The size {sampling.width}x{sampling.height} does not fit {checkpoint.name}: "
+            f"give multiples of {unit}."
+        )
+    if sampling.steps < 1:
+        raise BadOption(f"There are {sampling.steps} steps asked for: give 1 or more.")
+    if not math.isfinite(sampling.guidance):
+        raise BadOption(f"The guidance is {sampling.guidance}: give a number such as 7.")
+
+
+def _text_states(checkpoint: Checkpoint, plans: Sequence[ImagePlan], guided: bool) -> Tensor:
+    """Rows as the UNet's: all negative prompts, then all prompts."""
+    prompts = [plan.prompt for plan in plans]
+    negatives = [plan.negative for plan in plans] if guided else []
+    return encode_texts(checkpoint, negatives + prompts)
+
+
+def _noise(
+    checkpoint: Checkpoint, sampling: Sampling, generators: Sequence[torch.Generator]
+) -> Tensor:
+    unit = checkpoint.latent_pixels
+    noise = noise_of(
+        generators, checkpoint.latent_channels, sampling.height // unit, sampling.width // unit
+    )
+    return noise.to(checkpoint.device, checkpoint.dtype)
+
+
+def _predict(checkpoint: Checkpoint, rows: Tensor, timestep: Tensor, states: Tensor) -> Tensor:
+    prediction: Tensor = checkpoint.unet(
+        rows, timestep, encoder_hidden_states=states, return_dict=False
+    )[0]
+    return prediction
+
+
+def _guide(prediction: Tensor, guidance: float) -> Tensor:
+    """Classifier-free guidance (Ho and Salimans, arXiv 2207.12598)."""
+    negative, positive = prediction.chunk(2)
+    return negative + guidance * (positive - negative)

@@ -1,0 +1,67 @@
+"""The checkpoint's layers that a LoRA can touch, under the names that LoRA files use."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from engine.rendering.checkpoint import Checkpoint
+
+#: CLIP's text model is flat in transformers 5 and sits in "text_model" before; LoRA files have
+#: either. Names without it are the ones used here.
+TEXT_WRAPPER = "text_model."
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """Linear layers and convolutions by full name, such as "unet.mid_block...to_q"."""
+
+    family: str
+    checkpoint: str
+    modules: dict[str, nn.Module]
+    #: The full name by the name with "_" for ".", which is all that kohya's files have.
+    underscored: dict[str, str]
+
+    def find(self, part: str, path: str, underscored: bool) -> str | None:
+        """The full name of a layer; None where this checkpoint has no such layer.
+
+        An empty `part` means that the file does not say which model it is for.
+        """
+        parts = (part,) if part else ("unet", "text_encoder")
+        for candidate in parts:
+            name = self._find_in(candidate, path, underscored)
+            if name is not None:
+                return name
+        return None
+
+    def _find_in(self, part: str, path: str, underscored: bool) -> str | None:
+        if underscored:
+            return self.underscored.get(f"{part}_{path.removeprefix('text_model_')}")
+        name = f"{part}.{path.removeprefix(TEXT_WRAPPER)}"
+        return name if name in self.modules else None
+
+
+def layers_of(checkpoint: Checkpoint) -> Layers:
+    """All patchable layers of a checkpoint's two models."""
+    modules = {f"unet.{name}": module for name, module in _patchable(checkpoint.unet)}
+    for name, module in _patchable(checkpoint.text_encoder):
+        modules[f"text_encoder.{name.removeprefix(TEXT_WRAPPER)}"] = module
+    underscored = {name.replace(".", "_"): name for name in modules}
+    return Layers(checkpoint.family, checkpoint.name, modules, underscored)
+
+
+def _patchable(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    return [(name, module) for name, module in model.named_modules() if _is_patchable(module)]
+
+
+def _is_patchable(module: nn.Module) -> bool:
+    if isinstance(module, nn.Conv2d):
+        return module.groups == 1 and module.padding_mode == "zeros"
+    return isinstance(module, nn.Linear)
+
+
+def weight_of(module: nn.Module) -> torch.Tensor:
+    """The weight of a patchable layer: (out, in) or (out, in, height, width)."""
+    weight = module.weight
+    assert isinstance(weight, torch.Tensor)  # nn.Module types its attributes loosely
+    return weight

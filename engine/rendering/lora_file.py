@@ -1,0 +1,136 @@
+"""A LoRA file as low-rank factors for the layers of a checkpoint.
+
+A LoRA adds `scale * up @ down` to the weight of each layer it touches, with
+`scale = alpha / rank` (Hu et al., arXiv 2106.09685). A file is loaded whole or refused: a key
+that is unknown or fits no layer is never passed over.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+from torch import Tensor
+
+from engine.errors import BadLora
+from engine.rendering.layers import Layers, weight_of
+from engine.rendering.lora_alphas import Alphas
+from engine.rendering.lora_layout import Group, layout_of
+from engine.rendering.safetensors_header import Entry, Header, header_of
+
+_CHUNK_BYTES = 2**20
+
+_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+}
+#: Kept in RAM as the file has them; the others become float32.
+_KEPT = (torch.float16, torch.bfloat16, torch.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What an adapter adds to one layer: `scale * up @ down`."""
+
+    #: (rank, in) for a linear layer, (rank, in, height, width) for a convolution.
+    down: Tensor
+    #: (out, rank) for a linear layer, (out, rank, 1, 1) for a convolution.
+    up: Tensor
+    #: Alpha divided by rank.
+    scale: float
+
+    @property
+    def rank(self) -> int:
+        """Number of rows of `down`."""
+        return self.down.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """A parsed file: factors in RAM by full layer name, for one checkpoint."""
+
+    sha256: str
+    layers: Mapping[str, Factors]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of RAM that the factors take."""
+        return sum(f.down.nbytes + f.up.nbytes for f in self.layers.values())
+
+
+def read_lora(path: Path, layers: Layers, title: str) -> Lora:
+    """The LoRA in the file at `path`, for the checkpoint that `layers` came from.
+
+    `title` names the adapter in sentences. Raises BadLora with the reason for every file that
+    is unsafe, damaged, of another kind or for another base model.
+    """
+    try:
+        with path.open("rb") as file:
+            header = header_of(file, path.stat().st_size, title)
+            groups = layout_of(header, layers, title)
+            data, sha256 = _read_data(file, header, title)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise BadLora(
+            f"The file of “{title}” cannot be read ({reason}): add the adapter again."
+        ) from error
+    return Lora(sha256, _all_factors(groups, data, layers, Alphas(header.metadata, title), title))
+
+
+def _read_data(file: BinaryIO, header: Header, title: str) -> tuple[Tensor, str]:
+    """The data part as bytes, and the whole file's hash, of one and the same read."""
+    file.seek(0)
+    digest = hashlib.sha256(file.read(header.data_start))
+    data = bytearray(header.data_bytes)
+    view = memoryview(data)
+    for start in range(0, len(data), _CHUNK_BYTES):
+        piece = view[start : start + _CHUNK_BYTES]
+        if file.readinto(piece) != len(piece):  # type: ignore[attr-defined]
+            raise BadLora(f"The file of “{title}” ends early: get it again.")
+        digest.update(piece)
+    return torch.frombuffer(data, dtype=torch.uint8), digest.hexdigest()
+
+
+def _all_factors(
+    groups: Mapping[str, Group], data: Tensor, layers: Layers, alphas: Alphas, title: str
+) -> dict[str, Factors]:
+    factors = {}
+    for name, group in groups.items():
+        tensors = {role: _tensor(entry, data, name, title) for role, entry in group.items()}
+        dimensions = weight_of(layers.modules[name]).dim()
+        alpha = tensors.get("alpha")
+        factors[name] = Factors(
+            _shaped(tensors["down"], dimensions),
+            _shaped(tensors["up"], dimensions),
+            alphas.scale(
+                name, group["down"].shape[0], None if alpha is None else float(alpha.reshape(-1)[0])
+            ),
+        )
+    return factors
+
+
+def _tensor(entry: Entry, data: Tensor, name: str, title: str) -> Tensor:
+    dtype = _DTYPES.get(entry.dtype)
+    if dtype is None:
+        raise BadLora(f"“{title}” has {entry.dtype} numbers in {name}: choose a plain LoRA.")
+    raw = data[entry.start : entry.end]
+    # The format aligns tensors, old files do not, and a view has to be aligned.
+    raw = raw if entry.start % dtype.itemsize == 0 else raw.clone()
+    tensor = raw.view(dtype).reshape(entry.shape)
+    tensor = tensor if dtype in _KEPT else tensor.float()
+    if not bool(torch.isfinite(tensor).all()):
+        raise BadLora(f"“{title}” has numbers that are not finite in {name}: choose another LoRA.")
+    return tensor
+
+
+def _shaped(tensor: Tensor, dimensions: int) -> Tensor:
+    """With or without the trailing 1 x 1, as the layer's weight has it."""
+    if dimensions == 2:
+        return tensor.reshape(tensor.shape[:2])
+    return tensor if tensor.dim() == 4 else tensor[:, :, None, None]

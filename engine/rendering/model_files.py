@@ -1,0 +1,166 @@
+"""A model's parts from a diffusers folder, the hub or a single file.
+
+Weights are read from safetensors only, never from a pickle. A folder needs no network; a hub id
+uses the hub's cache first; a single file needs the configuration of its family from the hub's
+cache or the hub, since it holds none.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderTiny,
+    DDIMScheduler,
+    DiffusionPipeline,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
+from diffusers.utils import logging as diffusers_logging
+from safetensors import SafetensorError, safe_open
+from transformers import CLIPTextModel, CLIPTokenizer
+from transformers.utils import logging as transformers_logging
+
+from engine.errors import CheckpointUnavailable
+
+_FAMILIES = {768: "sd15", 1024: "sd21", 2048: "sdxl"}
+#: Nobody's text is narrower than this but our own small model's.
+_SMALL_TEXT_WIDTH = 512
+#: diffusers has no types for its loaders.
+_UNET: Any = UNet2DConditionModel
+_VAES: dict[str, Any] = {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny}
+#: The second text encoder's place in a single file of SDXL.
+_SDXL_KEY = "conditioner.embedders.1."
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A model's parts, on the CPU. diffusers has no types, hence `Any`."""
+
+    family: str
+    unet: Any
+    text_encoder: Any
+    tokenizer: Any
+    vae: Any
+    scheduler_config: dict[str, Any]
+
+
+def load_parts(name: str, source: str, dtype: torch.dtype) -> Parts:
+    """The parts at `source`, of a family that the renderer knows. Raises CheckpointUnavailable."""
+    for library in (diffusers_logging, transformers_logging):
+        library.disable_progress_bar()  # it would draw over a worker's log
+    path = Path(source).expanduser()
+    if not path.exists() and _is_path(source):
+        raise CheckpointUnavailable(
+            f"Checkpoint “{name}” is not at {source}: correct its source in the settings."
+        )
+    try:
+        if path.is_file():
+            return _from_file(name, path, dtype)
+        return _from_folders(name, str(path) if path.is_dir() else source, path.is_dir(), dtype)
+    except CheckpointUnavailable:
+        raise
+    except Exception as error:
+        # Two libraries, a hub client and anybody's files: whatever they raise means the same.
+        raise _unavailable(name, source, error) from error
+
+
+def family_of(unet: dict[str, Any], index: dict[str, Any]) -> str:
+    """The base model family, from the UNet's configuration and the pipeline's index.
+
+    Adapters fit a family, so it follows from shapes and never from a name: two text encoders or
+    text 2048 wide is "sdxl", 768 is "sd15", 1024 is "sd21", anything narrow is our own
+    "stylus-small". A "stylus_family" key in either configuration wins. Empty where unknown.
+    """
+    told = index.get("stylus_family") or unet.get("stylus_family")
+    if told:
+        return str(told)
+    if "text_encoder_2" in index:
+        return "sdxl"
+    width = unet.get("cross_attention_dim")
+    if not isinstance(width, int):
+        return ""
+    return "stylus-small" if width < _SMALL_TEXT_WIDTH else _FAMILIES.get(width, "")
+
+
+def _from_folders(name: str, source: str, local: bool, dtype: torch.dtype) -> Parts:
+    place: dict[str, Any] = {"local_files_only": local}
+    index = DiffusionPipeline.load_config(source, **place)
+    config = _UNET.load_config(source, subfolder="unet", **place)
+    family = family_of(config, index)
+    _check_support(name, family, config, index)
+    weights = {**place, "use_safetensors": True}
+    return Parts(
+        family,
+        _UNET.from_pretrained(source, subfolder="unet", torch_dtype=dtype, **weights),
+        CLIPTextModel.from_pretrained(source, subfolder="text_encoder", dtype=dtype, **weights),
+        CLIPTokenizer.from_pretrained(source, subfolder="tokenizer", **place),
+        _VAES[index["vae"][1]].from_pretrained(
+            source, subfolder="vae", torch_dtype=dtype, **weights
+        ),
+        DDIMScheduler.load_config(source, subfolder="scheduler", **place),
+    )
+
+
+def _from_file(name: str, path: Path, dtype: torch.dtype) -> Parts:
+    try:
+        with safe_open(path, framework="pt") as file:
+            is_sdxl = any(key.startswith(_SDXL_KEY) for key in file.keys())  # noqa: SIM118
+    except SafetensorError as error:
+        raise CheckpointUnavailable(
+            f"Checkpoint “{name}” at {path} is no safetensors file: convert it to safetensors."
+        ) from error
+    if is_sdxl:
+        raise _sdxl(name)
+    pipeline = StableDiffusionPipeline.from_single_file(str(path), torch_dtype=dtype)
+    config = dict(pipeline.unet.config)
+    family = family_of(config, {})
+    _check_support(name, family, config, {"vae": ("diffusers", type(pipeline.vae).__name__)})
+    return Parts(
+        family,
+        pipeline.unet,
+        pipeline.text_encoder,
+        pipeline.tokenizer,
+        pipeline.vae,
+        dict(pipeline.scheduler.config),
+    )
+
+
+def _check_support(name: str, family: str, unet: dict[str, Any], index: dict[str, Any]) -> None:
+    if family == "sdxl":
+        raise _sdxl(name)
+    if not family:
+        raise CheckpointUnavailable(
+            f"Checkpoint “{name}” is of no family that is known: use one of Stable Diffusion 1.5."
+        )
+    if unet.get("time_cond_proj_dim") is not None or unet.get("class_embed_type") is not None:
+        raise CheckpointUnavailable(
+            f"Checkpoint “{name}” is a distilled or class-conditioned variant, which cannot be "
+            "rendered yet: use a plain one of Stable Diffusion 1.5."
+        )
+    if index["vae"][1] not in _VAES:
+        raise CheckpointUnavailable(
+            f"Checkpoint “{name}” has a {index['vae'][1]}: use one with an AutoencoderKL."
+        )
+
+
+def _sdxl(name: str) -> CheckpointUnavailable:
+    return CheckpointUnavailable(
+        f"Checkpoint “{name}” is an SDXL model, and SDXL comes in a later version: "
+        "use one of Stable Diffusion 1.5."
+    )
+
+
+def _is_path(source: str) -> bool:
+    """Whether this can be no hub id, which is "owner/name"."""
+    return source.startswith(("/", ".", "~")) or source.count("/") != 1 or "\\" in source
+
+
+def _unavailable(name: str, source: str, error: Exception) -> CheckpointUnavailable:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return CheckpointUnavailable(
+        f"Checkpoint “{name}” cannot be loaded from {source} ({lines[0][:200].rstrip('.')}): "
+        "check that its files are complete, or correct its source in the settings."
+    )

@@ -1,0 +1,139 @@
+"""One batch from plans to images, each with its own adapters."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from engine.errors import BadLora, StylusError
+from engine.rendering.adapters import Use, applied, check_weight
+from engine.rendering.checkpoint import Checkpoint
+from engine.rendering.decode import decode_images
+from engine.rendering.denoise import check_sampling, denoise
+from engine.rendering.layers import layers_of
+from engine.rendering.lora_cache import LoraCache
+from engine.rendering.lora_file import Lora, read_lora
+from engine.values import ImagePlan, LoadedAdapter, PlannedAdapter, Sampling, SkippedAdapter
+
+CACHE_BYTES = 2 * 2**30
+
+#: An adapter's factors, or the sentence that says why it is skipped.
+_Loaded = Lora | str
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedImage:
+    """One image, with what was really loaded for it."""
+
+    index: int
+    seed: int
+    image: Image.Image
+    loaded: tuple[LoadedAdapter, ...]
+    skipped: tuple[SkippedAdapter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The images in the order of the plans, and how long it took."""
+
+    images: tuple[RenderedImage, ...]
+    #: Seconds to fetch and parse adapters.
+    load_seconds: float
+    #: Seconds to encode, denoise and decode.
+    render_seconds: float
+
+
+class Renderer:
+    """Renders on one checkpoint. Not for two threads at once: adapters patch the model."""
+
+    def __init__(self, checkpoint: Checkpoint, cache_bytes: int = CACHE_BYTES) -> None:
+        self._checkpoint = checkpoint
+        self._layers = layers_of(checkpoint)
+        self._cache = LoraCache(cache_bytes)
+
+    def render(
+        self,
+        sampling: Sampling,
+        plans: Sequence[ImagePlan],
+        fetch: Callable[[PlannedAdapter], Path],
+        on_step: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+    ) -> Batch:
+        """All images of the plans, in one batch.
+
+        `fetch` gives an adapter's file or raises a StylusError; an adapter that cannot be
+        loaded is skipped with the reason. `on_step` is told the steps done and all steps;
+        `cancelled` is asked before each. Raises BadOption, RequestCancelled and RenderFailed.
+        """
+        check_sampling(self._checkpoint, sampling)
+        adapters = {adapter.adapter_id: adapter for plan in plans for adapter in plan.adapters}
+        begun = time.perf_counter()
+        loras = {key: self._load(adapter, fetch) for key, adapter in adapters.items()}
+        loaded = time.perf_counter()
+        images = self._images(sampling, plans, loras, on_step, cancelled)
+        finished = tuple(
+            _rendered(plan, image, loras) for plan, image in zip(plans, images, strict=True)
+        )
+        return Batch(finished, loaded - begun, time.perf_counter() - loaded)
+
+    def _images(
+        self,
+        sampling: Sampling,
+        plans: Sequence[ImagePlan],
+        loras: Mapping[str, _Loaded],
+        on_step: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+    ) -> list[Image.Image]:
+        uses = [_uses(plan, loras) for plan in plans]
+        with torch.inference_mode():
+            with applied(self._layers, uses):
+                latents = denoise(self._checkpoint, sampling, plans, on_step, cancelled)
+            return decode_images(self._checkpoint, latents)
+
+    def _load(self, adapter: PlannedAdapter, fetch: Callable[[PlannedAdapter], Path]) -> _Loaded:
+        """The adapter's factors, or the sentence that says why there are none."""
+        kept = self._cache.get(adapter.sha256) if adapter.sha256 else None
+        if kept is not None:
+            return kept
+        try:
+            lora = read_lora(fetch(adapter), self._layers, adapter.title)
+            _check_hash(lora, adapter)
+        except StylusError as error:
+            return str(error)
+        self._cache.put(lora)
+        return lora
+
+
+def _check_hash(lora: Lora, adapter: PlannedAdapter) -> None:
+    if adapter.sha256 is not None and adapter.sha256 != lora.sha256:
+        raise BadLora(
+            f"The file of “{adapter.title}” is not the one that was catalogued (its sha256 is "
+            f"{lora.sha256[:12]} and not {adapter.sha256[:12]}): add the adapter again."
+        )
+
+
+def _uses(plan: ImagePlan, loras: Mapping[str, _Loaded]) -> list[Use]:
+    uses = []
+    for adapter in plan.adapters:
+        check_weight(adapter.weight, adapter.title)
+        lora = loras[adapter.adapter_id]
+        if isinstance(lora, Lora):
+            uses.append(Use(lora, adapter.weight))
+    return uses
+
+
+def _rendered(plan: ImagePlan, image: Image.Image, loras: Mapping[str, _Loaded]) -> RenderedImage:
+    loaded: list[LoadedAdapter] = []
+    skipped: list[SkippedAdapter] = []
+    for adapter in plan.adapters:
+        lora = loras[adapter.adapter_id]
+        if isinstance(lora, Lora):
+            loaded.append(
+                LoadedAdapter(adapter.adapter_id, lora.sha256, adapter.weight, len(lora.layers))
+            )
+        else:
+            skipped.append(SkippedAdapter(adapter.adapter_id, adapter.title, lora))
+    return RenderedImage(plan.index, plan.seed, image, tuple(loaded), tuple(skipped))

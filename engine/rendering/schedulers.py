@@ -1,0 +1,78 @@
+"""Samplers by name."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import diffusers
+import torch
+from torch import Tensor
+
+from engine.errors import BadOption
+
+#: diffusers' schedulers that turn a text-to-image model's noise into an image, in a number of
+#: steps that the asker gives, and that need no further package.
+NAMES = (
+    "DDIM",
+    "DDPM",
+    "DEISMultistep",
+    "DPMSolverMultistep",
+    "DPMSolverSinglestep",
+    "EulerAncestralDiscrete",
+    "EulerDiscrete",
+    "HeunDiscrete",
+    "KDPM2AncestralDiscrete",
+    "KDPM2Discrete",
+    "LCM",
+    "PNDM",
+    "UniPCMultistep",
+)
+
+
+class Scheduler:
+    """A diffusers scheduler with its steps set, and a generator for each image.
+
+    Raises BadOption for an unknown name and for a number of steps that the scheduler refuses.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: dict[str, Any],
+        steps: int,
+        device: torch.device,
+        generators: Sequence[torch.Generator],
+    ) -> None:
+        if name not in NAMES:
+            raise BadOption(f"There is no scheduler “{name}”: use one of {', '.join(NAMES)}.")
+        self._scheduler: Any = getattr(diffusers, f"{name}Scheduler").from_config(config)
+        try:
+            self._scheduler.set_timesteps(steps, device=device)
+        except (ValueError, IndexError, AssertionError) as error:
+            raise BadOption(
+                f"Scheduler {name} cannot take {steps} steps: give another number of steps."
+            ) from error
+        takes_generator = "generator" in inspect.signature(self._scheduler.step).parameters
+        self._extra = {"generator": list(generators)} if takes_generator else {}
+
+    @property
+    def timesteps(self) -> list[Tensor]:
+        """One timestep for each call of the UNet; some schedulers need two calls a step."""
+        return list(self._scheduler.timesteps)
+
+    def start(self, noise: Tensor) -> Tensor:
+        """The latents to start from, for noise of variance 1."""
+        started: Tensor = noise * self._scheduler.init_noise_sigma
+        return started
+
+    def scaled(self, latents: Tensor, timestep: Tensor) -> Tensor:
+        """The latents as the UNet wants them at that timestep."""
+        scaled: Tensor = self._scheduler.scale_model_input(latents, timestep)
+        return scaled
+
+    def step(self, prediction: Tensor, timestep: Tensor, latents: Tensor) -> Tensor:
+        """The latents after one step."""
+        after: Tensor = self._scheduler.step(
+            prediction, timestep, latents, return_dict=False, **self._extra
+        )[0]
+        return after
