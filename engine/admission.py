@@ -3,36 +3,17 @@
 import re
 import secrets
 import unicodedata
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from engine.cards import MAX_WEIGHT
 from engine.errors import BadOption, BadPrompt, UnknownCheckpoint
 from engine.plan import SEED_LIMIT
 from engine.settings import Settings
-from engine.values import Answer, Asker, Kind, Overrides, Phase, Request, Sampling
+from engine.values import Answer, Ask, Asker, Kind, Overrides, Phase, Request, Sampling
 
 #: Widths and heights are multiples of this: latents are an eighth of it, halved three times.
 SIZE_STEP = 64
 _ID_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: nothing that looks alike
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What somebody asks for, as they put it; None leaves a choice to the settings."""
-
-    asker: Asker
-    prompt: str
-    negative: str | None = None
-    images: int | None = None
-    seed: int | None = None
-    width: int | None = None
-    height: int | None = None
-    checkpoint: str | None = None
-    scheduler: str | None = None
-    steps: int | None = None
-    guidance: float | None = None
-    overrides: Overrides = field(default_factory=Overrides)
 
 
 def admit(ask: Ask, settings: Settings) -> Request:

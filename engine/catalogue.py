@@ -183,6 +183,33 @@ async def find_adapters(connection: AsyncConnection, ids: Sequence[str]) -> dict
     return found
 
 
+async def find_by_sha256(connection: AsyncConnection, hashes: Sequence[str]) -> dict[str, Adapter]:
+    """Returns the adapters by their file's hash. Raises `UnknownAdapter` for the first missing."""
+    rows = await connection.execute(
+        select(*ADAPTER_COLUMNS).where(
+            adapters.c.sha256.in_(hashes),
+            adapters.c.status == "active",
+            adapters.c.blob.is_not(None),
+        )
+    )
+    found = {row.sha256: to_adapter(row) for row in rows}
+    for sha256 in hashes:
+        if sha256 not in found:
+            raise UnknownAdapter(
+                f"The adapter with sha256 {sha256[:12]} is not in this catalogue; add its file "
+                "with `stylus lora add`, then try again."
+            )
+    return found
+
+
+async def find_disabled(connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
+    """Returns which of the adapters may not be used now."""
+    rows = await connection.scalars(
+        select(adapters.c.id).where(adapters.c.id.in_(ids), adapters.c.status != "active")
+    )
+    return set(rows)
+
+
 async def list_adapters(connection: AsyncConnection, limit: int = 100) -> list[Adapter]:
     """Returns the catalogue's newest adapters, removed ones aside."""
     rows = await connection.execute(

@@ -12,18 +12,29 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from engine import catalogue, delivery, ledger
-from engine.admission import Ask, admit, descend, refuse_failed
+from engine import catalogue, delivery, ledger, workers
+from engine.admission import admit, descend, refuse_failed
 from engine.composer import choose_composer
 from engine.database import Database, open_database
 from engine.delivery import Delivery
 from engine.errors import BadOption, StylusError
+from engine.png import Recipe
 from engine.progress import ProgressFeed, publish
 from engine.queue import COMPOSE_QUEUE, Queue, open_queue
 from engine.schema import check_schema
 from engine.settings import Settings
 from engine.storage import BlobStore
-from engine.values import Answer, Asker, Phase, Progress, Rendering, Request
+from engine.values import (
+    Answer,
+    Ask,
+    Asker,
+    Overrides,
+    Phase,
+    Progress,
+    Rendering,
+    Request,
+    Worker,
+)
 
 #: Seconds after which a follower looks at the rows itself, should a NOTIFY be lost.
 LOOK_AGAIN = 1.0
@@ -60,6 +71,35 @@ class Desk:
             named = {*wishes.pin, *wishes.drop, *wishes.weights}
             await catalogue.find_adapters(connection, sorted(named))
         return await self._enqueue(request, origin)
+
+    async def repeat(self, recipe: Recipe, asker: Asker) -> Request:
+        """Enqueues the image of a recipe once more. Raises `BadInput` for what is gone."""
+        hashes = [adapter.sha256 for adapter in recipe.adapters]
+        async with self.database.transaction() as connection:
+            found = await catalogue.find_by_sha256(connection, hashes)
+        weights = {found[a.sha256].id: a.weight for a in recipe.adapters}
+        overrides = Overrides(adapters="none", pin=tuple(weights), weights=weights)
+        sampling = recipe.sampling
+        ask = Ask(
+            asker=asker,
+            prompt=recipe.prompt,
+            negative=recipe.negative,
+            images=1,
+            seed=recipe.seed,
+            width=sampling.width,
+            height=sampling.height,
+            checkpoint=sampling.checkpoint,
+            scheduler=sampling.scheduler,
+            steps=sampling.steps,
+            guidance=sampling.guidance,
+            overrides=overrides,
+        )
+        return await self.submit(ask)
+
+    async def workers(self) -> list[Worker]:
+        """Returns the worker processes that are alive, on any machine."""
+        async with self.database.transaction() as connection:
+            return await workers.alive(connection, self.settings.queue.stalled)
 
     async def reroll(self, request_id: str, asker: Asker, origin: str | None = None) -> Request:
         """The same tasks with masks that no request of its line has used, and new seeds."""

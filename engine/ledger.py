@@ -149,6 +149,16 @@ async def claim(
     return Claim(_request(row), row.attempt, row.tries) if row else None
 
 
+async def is_newest(connection: AsyncConnection, claimed: Claim) -> bool:
+    """Returns whether the claim still holds: the request is open and nobody claimed it since."""
+    mine = and_(
+        requests.c.id == claimed.request.id,
+        requests.c.attempt == claimed.attempt,
+        requests.c.phase.in_(sorted(OPEN_PHASES)),
+    )
+    return bool(await connection.scalar(select(exists().where(mine))))
+
+
 async def store_plan(
     connection: AsyncConnection,
     claimed: Claim,

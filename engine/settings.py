@@ -82,7 +82,7 @@ class Renderer(Section):
     #: "auto" takes CUDA where there is one.
     device: str = "auto"
     #: "auto" is half precision on a GPU and single precision on a CPU.
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     #: CPU threads of torch; 0 leaves it to torch.
     threads: int = Field(0, ge=0, le=256)
     #: Host memory for parsed adapters, in megabytes.

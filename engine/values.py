@@ -1,6 +1,6 @@
 """The values that flow through Stylus, forward only.
 
-    Request -> Candidates -> Composition -> Masks -> ImagePlans -> Renderings -> Answer
+    Ask -> Request -> Candidates -> Composition -> Masks -> ImagePlans -> Renderings -> Answer
 
 All are frozen and hold plain data: no client, callback or connection. Times are seconds,
 sizes are pixels, adapter ids are strings that stay the same when a card is imported again.
@@ -8,6 +8,7 @@ sizes are pixels, adapter ids are strings that stay the same when a card is impo
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -61,6 +62,24 @@ class Overrides:
     #: Weight by adapter id, instead of the card's.
     weights: dict[str, float] = field(default_factory=dict)
     composer: ComposerName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What somebody asks for, as they put it; None leaves a choice to the settings."""
+
+    asker: Asker
+    prompt: str
+    negative: str | None = None
+    images: int | None = None
+    seed: int | None = None
+    width: int | None = None
+    height: int | None = None
+    checkpoint: str | None = None
+    scheduler: str | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    overrides: Overrides = field(default_factory=Overrides)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +311,20 @@ class Progress:
     steps: int = 0
     #: How many requests wait before this one, where it is queued.
     position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker process that gave a sign of life lately."""
+
+    id: str
+    role: str
+    host: str
+    pid: int
+    version: str
+    device: str
+    queues: tuple[str, ...]
+    started_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,59 @@
+"""The engine process: takes requests off the compose queue and leaves plans to render."""
+
+from engine import ledger
+from engine.embedder import load_embedder
+from engine.jobs import run_stage
+from engine.ledger import Claim
+from engine.method import plan_request
+from engine.process import Post, open_post, work
+from engine.progress import publish
+from engine.queue import COMPOSE_QUEUE, RESCUE_QUEUE, render_queue
+from engine.rescue import register_rescue
+from engine.settings import Settings
+from engine.values import Phase, Progress
+
+#: Requests composed at once; the work is short and mostly waiting for Postgres or the LLM.
+CONCURRENCY = 4
+
+
+async def run_engine(settings: Settings, *, tied: bool = False) -> None:
+    """Runs the engine until it is told to stop. Raises `Unavailable`."""
+    load_embedder()
+    async with open_post(settings) as post:
+        register_rescue(post)
+
+        @post.queue.app.task(name="compose", queue=COMPOSE_QUEUE)
+        async def compose(request_id: str) -> None:
+            await run_stage(post, request_id, Phase.QUEUED, Phase.COMPOSING, compose_request)
+
+        await work(
+            post,
+            "engine",
+            [COMPOSE_QUEUE, RESCUE_QUEUE],
+            device="cpu",
+            concurrency=CONCURRENCY,
+            tied=tied,
+        )
+
+
+async def compose_request(post: Post, claimed: Claim) -> None:
+    """Makes the plans, stores them and enqueues their rendering in one transaction."""
+    request = claimed.request
+    async with post.database.transaction() as connection:
+        planned = await plan_request(connection, request, load_embedder(), post.settings)
+    async with post.database.transaction() as connection:
+        stored = await ledger.store_plan(
+            connection,
+            claimed,
+            planned.composition,
+            planned.candidates,
+            planned.plans,
+            notes=planned.notes,
+            retrieve_seconds=planned.retrieve_seconds,
+            compose_seconds=planned.compose_seconds,
+        )
+        if stored:
+            queue = render_queue(request.sampling.checkpoint)
+            rank = await ledger.count_open(connection, request.asker) - 1
+            await post.queue.defer(connection, "render", queue, request.id, -rank)
+            await publish(connection, Progress(request.id, Phase.PLANNED))

@@ -1,0 +1,82 @@
+"""How a stage's job runs: claim, work, store; every way it can end is one visible state."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from procrastinate.exceptions import JobAborted
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from engine import delivery, ledger
+from engine.errors import DatabaseUnavailable, StylusError
+from engine.ledger import Claim
+from engine.log import get_log
+from engine.process import Post
+from engine.progress import publish
+from engine.queue import delivery_queue
+from engine.values import Phase, Progress
+
+log = get_log("jobs")
+
+#: Platforms whose frontend follows the rows by itself and needs no delivery.
+WITHOUT_DELIVERY = frozenset({"console"})
+
+Work = Callable[[Post, Claim], Awaitable[None]]
+
+
+async def run_stage(
+    post: Post, request_id: str, waiting: Phase, working: Phase, work: Work
+) -> None:
+    """Claims the request's stage and works on it; errors end the request with a sentence."""
+    structlog.contextvars.bind_contextvars(request=request_id)
+    async with post.database.transaction() as connection:
+        claimed = await ledger.claim(connection, request_id, waiting, working)
+        if claimed:
+            await publish(connection, Progress(request_id, working))
+    if claimed is None:
+        log.info("nothing to do: the request is elsewhere by now", stage=working)
+        return
+    try:
+        if claimed.tries > post.settings.queue.tries:
+            raise _died(working, claimed.tries - 1)
+        await work(post, claimed)
+    except DatabaseUnavailable:
+        raise  # nothing can be stored now; the rescuer takes the request up again
+    except StylusError as error:
+        await end_badly(post, claimed, str(error))
+    except asyncio.CancelledError:
+        # The worker is being stopped. The queue must not think that the job was done.
+        raise JobAborted from None
+    except Exception:
+        log.exception("a stage failed", stage=working)
+        await end_badly(
+            post, claimed, f"Something went wrong on our side while {working}; try again."
+        )
+
+
+def _died(working: Phase, times: int) -> StylusError:
+    return StylusError(
+        f"The process that was {working} this request died {times} times, so it was given up; "
+        "try another prompt or ask the operator to look at the log."
+    )
+
+
+async def end_badly(post: Post, claimed: Claim, sentence: str) -> None:
+    """Ends the request as failed, unless somebody else has claimed or ended it since."""
+    request = claimed.request
+    async with post.database.transaction() as connection:
+        if await ledger.fail(connection, request.id, sentence, claimed.attempt):
+            await announce_end(post, connection, claimed, Phase.FAILED)
+    log.warning("request failed", sentence=sentence)
+
+
+async def announce_end(
+    post: Post, connection: AsyncConnection, claimed: Claim, phase: Phase
+) -> None:
+    """Asks the request's frontend to post the answer and tells all who follow."""
+    request = claimed.request
+    platform = request.asker.platform
+    if platform not in WITHOUT_DELIVERY:
+        await delivery.want(connection, request.id, platform)
+        await post.queue.defer(connection, "deliver", delivery_queue(platform), request.id, 0)
+    await publish(connection, Progress(request.id, phase))

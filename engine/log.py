@@ -1,0 +1,39 @@
+"""Logs: structlog to standard error, one event a line, with the request's id where there is one."""
+
+import logging
+import sys
+
+import structlog
+
+from engine.settings import Log
+
+
+def configure_log(settings: Log) -> None:
+    """Sets up this process's log; libraries speak up from warnings on only.
+
+    Their lower levels would print connection strings and people's prompts.
+    """
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    last: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if settings.json_lines
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+
+
+def get_log(name: str) -> structlog.typing.FilteringBoundLogger:
+    """Returns a logger whose events carry the part's name."""
+    log: structlog.typing.FilteringBoundLogger = structlog.get_logger(part=name)
+    return log

@@ -1,0 +1,198 @@
+"""The renderer process: takes plans off a checkpoint's queue and leaves images.
+
+One process a GPU. Rendering runs in a thread of its own, so that heartbeats go on.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import threading
+import time
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from engine import builtin, catalogue, ledger
+from engine.errors import BadLora, DatabaseUnavailable
+from engine.jobs import announce_end, run_stage
+from engine.ledger import Claim
+from engine.png import Recipe, UsedAdapter, encode
+from engine.process import Post, open_post, work
+from engine.progress import publish
+from engine.queue import render_queue
+from engine.rendering.checkpoint import Checkpoint, load_checkpoint
+from engine.rendering.renderer import Batch, RenderedImage, Renderer
+from engine.settings import Settings
+from engine.storage import BlobStore
+from engine.values import ImagePlan, Phase, PlannedAdapter, Progress, Rendering, Request
+
+#: Seconds between two looks whether the request was cancelled or given to somebody else.
+CANCEL_LOOK = 0.5
+#: Seconds between two signs of progress; frontends show fewer.
+STEP_NEWS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """What render jobs share: the loaded checkpoint and the one thread that may use it."""
+
+    renderer: Renderer
+    thread: ThreadPoolExecutor
+    store: BlobStore
+
+
+async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
+    """Runs the renderer until it is told to stop. Raises `Unavailable`."""
+    if settings.renderer.threads:
+        torch.set_num_threads(settings.renderer.threads)
+    async with open_post(settings) as post:
+        with ThreadPoolExecutor(1, thread_name_prefix="render") as thread:
+            checkpoint = await asyncio.get_running_loop().run_in_executor(
+                thread, _load_checkpoint, settings
+            )
+            cache = settings.renderer.adapter_cache_mb * 2**20
+            studio = Studio(Renderer(checkpoint, cache), thread, BlobStore(settings))
+            queue = render_queue(settings.checkpoint.name)
+
+            @post.queue.app.task(name="render", queue=queue)
+            async def render(request_id: str) -> None:
+                async def job(post: Post, claimed: Claim) -> None:
+                    await render_request(post, studio, claimed)
+
+                await run_stage(post, request_id, Phase.PLANNED, Phase.RENDERING, job)
+
+            await work(
+                post,
+                "renderer",
+                [queue],
+                device=str(checkpoint.device),
+                concurrency=settings.queue.concurrency,
+                tied=tied,
+            )
+
+
+def _load_checkpoint(settings: Settings) -> Checkpoint:
+    chosen = settings.checkpoint
+    source = str(builtin.CHECKPOINT) if chosen.source == "builtin" else chosen.source
+    renderer = settings.renderer
+    return load_checkpoint(chosen.name, source, renderer.device, renderer.precision)
+
+
+async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
+    """Renders the plans and stores the images; cancelling takes effect within a step."""
+    request = claimed.request
+    async with post.database.transaction() as connection:
+        answer = await ledger.load_answer(connection, request.id)
+        planned = [adapter for plan in answer.plans for adapter in plan.adapters]
+        off = await catalogue.find_disabled(connection, [a.adapter_id for a in planned])
+    stop = threading.Event()
+    steps = StepNews(post, request)
+    watch = asyncio.create_task(_watch(post, claimed, stop))
+    try:
+        batch = await asyncio.get_running_loop().run_in_executor(
+            studio.thread,
+            lambda: studio.renderer.render(
+                request.sampling,
+                answer.plans,
+                lambda adapter: _fetch(studio.store, adapter, off),
+                steps.tell,
+                stop.is_set,
+            ),
+        )
+    finally:
+        stop.set()
+        watch.cancel()
+    rendered = await asyncio.to_thread(_store_images, studio.store, request, answer.plans, batch)
+    async with post.database.transaction() as connection:
+        if await ledger.store_renderings(
+            connection,
+            claimed,
+            rendered,
+            load_seconds=batch.load_seconds,
+            render_seconds=batch.render_seconds,
+        ):
+            await announce_end(post, connection, claimed, Phase.RENDERED)
+
+
+def _fetch(store: BlobStore, adapter: PlannedAdapter, off: Collection[str]) -> Path:
+    if adapter.adapter_id in off:
+        raise BadLora(f"“{adapter.title}” was disabled after the request was made.")
+    if adapter.blob is None:
+        raise BadLora(f"The file of “{adapter.title}” is not here.")
+    return store.file(adapter.blob)
+
+
+async def _watch(post: Post, claimed: Claim, stop: threading.Event) -> None:
+    """Stops the rendering once the request has ended or another renderer has claimed it."""
+    while not stop.is_set():
+        await asyncio.sleep(CANCEL_LOOK)
+        with contextlib.suppress(DatabaseUnavailable):
+            async with post.database.transaction() as connection:
+                if not await ledger.is_newest(connection, claimed):
+                    stop.set()
+
+
+class StepNews:
+    """Tells from the render thread how far the denoising is, not more often than useful."""
+
+    def __init__(self, post: Post, request: Request) -> None:
+        self._post = post
+        self._request = request
+        self._loop = asyncio.get_running_loop()
+        self._told = 0.0
+
+    def tell(self, step: int, steps: int) -> None:
+        """Called after every step."""
+        now = time.monotonic()
+        if now - self._told < STEP_NEWS and step < steps:
+            return
+        self._told = now
+        asyncio.run_coroutine_threadsafe(self._publish(step, steps), self._loop)
+
+    async def _publish(self, step: int, steps: int) -> None:
+        with contextlib.suppress(DatabaseUnavailable):  # losing one loses nothing
+            async with self._post.database.transaction() as connection:
+                await publish(connection, Progress(self._request.id, Phase.RENDERING, step, steps))
+
+
+def _store_images(
+    store: BlobStore, request: Request, plans: Sequence[ImagePlan], batch: Batch
+) -> list[Rendering]:
+    return [
+        _store_image(store, request, plan, image)
+        for plan, image in zip(plans, batch.images, strict=True)
+    ]
+
+
+def _store_image(
+    store: BlobStore, request: Request, plan: ImagePlan, rendered: RenderedImage
+) -> Rendering:
+    content = encode(rendered.image, _recipe(request, plan, rendered))
+    return Rendering(
+        index=rendered.index,
+        seed=rendered.seed,
+        width=rendered.image.width,
+        height=rendered.image.height,
+        blob=store.put("images", content, ".png"),
+        sha256=hashlib.sha256(content).hexdigest(),
+        loaded=rendered.loaded,
+        skipped=rendered.skipped,
+    )
+
+
+def _recipe(request: Request, plan: ImagePlan, rendered: RenderedImage) -> Recipe:
+    titles = {adapter.adapter_id: adapter.title for adapter in plan.adapters}
+    return Recipe(
+        request_id=request.id,
+        prompt=plan.prompt,
+        negative=plan.negative,
+        seed=plan.seed,
+        sampling=request.sampling,
+        adapters=tuple(
+            UsedAdapter(one.adapter_id, titles[one.adapter_id], one.sha256, one.weight)
+            for one in rendered.loaded
+        ),
+    )
