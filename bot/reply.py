@@ -141,6 +141,6 @@ def _reductions(answer: Answer) -> list[str]:
         if reduced:
             changes = ", ".join(f"{a.title} {a.reduced_from:g} → {a.weight:g}" for a in reduced)
             remarks.append(
-                f"Image {plan.index + 1}: weights were reduced so that nothing saturates: {changes}."
+                f"Image {plan.index + 1}: weights reduced so that nothing saturates: {changes}."
             )
     return remarks

@@ -84,9 +84,10 @@ def clean_prompt(text: str) -> str:
     """Returns the prompt in one line and one Unicode form.
 
     Raises `BadPrompt` for control characters, which no keyboard makes and which hide text.
+    Characters that this Python does not know yet pass: they are next year's emoji.
     """
     spaced = " ".join(unicodedata.normalize("NFC", text).split())
-    hidden = next((c for c in spaced if unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn")), None)
+    hidden = next((c for c in spaced if unicodedata.category(c) in ("Cc", "Cs", "Co")), None)
     if hidden:
         raise BadPrompt(
             f"The prompt holds the control character U+{ord(hidden):04X}; type it without."

@@ -5,6 +5,7 @@ out, and a word counts once in what is searched, so that a stuffed card wins not
 """
 
 import hashlib
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -83,6 +84,8 @@ class Card:
 
 def read_card(raw: Mapping[str, Any]) -> Card:
     """Returns the cleaned card. Raises `BadFile` naming the field that is missing or wrong."""
+    if not isinstance(raw, Mapping):
+        raise BadFile("A card is no JSON object; every card needs source, source_id and title.")
     source, source_id = _required(raw, "source"), _required(raw, "source_id")
     examples = tuple(clean(text, 2000) for text in _texts(raw, "example_prompts")[:20])
     sha256 = str(raw.get("file_sha256") or "").lower()
@@ -102,7 +105,7 @@ def read_card(raw: Mapping[str, Any]) -> Card:
         file_name=clean(str(raw.get("file_name") or ""), 255) or None,
         creator=clean(str(raw.get("creator") or ""), 100) or None,
         licence=_licence(raw.get("licence")),
-        raw=dict(raw),
+        raw=_storable(raw),
     )
 
 
@@ -114,17 +117,27 @@ def recommended_weight(raw: Mapping[str, Any], examples: tuple[str, ...]) -> flo
     examples state one, 0.153 for ranges and 0.160 for the constant.
     """
     used = [float(found) for text in examples for found in _LORA_TAG.findall(text)]
-    stated = raw.get("weight")
-    span = raw.get("weight_range")
-    if isinstance(stated, int | float):
-        weight = float(stated)
+    stated = _number(raw.get("weight"))
+    if stated is not None:
+        weight = stated
     elif used:
         weight = median(used)
-    elif isinstance(span, list | tuple) and len(span) == 2:
-        weight = (float(span[0]) + float(span[1])) / 2
     else:
-        weight = DEFAULT_WEIGHT
+        weight = _middle(raw.get("weight_range"))
     return max(-MAX_WEIGHT, min(MAX_WEIGHT, weight))
+
+
+def _middle(span: object) -> float:
+    ends = [_number(end) for end in span] if isinstance(span, list | tuple) else []
+    known = [end for end in ends if end is not None]
+    return sum(known) / 2 if len(ends) == len(known) == 2 else DEFAULT_WEIGHT
+
+
+def _number(value: object) -> float | None:
+    """The number, or None for what is none, endless, or no number although it is called one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) and abs(value) < 1e6 else None
 
 
 def base_family(base_model: str) -> str:
@@ -162,6 +175,19 @@ def _once(labels: list[str]) -> tuple[str, ...]:
     """The labels without repeats and empty ones, letter case aside."""
     first = {label.casefold(): label for label in reversed(labels) if label}
     return tuple(label for label in dict.fromkeys(labels) if first.get(label.casefold()) == label)
+
+
+def _storable(value: Any) -> Any:
+    """The value without what JSON in Postgres cannot hold: NUL, half characters, NaN."""
+    if isinstance(value, str):
+        return re.sub("[\0\ud800-\udfff]", " ", value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(_storable(str(key))): _storable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(item) for item in value]
+    return value
 
 
 def _licence(value: object) -> str | None:

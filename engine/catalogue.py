@@ -15,7 +15,7 @@ from engine import builtin
 from engine.cards import Card, read_card
 from engine.database import Database
 from engine.embedder import MiniLM, Vectors
-from engine.errors import UnknownAdapter
+from engine.errors import BadFile, UnknownAdapter
 from engine.storage import BlobStore
 from engine.tables import adapter_texts, adapter_vectors, adapters
 from engine.values import Adapter
@@ -134,10 +134,13 @@ async def import_cards(
     """
     count = 0
     batch: dict[str, Card] = {}
-    for raw in raw_cards:
-        card = read_card(raw)
+    for count, raw in enumerate(raw_cards, 1):
+        try:
+            card = read_card(raw)
+        except BadFile as error:
+            await _store_batch(database, batch)
+            raise BadFile(f"Card number {count} is refused: {error}") from error
         batch[card.id] = card
-        count += 1
         if len(batch) >= EMBED_BATCH:
             await _store_batch(database, batch)
     await _store_batch(database, batch)

@@ -116,14 +116,14 @@ class Desk:
 
     async def _enqueue(self, request: Request, origin: str | None) -> Request:
         async with self.database.transaction() as connection:
-            waiting = await ledger.count_open(connection, request.asker)
+            if not await ledger.store_request(connection, request, origin):
+                return await ledger.load_by_origin(connection, request.asker.platform, origin)
+            waiting = await ledger.count_open(connection, request.asker) - 1
             if waiting >= self.settings.limits.waiting:
                 raise BadOption(
                     f"You have {waiting} unfinished requests, which is as many as one person "
                     "may have; wait for one or cancel one."
                 )
-            if not await ledger.store_request(connection, request, origin):
-                return await ledger.load_by_origin(connection, request.asker.platform, origin)
             # Every further waiting request of a person ranks behind everybody's earlier ones.
             await self.queue.defer(connection, "compose", COMPOSE_QUEUE, request.id, -waiting)
         return request

@@ -5,6 +5,8 @@ of ids, its answer is a list of numbers per keyword, and not a word of it reache
 """
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import openai
@@ -14,7 +16,7 @@ from engine.cards import clean
 from engine.errors import ComposerUnavailable, CompositionRefused
 from engine.local_composer import pick_adapter
 from engine.retriever import Retrieval
-from engine.settings import Settings
+from engine.settings import Llm, Settings
 from engine.values import Adapter, Candidate, Composition, Pick, Task, is_part_of
 
 #: Characters of a card that the model reads.
@@ -83,19 +85,32 @@ async def _ask(prompt: str, candidates: tuple[Candidate, ...], settings: Setting
         {"role": "system", "content": INSTRUCTIONS},
         {"role": "user", "content": f"Adapters:\n{cards}\n\nPrompt: {prompt}"},
     ]
+    schema: Any = {"type": "json_schema", "json_schema": _SCHEMA}
+    async with _client(llm) as client:
+        completion = await client.chat.completions.create(
+            model=llm.model, messages=messages, temperature=0, response_format=schema
+        )
+        return completion.choices[0].message.content or ""
+
+
+async def probe(settings: Settings) -> None:
+    """Asks the server for its models. Raises `ComposerUnavailable` where it does not answer."""
+    async with _client(settings.llm) as client:
+        await client.models.list()
+
+
+@asynccontextmanager
+async def _client(llm: Llm) -> AsyncIterator[openai.AsyncOpenAI]:
+    """A client whose errors are ours; they never hold the key or the server's words."""
     client = openai.AsyncOpenAI(
         base_url=llm.base_url,
         api_key=llm.api_key.get_secret_value() or "none",
         timeout=llm.timeout,
         max_retries=0,
     )
-    schema: Any = {"type": "json_schema", "json_schema": _SCHEMA}
     try:
         async with client:
-            completion = await client.chat.completions.create(
-                model=llm.model, messages=messages, temperature=0, response_format=schema
-            )
-            return completion.choices[0].message.content or ""
+            yield client
     except openai.APITimeoutError as error:
         raise ComposerUnavailable(f"The LLM took longer than {llm.timeout:g} s.") from error
     except openai.APIStatusError as error:
@@ -124,16 +139,18 @@ def _repaired(
     per_task: int,
     total: int,
 ) -> Composition:
-    """Drops what breaks a rule: foreign keywords, unknown numbers, repeats, too many."""
+    """Drops what breaks a rule: foreign keywords, unknown numbers, repeats of either, too many."""
     used: set[int] = set()
+    keywords: set[str] = set()
     tasks = []
     for task in answer.tasks:
-        if not is_part_of(task.keyword, prompt):
+        keyword = clean(task.keyword, len(prompt))
+        if not is_part_of(keyword, prompt) or keyword.casefold() in keywords:
             continue
+        keywords.add(keyword.casefold())
         numbers = [n for n in dict.fromkeys(task.adapters) if 1 <= n <= len(candidates)]
         numbers = [n for n in numbers if n not in used][: min(per_task, total - len(used))]
         used.update(numbers)
-        keyword = clean(task.keyword, len(prompt))
         tasks.append(Task(keyword, tuple(_pick(candidates[n - 1], keyword) for n in numbers)))
     if answer.tasks and not tasks:
         raise CompositionRefused("The LLM's keywords are not in the prompt.")

@@ -230,3 +230,16 @@ def _wrapped(label: str, font: Any, width: int) -> list[str]:
                 line = candidate
         lines.append(line)
     return lines
+
+
+def open_image(content: bytes) -> Image.Image:
+    """The image of a PNG's bytes, decoded."""
+    with Image.open(io.BytesIO(content)) as image:
+        return image.convert("RGB")
+
+
+def encode_plain(image: Image.Image) -> bytes:
+    """The bytes of a PNG file without a recipe."""
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return file.getvalue()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from engine import builtin, catalogue, ledger
+from engine import catalogue, ledger
 from engine.errors import BadLora, DatabaseUnavailable
 from engine.jobs import announce_end, run_stage
 from engine.ledger import Claim
@@ -23,8 +23,8 @@ from engine.png import Recipe, UsedAdapter, encode
 from engine.process import Post, open_post, work
 from engine.progress import publish
 from engine.queue import render_queue
-from engine.rendering.checkpoint import Checkpoint, load_checkpoint
 from engine.rendering.renderer import Batch, RenderedImage, Renderer
+from engine.rendering.trial import load_configured
 from engine.settings import Settings
 from engine.storage import BlobStore
 from engine.values import ImagePlan, Phase, PlannedAdapter, Progress, Rendering, Request
@@ -51,7 +51,7 @@ async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
     async with open_post(settings) as post:
         with ThreadPoolExecutor(1, thread_name_prefix="render") as thread:
             checkpoint = await asyncio.get_running_loop().run_in_executor(
-                thread, _load_checkpoint, settings
+                thread, load_configured, settings
             )
             cache = settings.renderer.adapter_cache_mb * 2**20
             studio = Studio(Renderer(checkpoint, cache), thread, BlobStore(settings))
@@ -72,13 +72,6 @@ async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
                 concurrency=settings.queue.concurrency,
                 tied=tied,
             )
-
-
-def _load_checkpoint(settings: Settings) -> Checkpoint:
-    chosen = settings.checkpoint
-    source = str(builtin.CHECKPOINT) if chosen.source == "builtin" else chosen.source
-    renderer = settings.renderer
-    return load_checkpoint(chosen.name, source, renderer.device, renderer.precision)
 
 
 async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:

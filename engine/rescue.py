@@ -46,6 +46,9 @@ async def rescue_jobs(post: Post) -> int:
 async def rescue_requests(post: Post) -> int:
     """Enqueues every open request that has no job; returns how many."""
     async with post.database.transaction() as connection:
+        # One engine at a time, and the search in a statement of its own: it has to see the jobs
+        # that the one before has just enqueued.
+        await connection.execute(text("select pg_advisory_xact_lock(hashtext('stylus rescue'))"))
         orphans = (await connection.execute(_ORPHANS)).all()
         for row in orphans:
             log.warning("a request had no job; it gets one", request=row.id, phase=row.phase)
@@ -60,7 +63,7 @@ def _stage(row: Row[Any]) -> tuple[str, str]:
     return "render", render_queue(row.checkpoint)
 
 
-#: Locked, so that two engines do not both enqueue the same request.
+#: Requests that somebody is just moving on are left alone.
 _ORPHANS = text(
     """
     select r.id, r.phase, r.sampling ->> 'checkpoint' as checkpoint from requests r

@@ -5,6 +5,7 @@ segmentation asks for itself, and lexical matches stand beside the dense ones. A
 fused by reciprocal rank (Cormack et al., 2009).
 """
 
+import re
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -56,7 +57,7 @@ async def retrieve(
         _FUSED,
         {
             "vectors": [half(vector).to_text() for vector in vectors],
-            "texts": [" or ".join(query.split()) for query in queries],
+            "texts": [any_word(query) for query in queries],
             "embedder": embedder.name,
             "base": selection.base,
             "workspace": selection.workspace,
@@ -68,6 +69,11 @@ async def retrieve(
         },
     )
     return _retrieval(list(rows), perf_counter() - began)
+
+
+def any_word(query: str) -> str:
+    """Returns a web search for any of the words: a dash or a quote in a prompt is no operator."""
+    return " or ".join(re.findall(r"\w+", query))
 
 
 def _retrieval(rows: list[Row[Any]], seconds: float) -> Retrieval:

@@ -5,12 +5,18 @@ variables begin with `STYLUS_`; two underscores separate levels (`STYLUS_DATABAS
 """
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from engine.errors import BadSettings
 
@@ -179,6 +185,7 @@ class Settings(BaseSettings):
         env_parse_none_str=None,
     )
 
+    #: Where state is kept; empty: ~/.stylus, or /var/lib/stylus for root.
     home: Path = Field(default_factory=default_home)
     database: Database = Database()
     checkpoint: Checkpoint = Checkpoint()
@@ -194,6 +201,12 @@ class Settings(BaseSettings):
     storage: Storage = Storage()
     library: Library = Library()
     log: Log = Log()
+
+    @field_validator("home", mode="before")
+    @classmethod
+    def _expand_home(cls, value: object) -> Path:
+        """An empty value is the default, never the folder one happens to stand in."""
+        return Path(str(value)).expanduser().absolute() if str(value or "") else default_home()
 
     @classmethod
     def settings_customise_sources(
@@ -223,6 +236,8 @@ def load_settings(path: Path | None = None) -> Settings:
         settings = Settings(**(_read_toml(file) if file else {}))
     except ValidationError as error:
         raise BadSettings(_sentence(error, file)) from None  # the cause would show secrets
+    except SettingsError as error:
+        raise BadSettings(_unreadable(error)) from None
     _check_llm(settings)
     return settings
 
@@ -260,6 +275,16 @@ def _sentence(error: ValidationError, file: Path | None) -> str:
     if first["type"] == "extra_forbidden":
         return f"Setting {key} (from {place}) does not exist; see config.example.toml."
     return f"Setting {key} (from {place}) is refused: {first['msg']}."
+
+
+def _unreadable(error: SettingsError) -> str:
+    """A variable that names a whole table, such as STYLUS_DATABASE for STYLUS_DATABASE__URL."""
+    named = re.search(r'field "(\w+)"', str(error))
+    table = f"{ENV_PREFIX}{named[1].upper()}" if named else "of the environment"
+    return (
+        f"Setting {table} is a table and needs the name of a key after two underscores; "
+        "see config.example.toml."
+    )
 
 
 def _check_llm(settings: Settings) -> None:

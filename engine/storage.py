@@ -55,7 +55,10 @@ class BlobStore:
     def file(self, key: str) -> Path:
         """Returns a local file with the blob's content. Raises `StorageUnavailable`."""
         if self._local:
-            return Path(self._path(key))
+            path = Path(self._path(key))
+            if not path.is_file():
+                raise StorageUnavailable(f"The file store has no {key}.")
+            return path
         cached = self._cache / key
         if not cached.exists():
             content = self.read(key)

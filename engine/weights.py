@@ -5,9 +5,13 @@ An adapter's weight is divided by the number of its task's adapters that the mas
 """
 
 from collections.abc import Mapping
+from math import trunc
 
 from engine.cards import MAX_WEIGHT
 from engine.values import Composition, Mask, Pick, PlannedAdapter, Task
+
+#: Weights are kept with four decimals; a total this little above the cap is at the cap.
+TOLERANCE = 1e-6
 
 
 def weigh(
@@ -26,7 +30,8 @@ def weigh(
         if pick.adapter_id in mask.on
     ]
     whole = sum(abs(weight) for _, weight in weights)
-    factor = min(1.0, total / whole) if whole else 1.0
+    # Three times 0.8 is a little more than 2.4 in floating point; that is no reduction.
+    factor = total / whole if whole > total + TOLERANCE else 1.0
     return tuple(_planned(pick, weight, factor) for pick, weight in weights)
 
 
@@ -47,6 +52,7 @@ def _planned(pick: Pick, weight: float, factor: float) -> PlannedAdapter:
         title=pick.title,
         sha256=pick.sha256,
         blob=pick.blob,
-        weight=round(weight * factor, 4),
+        # Towards zero, so that reduced weights taken from a finished image are not reduced again.
+        weight=trunc(weight * factor * 1e4) / 1e4 if factor < 1 else round(weight, 4),
         reduced_from=round(weight, 4) if factor < 1 else None,
     )

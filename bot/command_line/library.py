@@ -1,0 +1,154 @@
+"""`stylus lora ...`: the adapter library."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from bot.command_line.common import (
+    Json,
+    T,
+    answer_console,
+    print_document,
+    run,
+    settings_for_command,
+)
+from engine.card_files import read_cards
+from engine.embedder import load_embedder
+from engine.errors import BadInput
+from engine.library import Library, open_library
+from engine.values import Adapter
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+AdapterId = Annotated[str, typer.Argument(metavar="ID", help="The adapter's id.")]
+
+
+@app.command("import")
+def import_(path: Path, as_json: Json = False) -> None:
+    """Catalogue the cards of a JSONL file, gzipped or not."""
+
+    async def work(library: Library) -> dict[str, object]:
+        imported = await library.import_cards(read_cards(path), load_embedder())
+        return asdict(imported)
+
+    document = _run(work)
+    if as_json:
+        print_document(document)
+    else:
+        typer.echo(
+            f"{document['cards']} cards catalogued, {document['embedded']} of them embedded."
+        )
+
+
+@app.command()
+def add(
+    file: Annotated[str, typer.Argument(help="A .safetensors file.")],
+    title: Annotated[str | None, typer.Option(help="What it is called.")] = None,
+    description: Annotated[str, typer.Option(help="What it draws.")] = "",
+    trigger: Annotated[list[str] | None, typer.Option(help="A trigger word.")] = None,
+    weight: Annotated[float | None, typer.Option(help="Recommended weight.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Add a LoRA file that fits the checkpoint."""
+    if "://" in file:
+        raise BadInput(f"“{file[:80]}” is a URL; download the file, then add it by its path.")
+
+    async def work(library: Library) -> dict[str, object]:
+        adapter = await library.add_file(
+            Path(file), title, description, tuple(trigger or ()), weight, load_embedder()
+        )
+        return asdict(adapter)
+
+    _print_adapter(_run(work), as_json)
+
+
+@app.command("list")
+def list_(
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """List the catalogue, newest first."""
+    _print_adapters(_run(lambda library: library.newest(limit)), as_json)
+
+
+@app.command()
+def search(
+    text: str,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Find adapters by what they draw."""
+    _print_adapters(_run(lambda library: library.search(text, limit, load_embedder())), as_json)
+
+
+@app.command()
+def show(adapter_id: AdapterId, as_json: Json = False) -> None:
+    """Show one adapter."""
+
+    async def work(library: Library) -> dict[str, object]:
+        return asdict(await library.find(adapter_id))
+
+    _print_adapter(_run(work), as_json)
+
+
+@app.command()
+def disable(adapter_id: AdapterId, as_json: Json = False) -> None:
+    """Stop using an adapter, also for requests that wait."""
+    _set_status(adapter_id, "disabled", as_json)
+
+
+@app.command()
+def enable(adapter_id: AdapterId, as_json: Json = False) -> None:
+    """Use a disabled adapter again."""
+    _set_status(adapter_id, "active", as_json)
+
+
+@app.command()
+def remove(adapter_id: AdapterId, as_json: Json = False) -> None:
+    """Take an adapter out of the catalogue; earlier answers still name it."""
+    _set_status(adapter_id, "removed", as_json)
+
+
+def _set_status(adapter_id: str, status: str, as_json: bool) -> None:
+    async def work(library: Library) -> dict[str, object]:
+        await library.set_status(adapter_id, status)
+        return {"id": adapter_id, "status": status}
+
+    document = _run(work)
+    if as_json:
+        print_document(document)
+    else:
+        typer.echo(f"{adapter_id} is {status} now.")
+
+
+def _run(work: Callable[[Library], Awaitable[T]]) -> T:
+    async def command() -> T:
+        async with open_library(settings_for_command()) as library:
+            return await work(library)
+
+    return run(command())
+
+
+def _print_adapter(document: dict[str, object], as_json: bool) -> None:
+    if as_json:
+        print_document(document)
+        return
+    table = Table(show_header=False, show_edge=False)
+    for key, value in document.items():
+        table.add_row(key, ", ".join(value) if isinstance(value, tuple) else str(value))
+    answer_console().print(table)
+
+
+def _print_adapters(found: list[Adapter], as_json: bool) -> None:
+    if as_json:
+        print_document([asdict(adapter) for adapter in found])
+        return
+    table = Table("id", "title", "base", "weight", "status", "file", show_edge=False)
+    for a in found:
+        here = "here" if a.blob else "remote"
+        table.add_row(a.id, a.title, a.base, f"{a.weight:g}", a.status, here)
+    answer_console().print(table)

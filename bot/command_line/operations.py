@@ -1,0 +1,118 @@
+"""`stylus migrate`, `up`, `engine`, `renderer`, `status`, `doctor`: running it."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from bot.command_line.common import (
+    Json,
+    answer_console,
+    print_document,
+    run,
+    settings_for_command,
+)
+from bot.console.operations import overview_document, print_findings, print_overview
+from bot.supervisor import only_one, read_procfile, supervise
+from engine.catalogue import Imported
+from engine.doctor import Finding, examine
+from engine.embedder import load_embedder
+from engine.library import open_library
+from engine.overview import look_around
+from engine.settings import Settings
+
+#: Beside the packages, as a checkout has it.
+PROCFILE = Path(__file__).parents[2] / "Procfile"
+
+Tied = Annotated[bool, typer.Option(hidden=True, help="End when standard input is closed.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    for command in (up, migrate, status, doctor, engine, renderer):
+        app.command()(command)
+
+
+def up(as_json: Json = False) -> None:
+    """Run everything in the Procfile on this machine and keep it running."""
+    settings = settings_for_command()
+    run(_check_database(settings))
+    news = news_console()
+
+    def say(name: str, line: str) -> None:
+        news.print(Text.assemble((f"{name:>9} | ", "cyan"), line), soft_wrap=True)
+
+    with only_one(settings.home):
+        run(supervise(read_procfile(PROCFILE), say))
+    if as_json:
+        print_document({"stopped": True})
+
+
+async def _check_database(settings: Settings) -> None:
+    async with open_library(settings):
+        pass
+
+
+def migrate(as_json: Json = False) -> None:
+    """Bring the database to this version and catalogue the built-in adapters."""
+    from engine import schema
+
+    settings = settings_for_command()
+    migrated = schema.migrate(settings)
+    imported = run(_fill(settings))
+    if as_json:
+        print_document({**asdict(migrated), "adapters": asdict(imported)})
+    elif migrated.before == migrated.after:
+        typer.echo(f"The database was at {migrated.after} already; nothing to do.")
+    else:
+        before = migrated.before or "empty"
+        typer.echo(f"The database was {before} and is at {migrated.after} now.")
+
+
+async def _fill(settings: Settings) -> Imported:
+    async with open_library(settings) as library:
+        return await library.fill_builtin(load_embedder())
+
+
+def status(as_json: Json = False) -> None:
+    """Show the workers that are alive and what is under way."""
+    seen = run(look_around(settings_for_command()))
+    if as_json:
+        print_document(overview_document(seen))
+    else:
+        print_overview(answer_console(), seen)
+
+
+def doctor(as_json: Json = False) -> None:
+    """Examine every part: what it runs on, whether it answers, and the next step."""
+
+    async def command() -> list[Finding]:
+        return [finding async for finding in examine(settings_for_command())]
+
+    findings = run(command())
+    if as_json:
+        print_document({"findings": [asdict(finding) for finding in findings]})
+    else:
+        print_findings(answer_console(), findings)
+    if any(finding.state == "broken" for finding in findings):
+        raise typer.Exit(1)
+
+
+def engine(tied: Tied = False, as_json: Json = False) -> None:
+    """Run an engine process: retrieves and composes."""
+    from engine.compose_worker import run_engine
+
+    run(run_engine(settings_for_command(), tied=tied))
+    if as_json:
+        print_document({"role": "engine", "stopped": True})
+
+
+def renderer(tied: Tied = False, as_json: Json = False) -> None:
+    """Run a renderer process: one for each GPU."""
+    from engine.render_worker import run_renderer
+
+    run(run_renderer(settings_for_command(), tied=tied))
+    if as_json:
+        print_document({"role": "renderer", "stopped": True})

@@ -1,0 +1,48 @@
+"""How the state of an installation looks at a terminal."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from engine.doctor import Finding
+    from engine.overview import Overview
+
+STYLES = {"ok": "green", "warning": "yellow", "broken": "red"}
+
+
+def print_overview(console: Console, seen: "Overview") -> None:
+    """Prints workers and requests."""
+    console.print(f"Stylus {seen.version}")
+    table = Table("role", "host", "pid", "version", "device", "queues", show_edge=False)
+    for w in seen.workers:
+        table.add_row(w.role, w.host, str(w.pid), w.version, w.device, ", ".join(w.queues))
+    console.print(table if seen.workers else Text("no worker is alive; run `stylus up`", "yellow"))
+    console.print(f"open: {_counts(seen.open)}; ended within the hour: {_counts(seen.ended)}")
+    if seen.oldest_seconds is not None:
+        console.print(f"the oldest open request has waited {seen.oldest_seconds:.0f} s")
+
+
+def _counts(by_phase: dict[str, int]) -> str:
+    return ", ".join(f"{count} {phase}" for phase, count in sorted(by_phase.items())) or "none"
+
+
+def overview_document(seen: "Overview") -> dict[str, Any]:
+    """What `stylus status --json` prints."""
+    document = asdict(seen)
+    for worker in document["workers"]:
+        worker["started_at"] = worker["started_at"].isoformat()
+    return document
+
+
+def print_findings(console: Console, findings: Sequence["Finding"]) -> None:
+    """Prints one row a part."""
+    table = Table("part", "runs on", "state", "", show_edge=False)
+    for finding in findings:
+        state = Text(finding.state, STYLES[finding.state])
+        table.add_row(finding.part, finding.runs_on, state, finding.says)
+    console.print(table)

@@ -1,0 +1,38 @@
+"""Progress at a terminal: one line that changes, or one line a change where it is no terminal."""
+
+from collections.abc import AsyncIterator
+
+from rich.console import Console
+
+from engine.values import Phase, Progress
+
+WORDS = {
+    Phase.QUEUED: "queued",
+    Phase.COMPOSING: "choosing adapters",
+    Phase.PLANNED: "waiting for a renderer",
+    Phase.RENDERING: "rendering",
+}
+
+
+async def show_progress(console: Console, news: AsyncIterator[Progress]) -> Progress:
+    """Shows the request's progress until it has ended; returns the last sign."""
+    last = None
+    with console.status("") as status:
+        async for progress in news:
+            line = describe(progress)
+            if console.is_terminal:
+                status.update(line)
+            elif line != last:
+                console.print(line)
+            last = line
+    return progress
+
+
+def describe(progress: Progress) -> str:
+    """Returns a progress in a few words."""
+    words = WORDS.get(progress.phase, progress.phase.value)
+    if progress.phase is Phase.RENDERING and progress.steps:
+        return f"{words}, step {progress.step} of {progress.steps}"
+    if progress.position:
+        return f"{words}, {progress.position} before it"
+    return words

@@ -1,0 +1,53 @@
+"""The stages alone, in the caller's process: retrieval and composition without a request."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import perf_counter
+
+from engine.admission import clean_prompt
+from engine.composer import choose_composer, compose
+from engine.database import Database, open_database
+from engine.embedder import MiniLM, load_embedder
+from engine.retriever import Retrieval, Selection, retrieve
+from engine.schema import check_schema
+from engine.settings import Settings
+from engine.values import ComposerName, Composition
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Opened by `open_stages`. Adapters count whether their file is here or not."""
+
+    settings: Settings
+    database: Database
+    embedder: MiniLM
+
+    async def retrieve(self, prompt: str, base: str | None, k: int | None = None) -> Retrieval:
+        """Returns the candidates of the family `base`, by default the checkpoint's."""
+        family = base or self.settings.checkpoint.family
+        selection = Selection(base=family, with_file=False)
+        count = k or self.settings.retriever.candidates
+        async with self.database.transaction() as connection:
+            return await retrieve(connection, self.embedder, clean_prompt(prompt), selection, count)
+
+    async def compose(
+        self, prompt: str, base: str | None, name: ComposerName | None
+    ) -> tuple[Composition, float]:
+        """Returns the composition and the seconds that retrieving and composing took."""
+        began = perf_counter()
+        chosen = choose_composer(name, self.settings)
+        found = await self.retrieve(prompt, base)
+        composition = await compose(
+            clean_prompt(prompt), found, self.embedder, chosen, self.settings
+        )
+        return composition, perf_counter() - began
+
+
+@asynccontextmanager
+async def open_stages(settings: Settings) -> AsyncIterator[Stages]:
+    """Opens database and embedder. Raises `Unavailable`."""
+    async with open_database(settings) as database:
+        async with database.transaction() as connection:
+            await check_schema(connection)
+        yield Stages(settings, database, load_embedder())
