@@ -5,7 +5,7 @@ An adapter's weight is divided by the number of its task's adapters that the mas
 """
 
 from collections.abc import Mapping
-from math import trunc
+from math import copysign, trunc
 
 from engine.cards import MAX_WEIGHT
 from engine.values import Composition, Mask, Pick, PlannedAdapter, Task
@@ -52,7 +52,11 @@ def _planned(pick: Pick, weight: float, factor: float) -> PlannedAdapter:
         title=pick.title,
         sha256=pick.sha256,
         blob=pick.blob,
-        # Towards zero, so that reduced weights taken from a finished image are not reduced again.
-        weight=trunc(weight * factor * 1e4) / 1e4 if factor < 1 else round(weight, 4),
+        weight=_cut(weight * factor) if factor < 1 else round(weight, 4),
         reduced_from=round(weight, 4) if factor < 1 else None,
     )
+
+
+def _cut(weight: float) -> float:
+    """Four decimals, towards zero: weights read off a finished image are not reduced again."""
+    return trunc(weight * 1e4 + copysign(1e-4, weight)) / 1e4
