@@ -1,0 +1,118 @@
+"""Adapters are exact for each image, whoever shares its batch, and leave nothing behind."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from engine.rendering.adapters import Use, applied
+from engine.rendering.checkpoint import Checkpoint
+from engine.rendering.layers import Layers
+from engine.rendering.lora_file import Lora, read_lora
+
+from .toys import kohya, latents_of, plan, random_parts, save
+
+PLANS = (
+    plan(0, {"ink": 1.0}, "a fox"),
+    plan(1, {"neon": 0.7}, "a red fox", "blurry"),
+    plan(2, {"ink": -0.4, "neon": 1.5}, "a cat"),
+    plan(3, {}, "two cats"),
+)
+
+
+@pytest.fixture
+def loras(tmp_path: Path, layers: Layers) -> dict[str, Lora]:
+    """Two adapters that share some layers and not others."""
+    ink = random_parts(layers, _some(layers, "to_q", "conv1", "fc1"), rank=2, seed=1)
+    neon = random_parts(layers, _some(layers, "to_q", "to_v", "proj_in"), rank=5, seed=2)
+    parts = {"ink": ink, "neon": neon}
+    paths = {name: save(tmp_path / name, kohya(part)) for name, part in parts.items()}
+    return {name: read_lora(path, layers, name) for name, path in paths.items()}
+
+
+def _some(layers: Layers, *ends: str) -> list[str]:
+    return [name for name in layers.modules if name.endswith(ends)]
+
+
+def _hooked(layers: Layers) -> set[str]:
+    return {name for name, module in layers.modules.items() if module._forward_hooks}
+
+
+def test_company_and_order_change_nothing(checkpoint: Checkpoint, loras: dict[str, Lora]) -> None:
+    together = latents_of(checkpoint, PLANS, loras)
+    backwards = latents_of(checkpoint, PLANS[::-1], loras).flip(0)
+    alone = torch.cat([latents_of(checkpoint, [one], loras) for one in PLANS])
+    assert (together - backwards).abs().max() < 1e-4
+    assert (together - alone).abs().max() < 1e-4
+
+
+def test_the_same_batch_twice_is_the_same_to_the_bit(
+    checkpoint: Checkpoint, loras: dict[str, Lora]
+) -> None:
+    assert torch.equal(latents_of(checkpoint, PLANS, loras), latents_of(checkpoint, PLANS, loras))
+
+
+def test_an_adapter_shows_in_its_own_image_only(
+    checkpoint: Checkpoint, loras: dict[str, Lora]
+) -> None:
+    plans = [plan(index, {"ink": 1.0} if index == 1 else {}) for index in range(3)]
+    plain = [plan(index, {}) for index in range(3)]
+    change = (latents_of(checkpoint, plans, loras) - latents_of(checkpoint, plain, {})).abs()
+    assert change[1].max() > 1e-2
+    assert change[[0, 2]].max() < 1e-4
+
+
+def test_two_adapters_with_one_file_add_up(checkpoint: Checkpoint, loras: dict[str, Lora]) -> None:
+    ink = loras["ink"]
+    twice = latents_of(checkpoint, [plan(0, {"a": 0.3, "b": 0.5})], {"a": ink, "b": ink})
+    once = latents_of(checkpoint, [plan(0, {"a": 0.8})], {"a": ink})
+    assert (twice - once).abs().max() < 1e-5
+
+
+def test_only_touched_layers_are_patched(layers: Layers, loras: dict[str, Lora]) -> None:
+    with applied(layers, [[Use(loras["ink"], 1.0)], []]):
+        assert _hooked(layers) == set(loras["ink"].layers)
+    with applied(layers, [[], []]):
+        assert _hooked(layers) == set()
+
+
+def test_the_layers_are_restored_after_an_exception(
+    checkpoint: Checkpoint, layers: Layers, loras: dict[str, Lora]
+) -> None:
+    before = latents_of(checkpoint, PLANS, loras)
+    with pytest.raises(ZeroDivisionError), applied(layers, [[Use(loras["ink"], 1.0)]]):
+        raise ZeroDivisionError
+    assert _hooked(layers) == set()
+    assert torch.equal(latents_of(checkpoint, PLANS, loras), before)
+
+
+def test_the_layers_are_restored_when_patching_fails(
+    layers: Layers, loras: dict[str, Lora]
+) -> None:
+    last = list(loras["ink"].layers)[-1]
+    other = {**loras["ink"].layers, last: loras["neon"].layers[_some(layers, "proj_in")[0]]}
+    broken = Lora("another file", other)
+    with (
+        pytest.raises(RuntimeError),
+        applied(layers, [[Use(loras["ink"], 1.0), Use(broken, 1.0)]]),
+    ):
+        pytest.fail("Factors of two shapes were put together.")
+    assert _hooked(layers) == set()
+
+
+def test_a_weight_of_zero_is_no_adapter(checkpoint: Checkpoint, loras: dict[str, Lora]) -> None:
+    off = latents_of(checkpoint, [plan(0, {"ink": 0.0})], loras)
+    plain = latents_of(checkpoint, [plan(0, {})], {})
+    assert torch.equal(off, plain)
+
+
+def test_no_adapter_is_registered_as_a_module(
+    checkpoint: Checkpoint, layers: Layers, loras: dict[str, Lora]
+) -> None:
+    def names(model: nn.Module) -> list[str]:
+        return [*model.state_dict(), *(name for name, _ in model.named_modules())]
+
+    before = names(checkpoint.unet)
+    with applied(layers, [[Use(loras["ink"], 1.0)]]):
+        assert names(checkpoint.unet) == before

@@ -1,0 +1,68 @@
+"""Latents become images; broken ones are tried once more in float32 and then refused."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import RenderFailed
+from engine.rendering.checkpoint import Checkpoint
+from engine.rendering.decode import decode_images
+
+from .toys import vae
+
+LATENTS = torch.randn((2, 4, 8, 8), generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def own(checkpoint: Checkpoint) -> Iterator[Checkpoint]:
+    """The toy with an autoencoder of its own, to break."""
+    torch.manual_seed(3)
+    with torch.inference_mode():
+        yield replace(checkpoint, vae=vae().eval())
+
+
+def test_images_are_the_decoders(own: Checkpoint) -> None:
+    images = decode_images(own, LATENTS)
+    assert [image.size for image in images] == [(16, 16)] * 2
+    pixels = np.asarray(images[1], dtype=np.float32)
+    decoded = own.vae.decode(LATENTS[1:] / own.vae.config.scaling_factor).sample[0]
+    expected = ((decoded / 2 + 0.5).clamp(0, 1) * 255).permute(1, 2, 0).numpy()
+    assert np.abs(pixels - expected).max() <= 0.5 + 1e-3
+    assert pixels.std() > 0
+
+
+def test_company_changes_no_pixel(own: Checkpoint) -> None:
+    together = decode_images(own, LATENTS)
+    assert decode_images(own, LATENTS[1:])[0].tobytes() == together[1].tobytes()
+
+
+def test_latents_that_are_no_numbers(own: Checkpoint) -> None:
+    broken = LATENTS.clone()
+    broken[1, 0, 0, 0] = float("nan")
+    with pytest.raises(RenderFailed, match="Image 1 lost its numbers"):
+        decode_images(own, broken)
+
+
+def test_a_black_image(own: Checkpoint) -> None:
+    own.vae.decoder.conv_out.bias.fill_(-100.0)
+    with pytest.raises(RenderFailed, match="Image 0 came out black"):
+        decode_images(own, LATENTS)
+
+
+def test_an_autoencoder_that_gives_no_numbers(own: Checkpoint) -> None:
+    own.vae.decoder.conv_out.bias.fill_(float("inf"))
+    with pytest.raises(RenderFailed, match="Image 0 came out black or broken"):
+        decode_images(own, LATENTS)
+
+
+def test_half_precision_that_overflows_is_decoded_in_float32(own: Checkpoint) -> None:
+    # Within the numbers of float16, yet sums of products are not; group norms scale it back.
+    own.vae.decoder.conv_in.weight.mul_(20_000.0)
+    half = replace(own, vae=own.vae.to(torch.float16), dtype=torch.float16)
+    assert not half.decode(LATENTS.half()).isfinite().all()
+    images = decode_images(half, LATENTS.half())
+    assert np.asarray(images[0]).std() > 0
+    assert half.vae.dtype == torch.float16

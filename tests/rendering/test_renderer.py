@@ -1,0 +1,191 @@
+"""Plans become images, with what was really loaded; what cannot be loaded is skipped."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.errors import BadOption, RequestCancelled, StorageUnavailable
+from engine.rendering.checkpoint import Checkpoint
+from engine.rendering.layers import Layers
+from engine.rendering.lora_cache import LoraCache
+from engine.rendering.lora_file import Factors, Lora
+from engine.rendering.renderer import Batch, Renderer
+from engine.values import ImagePlan, LoadedAdapter, PlannedAdapter
+
+from .toys import SAMPLING, kohya, plan, random_parts, save
+
+LAYERS = {"ink": ("unet.conv_in", "unet.conv_out"), "neon": ("unet.mid_block.resnets.0.conv1",)}
+
+
+class Shelf:
+    """A folder of adapter files that counts what is fetched."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.fetched: list[str] = []
+
+    def fetch(self, adapter: PlannedAdapter) -> Path:
+        self.fetched.append(adapter.adapter_id)
+        if adapter.adapter_id == "away":
+            raise StorageUnavailable("The blob store does not answer: try again later.")
+        return self.folder / adapter.adapter_id
+
+    def sha256(self, name: str) -> str:
+        return hashlib.sha256((self.folder / name).read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, layers: Layers) -> Shelf:
+    for seed, (name, names) in enumerate(LAYERS.items()):
+        save(tmp_path / name, kohya(random_parts(layers, names, alpha=20.0, seed=seed)))
+    return Shelf(tmp_path)
+
+
+def _render(renderer: Renderer, shelf: Shelf, plans: Sequence[ImagePlan]) -> Batch:
+    return renderer.render(SAMPLING, plans, shelf.fetch, lambda _done, _all: None, lambda: False)
+
+
+def _pinned(one: ImagePlan, sha256: str) -> ImagePlan:
+    return replace(one, adapters=tuple(replace(a, sha256=sha256) for a in one.adapters))
+
+
+def _pixels(batch: Batch) -> list[bytes]:
+    return [rendered.image.tobytes() for rendered in batch.images]
+
+
+def test_what_was_loaded_comes_back(checkpoint: Checkpoint, shelf: Shelf) -> None:
+    plans = [plan(4, {"ink": 0.5, "neon": 1.0}, seed=9), plan(5, {"neon": -0.5}), plan(6, {})]
+    batch = _render(Renderer(checkpoint), shelf, plans)
+    ink = LoadedAdapter("ink", shelf.sha256("ink"), 0.5, 2)
+    neon = LoadedAdapter("neon", shelf.sha256("neon"), 1.0, 1)
+    assert [image.index for image in batch.images] == [4, 5, 6]
+    assert batch.images[0].seed == 9
+    assert [image.loaded for image in batch.images] == [
+        (ink, neon),
+        (replace(neon, weight=-0.5),),
+        (),
+    ]
+    assert all(image.image.size == (16, 16) for image in batch.images)
+    assert batch.load_seconds > 0
+    assert batch.render_seconds > 0
+
+
+def test_the_same_plans_give_the_same_bits(checkpoint: Checkpoint, shelf: Shelf) -> None:
+    plans = [plan(0, {"ink": 1.0}), plan(1, {"neon": 1.0})]
+    renderer = Renderer(checkpoint)
+    first = _pixels(_render(renderer, shelf, plans))
+    _render(renderer, shelf, [plan(0, {"neon": 2.0}, "something else")])
+    assert _pixels(_render(renderer, shelf, plans)) == first
+    assert _pixels(_render(Renderer(checkpoint), shelf, plans)) == first
+    assert first[0] != _pixels(_render(renderer, shelf, [plan(0, {})]))[0]
+
+
+def test_an_adapter_that_is_away_is_skipped_and_the_others_stay(
+    checkpoint: Checkpoint, shelf: Shelf
+) -> None:
+    renderer = Renderer(checkpoint)
+    batch = _render(renderer, shelf, [plan(0, {"away": 1.0, "ink": 0.7}), plan(1, {"away": 0.2})])
+    for image in batch.images:
+        (skipped,) = image.skipped
+        assert (skipped.adapter_id, skipped.title) == ("away", "away")
+        assert skipped.reason == "The blob store does not answer: try again later."
+    assert batch.images[0].loaded == (LoadedAdapter("ink", shelf.sha256("ink"), 0.7, 2),)
+    expected = _render(renderer, shelf, [plan(0, {"ink": 0.7}), plan(1, {})])
+    assert _pixels(batch) == _pixels(expected)
+
+
+def test_a_file_with_another_hash_is_skipped(checkpoint: Checkpoint, shelf: Shelf) -> None:
+    pinned = _pinned(plan(0, {"ink": 1.0}), "f" * 64)
+    renderer = Renderer(checkpoint)
+    for _ in range(2):  # the second time it could come from the cache
+        (image,) = _render(renderer, shelf, [pinned]).images
+        assert image.loaded == ()
+        assert "is not the one that was catalogued" in image.skipped[0].reason
+        assert shelf.sha256("ink")[:12] in image.skipped[0].reason
+
+
+def test_a_broken_file_is_skipped(checkpoint: Checkpoint, shelf: Shelf) -> None:
+    (shelf.folder / "ink").write_bytes(b"GIF89a")
+    (image,) = _render(Renderer(checkpoint), shelf, [plan(0, {"ink": 1.0})]).images
+    assert "“ink” is not a safetensors file" in image.skipped[0].reason
+
+
+def test_a_known_hash_is_fetched_once(checkpoint: Checkpoint, shelf: Shelf) -> None:
+    renderer = Renderer(checkpoint)
+    one = _pinned(plan(0, {"ink": 1.0}), shelf.sha256("ink"))
+    two = [one, replace(one, index=1)]
+    first = _render(renderer, shelf, two)
+    assert _pixels(_render(renderer, shelf, two)) == _pixels(first)
+    assert shelf.fetched == ["ink"]
+
+
+def test_without_room_in_the_cache_it_is_fetched_again(
+    checkpoint: Checkpoint, shelf: Shelf
+) -> None:
+    renderer = Renderer(checkpoint, cache_bytes=0)
+    one = _pinned(plan(0, {"ink": 1.0}), shelf.sha256("ink"))
+    _render(renderer, shelf, [one])
+    _render(renderer, shelf, [one])
+    assert shelf.fetched == ["ink", "ink"]
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), 2.01, -2.01, 1e308])
+def test_a_weight_that_nobody_means(weight: float, checkpoint: Checkpoint, shelf: Shelf) -> None:
+    with pytest.raises(BadOption, match=r"“ink” has the weight .*: give a number from -2 to 2"):
+        _render(Renderer(checkpoint), shelf, [plan(0, {"ink": weight})])
+
+
+def test_bad_sampling_is_refused_before_anything_is_fetched(
+    checkpoint: Checkpoint, shelf: Shelf
+) -> None:
+    with pytest.raises(BadOption, match="multiples of 2"):
+        Renderer(checkpoint).render(
+            replace(SAMPLING, width=17),
+            [plan(0, {"ink": 1.0})],
+            shelf.fetch,
+            lambda _done, _all: None,
+            lambda: False,
+        )
+    assert shelf.fetched == []
+
+
+def test_a_cancelled_batch_leaves_the_model_as_it_was(checkpoint: Checkpoint, shelf: Shelf) -> None:
+    renderer = Renderer(checkpoint)
+    plain = _pixels(_render(renderer, shelf, [plan(0, {})]))
+    told: list[int] = []
+    with pytest.raises(RequestCancelled):
+        renderer.render(
+            SAMPLING,
+            [plan(0, {"ink": 1.0})],
+            shelf.fetch,
+            lambda done, _all: told.append(done),
+            lambda: len(told) == 2,
+        )
+    assert told == [1, 2]
+    assert _pixels(_render(renderer, shelf, [plan(0, {})])) == plain
+
+
+def _lora(sha256: str, numbers: int) -> Lora:
+    return Lora(
+        sha256, {"a": Factors(torch.zeros(1, numbers // 2), torch.zeros(numbers // 2, 1), 1.0)}
+    )
+
+
+def test_the_cache_lets_go_of_what_was_unused_for_longest() -> None:
+    cache = LoraCache(limit_bytes=100)
+    for name in ("a", "b"):
+        cache.put(_lora(name, 10))
+    assert cache.bytes == 80
+    assert cache.get("a") is not None
+    cache.put(_lora("c", 10))
+    assert cache.bytes == 80
+    assert cache.get("b") is None
+    assert cache.get("a") is not None
+    cache.put(_lora("a", 10))
+    assert cache.bytes == 80
+    cache.put(_lora("large", 100))
+    assert cache.bytes == 0
