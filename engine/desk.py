@@ -149,13 +149,17 @@ class Desk:
     async def follow(self, request_id: str) -> AsyncIterator[Progress]:
         """Yields progress until the request has ended; the last one has a final phase."""
         with self.feed.subscribe(request_id) as news:
+            last: Progress | None = None
             while True:
                 seen = await self._look(request_id)
-                yield seen
+                if last is None or seen.phase is not last.phase or seen.position is not None:
+                    yield seen
+                    last = seen
                 if seen.phase.final:
                     return
                 async for progress in _until_quiet(news):
                     yield progress
+                    last = progress
 
     async def _look(self, request_id: str) -> Progress:
         async with self.database.transaction() as connection:

@@ -217,19 +217,28 @@ def _cell(image: Image.Image, label: str) -> Image.Image:
 
 
 def _wrapped(label: str, font: Any, width: int) -> list[str]:
-    """The label's words in lines of at most `width` pixels; a longer word is cut in pieces."""
+    """The label in lines of at most `width` pixels; a word that is longer is cut."""
     lines: list[str] = []
     for paragraph in label.splitlines():
         line = ""
         for word in paragraph.split():
-            candidate = f"{line} {word}".strip()
-            if line and font.getlength(candidate) > width:
-                lines.append(line)
-                line = word
-            else:
+            for piece in _pieces(word, font, width):
+                candidate = f"{line} {piece}".strip()
+                if line and font.getlength(candidate) > width:
+                    lines.append(line)
+                    candidate = piece
                 line = candidate
         lines.append(line)
     return lines
+
+
+def _pieces(word: str, font: Any, width: int) -> list[str]:
+    pieces = [""]
+    for letter in word:
+        if pieces[-1] and font.getlength(pieces[-1] + letter) > width:
+            pieces.append("")
+        pieces[-1] += letter
+    return pieces
 
 
 def open_image(content: bytes) -> Image.Image:

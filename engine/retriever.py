@@ -77,10 +77,9 @@ def any_word(query: str) -> str:
 
 
 def _retrieval(rows: list[Row[Any]], seconds: float) -> Retrieval:
-    headings = np.array(
-        [np.fromstring(row.heading_vector.strip("[]"), np.float32, sep=",") for row in rows],
-        np.float32,
-    ).reshape(len(rows), -1)
+    headings = np.zeros((len(rows), MiniLM.dimensions), np.float32)
+    for i, row in enumerate(rows):
+        headings[i] = np.fromstring(row.heading_vector.strip("[]"), np.float32, sep=",")
     found = tuple(Candidate(to_adapter(row), float(row.score)) for row in rows)
     return Retrieval(found, headings, seconds)
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from bot.command_line import library, operations, requests, stages
+from bot.command_line import benchmarks, library, operations, requests, stages
 from engine.errors import BadInput, BadSettings, StylusError
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (requests, stages, operations):
+for part in (requests, stages, operations, benchmarks):
     part.register(app)
 app.add_typer(library.app, name="lora", help="The adapter library.")
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from bot.command_line.common import (
     Json,
     answer_console,
+    news_console,
     print_document,
     run,
     settings_for_command,

@@ -13,7 +13,7 @@ from bot.console.show import print_reply
 from bot.reply import make_reply
 from bot.workforce import temporary_workers
 from engine.desk import Desk
-from engine.errors import RequestCancelled, RequestFailed
+from engine.errors import RequestCancelled, RequestFailed, Unavailable
 from engine.values import Answer, Phase, Request
 
 
@@ -36,8 +36,12 @@ async def answer_request(
     """
     check_folder(terminal.folder)
     request = await submit()
-    async with temporary_workers(desk, terminal.news.print):
-        await show_progress(terminal.news, desk.follow(request.id))
+    try:
+        async with temporary_workers(desk, terminal.news.print):
+            await show_progress(terminal.news, desk.follow(request.id))
+    except Unavailable:
+        await desk.cancel(request.id)  # nobody waits for it any more
+        raise
     answer = await desk.answer(request.id)
     document = await present(desk, terminal, answer)
     _raise_failure(answer)

@@ -1,0 +1,53 @@
+# Two commands do everything: `make demo` and `make test`.
+# On a machine with an NVIDIA GPU the default index gives torch's CUDA build; to choose another
+# build, name its index: make demo PIP_ARGS="--index-url ..."
+
+PYTHON ?= python3
+PIP_ARGS ?=
+PROMPT ?= a red star in neon glow on a starry night sky
+OUT ?= stylus-out
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.PHONY: demo test lint types tests install install-dev clean
+
+demo: install
+	$(BIN)/stylus migrate
+	$(BIN)/stylus prompt "$(PROMPT)" --out "$(OUT)"
+
+test: install-dev lint types tests
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types:
+	$(BIN)/mypy
+
+tests:
+	$(BIN)/pytest
+
+install: $(VENV)/.installed
+
+install-dev: $(VENV)/.installed-dev
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Stylus needs Python 3.11 or later; name one: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# torch first and alone: with it in place nothing else pulls another build of it.
+$(VENV)/.installed: constraints.txt pyproject.toml | $(VENV)/bin/python
+	@echo "installing (some minutes the first time: torch is large) ..."
+	$(PIP) install $(PIP_ARGS) torch -c constraints.txt
+	$(PIP) install -e . -c constraints.txt
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) install -e ".[dev]" -c constraints.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

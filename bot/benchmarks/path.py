@@ -1,0 +1,53 @@
+"""`stylus bench path`: where a request's time goes, over many requests, one at a time."""
+
+from collections.abc import Callable
+
+from bot.workforce import temporary_workers
+from engine.desk import Desk
+from engine.errors import RequestFailed
+from engine.figures import Figure, median_and_p95
+from engine.values import Ask, Asker, Phase, Timings
+
+#: Seconds of the first command's wait that are ours: all but starting processes and rendering.
+OVERHEAD_GOAL = 1.0
+#: Seconds of a whole request with the built-in checkpoint, processes running.
+TOTAL_GOAL = 4.0
+
+PROMPTS = (
+    "a red star in neon glow on a starry night sky",
+    "a small blue heart left of a yellow circle",
+    "a striped purple square in the snow",
+    "a watercolor green triangle on a white background",
+    "two pink diamonds, pixel art",
+    "a big orange ring",
+)
+
+
+async def measure(desk: Desk, requests: int, tell: Callable[[str], None]) -> list[Figure]:
+    """Returns median and 95th percentile of every stage over that many requests."""
+    async with temporary_workers(desk, tell):
+        await _answer(desk, PROMPTS[0], 0)  # the first request warms the processes up
+        timings = []
+        for n in range(requests):
+            timings.append(await _answer(desk, PROMPTS[n % len(PROMPTS)], n))
+            tell(f"{n + 1} of {requests}")
+    overhead = [t.total - t.render for t in timings]
+    return [
+        *median_and_p95("queued", [t.queued for t in timings]),
+        *median_and_p95("retrieve", [t.retrieve for t in timings]),
+        *median_and_p95("compose", [t.compose for t in timings]),
+        *median_and_p95("load", [t.load for t in timings]),
+        *median_and_p95("render", [t.render for t in timings]),
+        *median_and_p95("overhead", overhead, OVERHEAD_GOAL),
+        *median_and_p95("total", [t.total for t in timings], TOTAL_GOAL),
+    ]
+
+
+async def _answer(desk: Desk, prompt: str, seed: int) -> Timings:
+    request = await desk.submit(Ask(Asker("console", user="bench"), prompt, seed=seed))
+    async for _ in desk.follow(request.id):
+        pass
+    answer = await desk.answer(request.id)
+    if answer.phase is not Phase.RENDERED:
+        raise RequestFailed(f"Request {request.id} failed: {answer.failure}")
+    return answer.timings
