@@ -92,7 +92,7 @@ def _from_folders(name: str, source: str, local: bool, dtype: torch.dtype) -> Pa
     family = family_of(config, index)
     _check_support(name, family, config, index)
     weights = {**place, "use_safetensors": True}
-    return Parts(
+    parts = Parts(
         family,
         _UNET.from_pretrained(source, subfolder="unet", torch_dtype=dtype, **weights),
         CLIPTextModel.from_pretrained(source, subfolder="text_encoder", dtype=dtype, **weights),
@@ -102,6 +102,8 @@ def _from_folders(name: str, source: str, local: bool, dtype: torch.dtype) -> Pa
         ),
         DDIMScheduler.load_config(source, subfolder="scheduler", **place),
     )
+    _check_words(name, parts)
+    return parts
 
 
 def _from_file(name: str, path: Path, dtype: torch.dtype) -> Parts:
@@ -143,6 +145,16 @@ def _check_support(name: str, family: str, unet: dict[str, Any], index: dict[str
     if index["vae"][1] not in _VAES:
         raise CheckpointUnavailable(
             f"Checkpoint “{name}” has a {index['vae'][1]}: use one with an AutoencoderKL."
+        )
+
+
+def _check_words(name: str, parts: Parts) -> None:
+    """Without its files transformers makes a tokenizer of no words, and says nothing."""
+    words, known = len(parts.tokenizer), parts.text_encoder.config.vocab_size
+    if not known / 2 <= words <= known:
+        raise CheckpointUnavailable(
+            f"Checkpoint “{name}” has a tokenizer of {words} words and a text encoder of {known}: "
+            "check that its files are complete."
         )
 
 

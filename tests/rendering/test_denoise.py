@@ -17,10 +17,14 @@ from engine.values import Sampling
 
 from .toys import SAMPLING, latents_of, plan
 
-# diffusers 0.42 hands torch's tensors to numpy in a way that numpy 2.4 wants written otherwise.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
-)
+# diffusers 0.42 and numpy 2.4 exchange tensors in ways that numpy wants written otherwise.
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore:{words}:DeprecationWarning")
+    for words in (
+        "__array__ implementation doesn't accept a copy keyword",
+        "__array_wrap__ must accept context and return_scalar arguments",
+    )
+]
 
 PLANS = (plan(0, {}, "a fox", "blurry"), plan(1, {}, "a cat"), plan(2, {}, "a red fox"))
 
