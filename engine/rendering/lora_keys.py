@@ -65,7 +65,10 @@ _BASES = (
     (re.compile(r"_blocks_\d_attentions_\d_transformer_blocks_[1-9]_"), "SDXL"),
     (re.compile(r"_blocks\.\d\.attentions\.\d\.transformer_blocks\.[1-9]\."), "SDXL"),
     (
-        re.compile(r"^(?:transformer|diffusion_model)\.|^transformer_blocks\."),
+        re.compile(
+            r"^(?:transformer|diffusion_model|transformer_blocks)\."
+            r"|^lora_unet_(?:transformer_)?blocks_\d"
+        ),
         "a transformer model",
     ),
 )

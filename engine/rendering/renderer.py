@@ -1,5 +1,6 @@
 """One batch from plans to images, each with its own adapters."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,12 +48,14 @@ class Batch:
 
 
 class Renderer:
-    """Renders on one checkpoint. Not for two threads at once: adapters patch the model."""
+    """Renders on one checkpoint, one batch at a time: other threads wait."""
 
     def __init__(self, checkpoint: Checkpoint, cache_bytes: int = CACHE_BYTES) -> None:
         self._checkpoint = checkpoint
         self._layers = layers_of(checkpoint)
         self._cache = LoraCache(cache_bytes)
+        # Adapters patch the model that all batches share.
+        self._lock = threading.Lock()
 
     def render(
         self,
@@ -69,6 +72,17 @@ class Renderer:
         `cancelled` is asked before each. Raises BadOption, RequestCancelled and RenderFailed.
         """
         check_sampling(self._checkpoint, sampling)
+        with self._lock:
+            return self._batch(sampling, plans, fetch, on_step, cancelled)
+
+    def _batch(
+        self,
+        sampling: Sampling,
+        plans: Sequence[ImagePlan],
+        fetch: Callable[[PlannedAdapter], Path],
+        on_step: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+    ) -> Batch:
         adapters = {adapter.adapter_id: adapter for plan in plans for adapter in plan.adapters}
         begun = time.perf_counter()
         loras = {key: self._load(adapter, fetch) for key, adapter in adapters.items()}

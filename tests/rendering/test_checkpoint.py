@@ -17,7 +17,8 @@ from engine.rendering.checkpoint import Checkpoint, load_checkpoint
 from engine.rendering.model_files import family_of
 from engine.rendering.renderer import Renderer
 
-from .toys import SAMPLING, plan, save
+from .original import write_hub_cache, write_single_file
+from .toys import SAMPLING, latents_of, plan, save
 
 
 @pytest.fixture
@@ -205,3 +206,18 @@ def test_a_single_file_without_the_hub(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     save(path, {"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(1)})
     assert f"cannot be loaded from {path} (" in _sentence(path)
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_single_file_is_the_same_model(
+    checkpoint: Checkpoint, model_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.safetensors"
+    write_single_file(checkpoint, path)
+    write_hub_cache(tmp_path / "hub", model_folder)
+    loaded = load_checkpoint("toy", str(path), "cpu")
+    plans = [plan(0, {}, "a fox", "blurry")]
+    assert loaded.family == checkpoint.family
+    assert torch.equal(latents_of(loaded, plans, {}), latents_of(checkpoint, plans, {}))
+    latents = torch.ones(1, 4, 8, 8)
+    assert torch.equal(loaded.decode(latents), checkpoint.decode(latents))

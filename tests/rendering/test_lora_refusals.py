@@ -110,6 +110,10 @@ CASES: dict[str, tuple[Change, str]] = {
         "seems to be for SDXL",
     ),
     "Flux": (_with("lora_unet_double_blocks_1_img_attn_qkv.alpha"), "seems to be for Flux"),
+    "a transformer of kohya": (
+        _with("lora_unet_blocks_0_cross_attn_k_proj.alpha"),
+        "seems to be for a transformer model",
+    ),
     "a transformer": (
         _with("transformer_blocks.1.attn.to_k.alpha"),
         "seems to be for a transformer model",

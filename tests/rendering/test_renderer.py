@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -167,6 +168,15 @@ def test_a_cancelled_batch_leaves_the_model_as_it_was(checkpoint: Checkpoint, sh
         )
     assert told == [1, 2]
     assert _pixels(_render(renderer, shelf, [plan(0, {})])) == plain
+
+
+def test_two_threads_do_not_disturb_each_other(checkpoint: Checkpoint, shelf: Shelf) -> None:
+    renderer = Renderer(checkpoint)
+    batches = [[plan(0, {"ink": 1.0})], [plan(0, {})], [plan(0, {"neon": 1.0}), plan(1, {})]]
+    alone = [_pixels(_render(renderer, shelf, plans)) for plans in batches]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda plans: _render(renderer, shelf, plans), batches * 3))
+    assert [_pixels(batch) for batch in together] == alone * 3
 
 
 def _lora(sha256: str, numbers: int) -> Lora:
