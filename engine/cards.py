@@ -137,7 +137,8 @@ def _number(value: object) -> float | None:
     """The number, or None for what is none, endless, or no number although it is called one."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) and abs(value) < 1e6 else None
+    # Compared first: an integer may be too large to be a float at all.
+    return float(value) if abs(value) < 1e6 and math.isfinite(value) else None
 
 
 def base_family(base_model: str) -> str:

@@ -4,13 +4,14 @@ Cards are strangers' text, so a fooled model must be able to do nothing: it sees
 of ids, its answer is a list of numbers per keyword, and not a word of it reaches a reply.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import openai
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from engine.cards import clean
 from engine.errors import ComposerUnavailable, CompositionRefused
@@ -109,9 +110,10 @@ async def _client(llm: Llm) -> AsyncIterator[openai.AsyncOpenAI]:
         max_retries=0,
     )
     try:
-        async with client:
+        # The client's own limit holds for each read; a server that drips would never reach it.
+        async with asyncio.timeout(llm.timeout), client:
             yield client
-    except openai.APITimeoutError as error:
+    except (openai.APITimeoutError, TimeoutError) as error:
         raise ComposerUnavailable(f"The LLM took longer than {llm.timeout:g} s.") from error
     except openai.APIStatusError as error:
         raise ComposerUnavailable(f"The LLM answered with status {error.status_code}.") from error
@@ -128,7 +130,7 @@ def _line(adapter: Adapter) -> str:
 def _read(text: str) -> _Answer:
     try:
         return _Answer.model_validate(json.loads(text))
-    except (json.JSONDecodeError, ValidationError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise CompositionRefused("The LLM's answer could not be read.") from error
 
 

@@ -52,11 +52,11 @@ def _planned(pick: Pick, weight: float, factor: float) -> PlannedAdapter:
         title=pick.title,
         sha256=pick.sha256,
         blob=pick.blob,
-        weight=_cut(weight * factor) if factor < 1 else round(weight, 4),
+        weight=_cut(weight * factor),
         reduced_from=round(weight, 4) if factor < 1 else None,
     )
 
 
 def _cut(weight: float) -> float:
-    """Four decimals, towards zero: weights read off a finished image are not reduced again."""
+    """Four decimals, towards zero: rounded up they could add up to more than the cap."""
     return trunc(weight * 1e4 + copysign(1e-4, weight)) / 1e4
