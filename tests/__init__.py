@@ -1,0 +1,1 @@
+"""The tests. What they share: `conftest` (database, desk), `cards` and `samples` (values)."""

@@ -1,0 +1,84 @@
+"""The blob store: whole files or none."""
+
+import errno
+import resource
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from engine.errors import StorageUnavailable
+from engine.settings import Settings, Storage
+from engine.storage import BlobStore
+
+LIMIT = 64 * 1024
+
+
+class FullFileSystem(MemoryFileSystem):  # type: ignore[misc]
+    """A remote store without room."""
+
+    protocol = "full"
+
+    def pipe_file(self, path: str, value: bytes, **options: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+
+def store_at(home: Path, url: str = "") -> BlobStore:
+    return BlobStore(Settings(home=home, storage=Storage(url=url)))
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def little_room() -> Iterator[None]:
+    """The operating system refuses to write files beyond the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("url", ["", "memory://blobs"])
+def test_content_comes_back_under_its_hash(tmp_path: Path, url: str) -> None:
+    store = store_at(tmp_path, url)
+    key = store.put("images", b"content", ".png")
+    digest = sha256(b"content").hexdigest()
+    assert key == f"images/{digest[:2]}/{digest}.png"
+    assert store.read(key) == b"content"
+    assert store.file(key).read_bytes() == b"content"
+    assert store.put("images", b"content", ".png") == key
+    assert len(files(tmp_path)) == 1
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path, little_room: None) -> None:
+    store = store_at(tmp_path)
+    with pytest.raises(StorageUnavailable):
+        store.put("images", bytes(2 * LIMIT), ".png")
+    assert files(tmp_path) == []
+    assert store.read(store.put("images", b"small", ".png")) == b"small"
+
+
+def test_a_full_store_is_said(tmp_path: Path) -> None:
+    fsspec.register_implementation("full", FullFileSystem, clobber=True)
+    with pytest.raises(StorageUnavailable, match="is full; free some room, then try again"):
+        store_at(tmp_path, "full://blobs").put("images", b"content", ".png")
+
+
+@pytest.mark.parametrize("url", ["", "memory://none"])
+def test_what_is_not_there_is_named(tmp_path: Path, url: str) -> None:
+    store = store_at(tmp_path, url)
+    for look in (store.read, store.file):
+        with pytest.raises(StorageUnavailable, match=r"store has no images/aa/x\.png"):
+            look("images/aa/x.png")
+
+
+def test_a_store_that_cannot_be_written_points_to_the_doctor(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file where the folder should be")
+    with pytest.raises(StorageUnavailable, match="run `stylus doctor`"):
+        store_at(tmp_path, str(tmp_path / "taken")).put("images", b"content", ".png")
