@@ -1,0 +1,128 @@
+"""Who runs next, and how the work of dead processes comes back."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from procrastinate.jobs import Job
+from sqlalchemy import text
+
+from engine import ledger
+from engine.database import Database
+from engine.desk import Desk
+from engine.process import Post, open_post
+from engine.rescue import rescue_jobs, rescue_requests
+from engine.settings import Settings
+from engine.values import Asker
+from tests.samples import ADA, BOB, ask, request
+from tests.stages import COMPOSING, claim, render, store_plan, stored
+
+Jobs = list[tuple[str, str, str]]
+
+
+@pytest.fixture
+async def post(settings: Settings) -> AsyncIterator[Post]:
+    async with open_post(settings) as post:
+        yield post
+
+
+async def jobs(database: Database) -> Jobs:
+    """Returns the request, task and status of every job in its order of making."""
+    columns = "args ->> 'request_id', task_name, status::text"
+    async with database.transaction() as connection:
+        rows = await connection.execute(
+            text(f"select {columns} from procrastinate_jobs order by id")
+        )
+        return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def take(post: Post, queue: str = "compose") -> Job:
+    """Takes the next job as a worker process does that then says nothing more."""
+    manager = post.queue.app.job_manager
+    job = await manager.fetch_job([queue], await manager.register_worker())
+    assert job
+    return job
+
+
+async def fall_silent(post: Post) -> None:
+    """All workers so far gave their last sign of life a minute ago."""
+    async with post.database.transaction() as connection:
+        await connection.execute(
+            text("update procrastinate_workers set last_heartbeat = now() - interval '1 minute'")
+        )
+
+
+async def forget_jobs(post: Post) -> None:
+    async with post.database.transaction() as connection:
+        await connection.execute(text("delete from procrastinate_jobs"))
+
+
+async def test_a_persons_second_request_waits_for_everybodys_first(desk: Desk, post: Post) -> None:
+    asked = [(ADA, "ada 1"), (ADA, "ada 2"), (ADA, "ada 3"), (BOB, "bob 1"), (BOB, "bob 2")]
+    prompts = {(await desk.submit(ask(prompt, asker))).id: prompt for asker, prompt in asked}
+    order = [prompts[str((await take(post)).task_kwargs["request_id"])] for _ in asked]
+    assert order == ["ada 1", "bob 1", "ada 2", "bob 2", "ada 3"]
+
+
+async def test_the_same_name_in_another_workspace_is_another_person(desk: Desk, post: Post) -> None:
+    await desk.submit(ask("first"))
+    await desk.submit(ask("second"))
+    other = await desk.submit(ask("other", Asker("discord", workspace="w2", user=ADA.user)))
+    await take(post)
+    assert (await take(post)).task_kwargs["request_id"] == other.id
+
+
+async def test_a_dead_workers_job_comes_back_a_live_ones_stays(desk: Desk, post: Post) -> None:
+    dead, alive = [(await desk.submit(ask(prompt))).id for prompt in ("dead", "alive")]
+    await take(post)
+    await fall_silent(post)
+    await take(post)
+    assert await jobs(post.database) == [(dead, "compose", "doing"), (alive, "compose", "doing")]
+    assert await rescue_jobs(post) == 1
+    assert await jobs(post.database) == [(dead, "compose", "todo"), (alive, "compose", "doing")]
+    assert await rescue_jobs(post) == 0
+    assert (await take(post)).task_kwargs["request_id"] == dead
+
+
+async def test_a_request_without_a_job_gets_exactly_one(desk: Desk, post: Post) -> None:
+    made = await desk.submit(ask())
+    assert await rescue_requests(post) == 0, "it has a job"
+    await forget_jobs(post)
+    assert await rescue_requests(post) == 1
+    assert await rescue_requests(post) == 0
+    assert await jobs(post.database) == [(made.id, "compose", "todo")]
+
+
+async def test_a_request_being_worked_on_gets_no_second_job(desk: Desk, post: Post) -> None:
+    made = await desk.submit(ask())
+    await take(post)
+    assert await rescue_requests(post) == 0
+    assert await jobs(post.database) == [(made.id, "compose", "doing")]
+
+
+async def test_a_planned_request_without_a_job_is_rendered(post: Post) -> None:
+    async with post.database.transaction() as connection:
+        await stored(connection)
+        await store_plan(connection, await claim(connection, COMPOSING))
+    assert await rescue_requests(post) == 1
+    assert await jobs(post.database) == [("r1", "render", "todo")]
+    assert (await take(post, "render:builtin")).task_kwargs["request_id"] == "r1"
+
+
+async def test_a_request_that_has_ended_gets_no_job(post: Post) -> None:
+    async with post.database.transaction() as connection:
+        for request_id in ("r1", "r2", "r3"):
+            await stored(connection, request(id=request_id))
+        await render(connection, "r1")
+        await ledger.fail(connection, "r2", "It failed.")
+        await ledger.cancel(connection, "r3")
+    assert await rescue_requests(post) == 0
+    assert await jobs(post.database) == []
+
+
+async def test_a_request_that_somebody_is_moving_on_is_left_alone(desk: Desk, post: Post) -> None:
+    made = await desk.submit(ask())
+    await forget_jobs(post)
+    async with desk.database.transaction() as moving:
+        await ledger.claim(moving, made.id, *COMPOSING)
+        assert await rescue_requests(post) == 0
+    assert await rescue_requests(post) == 1
