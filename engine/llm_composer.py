@@ -103,12 +103,7 @@ async def probe(settings: Settings) -> None:
 @asynccontextmanager
 async def _client(llm: Llm) -> AsyncIterator[openai.AsyncOpenAI]:
     """A client whose errors are ours; they never hold the key or the server's words."""
-    client = openai.AsyncOpenAI(
-        base_url=llm.base_url,
-        api_key=llm.api_key.get_secret_value() or "none",
-        timeout=llm.timeout,
-        max_retries=0,
-    )
+    client = _connect(llm)
     try:
         # The client's own limit holds for each read; a server that drips would never reach it.
         async with asyncio.timeout(llm.timeout), client:
@@ -119,6 +114,18 @@ async def _client(llm: Llm) -> AsyncIterator[openai.AsyncOpenAI]:
         raise ComposerUnavailable(f"The LLM answered with status {error.status_code}.") from error
     except (openai.OpenAIError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ComposerUnavailable("The LLM did not answer.") from error
+
+
+def _connect(llm: Llm) -> openai.AsyncOpenAI:
+    try:
+        return openai.AsyncOpenAI(
+            base_url=llm.base_url,
+            api_key=llm.api_key.get_secret_value() or "none",
+            timeout=llm.timeout,
+            max_retries=0,
+        )
+    except Exception as error:  # of its HTTP library, which is no business of ours
+        raise ComposerUnavailable("The setting llm.base_url is no URL.") from error
 
 
 def _line(adapter: Adapter) -> str:
