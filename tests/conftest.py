@@ -27,6 +27,7 @@ from engine.schema import migrate
 from engine.settings import Database as DatabaseSection
 from engine.settings import Settings, load_settings
 from tests.cards import CARDS, WITHOUT_FILE, adapter_id
+from tests.loopback_llm import LoopbackLlm, serve_llm
 
 MIGRATED, STOCKED = "template_migrated", "template_stocked"
 _names = (f"test_{number}" for number in count())
@@ -174,3 +175,9 @@ def catalogue(settings: Settings) -> tuple[str, ...]:
 @pytest.fixture(scope="session")
 def embedder() -> MiniLM:
     return load_embedder()
+
+
+@pytest.fixture
+async def loopback_llm() -> AsyncIterator[LoopbackLlm]:
+    async with serve_llm() as llm:
+        yield llm
