@@ -41,11 +41,16 @@ class Queue:
     async def defer(
         self, connection: AsyncConnection, task: str, queue: str, request_id: str, priority: int
     ) -> None:
-        """Enqueues a job inside the caller's transaction."""
+        """Enqueues a job inside the caller's transaction. Raises `DatabaseUnavailable`."""
         raw = await connection.get_raw_connection()
-        await self.app.configure_task(
-            task, queue=queue, priority=priority, connection=raw.driver_connection
-        ).defer_async(request_id=request_id)
+        try:
+            await self.app.configure_task(
+                task, queue=queue, priority=priority, connection=raw.driver_connection
+            ).defer_async(request_id=request_id)
+        except procrastinate.exceptions.ConnectorException as error:
+            raise DatabaseUnavailable(
+                "The job queue does not take anything; `stylus doctor` tells more."
+            ) from error
 
 
 @asynccontextmanager
