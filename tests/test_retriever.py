@@ -1,0 +1,163 @@
+"""The retriever: by name and by meaning, with the filters inside the query."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from engine.catalogue import import_cards
+from engine.database import Database
+from engine.embedder import MiniLM
+from engine.retriever import Retrieval, Selection, retrieve
+from tests.cards import BASE, adapter_id, card
+
+HERE = Selection(base=BASE)
+
+
+async def found(
+    database: Database,
+    embedder: MiniLM,
+    prompt: str,
+    selection: Selection = HERE,
+    k: int = 150,
+) -> Retrieval:
+    async with database.transaction() as connection:
+        return await retrieve(connection, embedder, prompt, selection, k)
+
+
+async def names(
+    database: Database,
+    embedder: MiniLM,
+    prompt: str,
+    selection: Selection = HERE,
+    k: int = 150,
+) -> list[str]:
+    """Returns the source ids of the candidates, best first."""
+    retrieval = await found(database, embedder, prompt, selection, k)
+    return [candidate.adapter.source_id for candidate in retrieval.candidates]
+
+
+@pytest.fixture
+def stock(database: Database, catalogue: tuple[str, ...]) -> Database:
+    """The database with the cards of `tests.cards`."""
+    return database
+
+
+@pytest.mark.parametrize(
+    ("prompt", "best"),
+    [
+        ("neon glow", "neon"),
+        ("CHECKER", "checker"),
+        ("a glowing sign of gas tubes", "neon"),
+        ("tall oaks in a misty wood", "forest"),
+        ("a symbol of love", "heart"),
+        ("the Milky Way after dusk", "night"),
+    ],
+)
+async def test_by_name_and_by_meaning(
+    stock: Database, embedder: MiniLM, prompt: str, best: str
+) -> None:
+    assert (await names(stock, embedder, prompt))[0] == best
+
+
+async def test_each_idea_asks_for_itself(stock: Database, embedder: MiniLM) -> None:
+    prompt = "a heart in a deep forest, watercolor, with a checker pattern"
+    first = (await names(stock, embedder, prompt))[:4]
+    assert set(first) == {"heart", "forest", "water", "checker"}
+
+
+async def test_scores_fall_and_headings_belong_to_their_candidates(
+    stock: Database, embedder: MiniLM
+) -> None:
+    retrieval = await found(stock, embedder, "a red star")
+    scores = [candidate.score for candidate in retrieval.candidates]
+    assert scores == sorted(scores, reverse=True)
+    assert min(scores) > 0
+    position = [c.adapter.source_id for c in retrieval.candidates].index("star")
+    expected = embedder.embed(["Big star, star"])[0]
+    assert np.abs(retrieval.headings[position] - expected).max() < 1e-3  # half precision
+    assert retrieval.headings.shape == (len(scores), 384)
+
+
+async def test_only_what_fits_and_may_be_used_comes(stock: Database, embedder: MiniLM) -> None:
+    usual = set(await names(stock, embedder, "star"))
+    everything = {"star", "heart", "neon", "water", "night", "checker", "forest", "stuffed"}
+    assert usual == everything | {"hostile"}
+    drop = replace(HERE, drop=(adapter_id("star"), adapter_id("heart")))
+    assert set(await names(stock, embedder, "star", drop)) == usual - {"star", "heart"}
+    unsafe = await names(stock, embedder, "star", replace(HERE, unsafe=True))
+    assert set(unsafe) == usual | {"rope"}
+    any_file = await names(stock, embedder, "star", replace(HERE, with_file=False))
+    assert set(any_file) == usual | {"nofile"}
+    assert await names(stock, embedder, "star", Selection(base="sdxl")) == ["xl"]
+    assert await names(stock, embedder, "star", Selection(base="flux")) == []
+
+
+@pytest.mark.parametrize("status", ["disabled", "removed"])
+async def test_what_is_switched_off_does_not_come(
+    stock: Database, embedder: MiniLM, status: str
+) -> None:
+    async with stock.transaction() as connection:
+        statement = text("update adapters set status = :status where source_id = 'star'")
+        await connection.execute(statement, {"status": status})
+    assert "star" not in await names(stock, embedder, "star")
+
+
+async def test_a_workspaces_own_adapters_stay_there(stock: Database, embedder: MiniLM) -> None:
+    async with stock.transaction() as connection:
+        await connection.execute(
+            text("update adapters set workspace = 'w1' where source_id = 'star'")
+        )
+    for workspace, visible in [("w1", True), ("w2", False), ("", False)]:
+        came = await names(stock, embedder, "star", replace(HERE, workspace=workspace))
+        assert ("star" in came) is visible
+        assert "heart" in came, "everybody's own come everywhere"
+
+
+async def test_a_selective_filter_still_gives_k_rows(stock: Database, embedder: MiniLM) -> None:
+    """The filter comes before the top k: one in ten is enough to fill it."""
+    cards = [
+        card(f"s{n}", f"star {n}", base_model="SD 1.5" if n % 10 else "Flux.1 D")
+        for n in range(300)
+    ]
+    await import_cards(stock, embedder, cards)
+    flux = Selection(base="flux", with_file=False)
+    came = await names(stock, embedder, "a star", flux, k=25)
+    assert len(set(came)) == len(came) == 25
+    assert all(int(name[1:]) % 10 == 0 for name in came)
+    assert len(await names(stock, embedder, "a star", flux, k=150)) == 30
+
+
+async def test_k_bounds_the_candidates(stock: Database, embedder: MiniLM) -> None:
+    several = await names(stock, embedder, "star and heart")
+    assert await names(stock, embedder, "star and heart", k=3) == several[:3]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "star's \"neon",
+        "star:* & !heart | (neon)",
+        "star <-> heart",
+        "'; drop table adapters; --",
+        "\\' \\\\ star \\",
+        "%s %(x)s :k {} $1 star",
+        "or or -star or",
+        "!!!",
+        "",
+        "the of and",
+        "星 ⭐ \u200d",
+        "star " * 400,
+    ],
+)
+async def test_no_prompt_is_an_operator(stock: Database, embedder: MiniLM, prompt: str) -> None:
+    came = await names(stock, embedder, prompt)
+    assert len(came) == 9
+    if "star" in prompt and "drop" not in prompt:
+        assert "star" in came[:3]
+
+
+async def test_a_stuffed_card_wins_nothing(stock: Database, embedder: MiniLM) -> None:
+    for prompt, best in [("a star", "star"), ("night sky", "night"), ("forest", "forest")]:
+        assert (await names(stock, embedder, prompt))[0] == best
