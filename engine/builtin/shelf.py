@@ -1,0 +1,141 @@
+"""The adapters of the shelf: what each teaches, how it is trained and in which format it comes."""
+
+from dataclasses import dataclass, field
+
+from engine.builtin.world import kind_of
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "star": ("star", "star", "five pointed star"),
+    "heart": ("heart", "heart", "love heart"),
+    "moon": ("moon", "crescent moon", "crescent"),
+    "flower": ("flower", "flower", "blossom"),
+    "cloud": ("cloud", "cloud", "fluffy cloud"),
+    "bolt": ("lightning bolt", "bolt", "lightning"),
+    "leaf": ("leaf", "leaf", "tree leaf"),
+    "skull": ("skull",),
+    "stripes": ("striped", "stripes", "stripy", "striped texture"),
+    "dots": ("dotted", "polka dots", "dots", "dotted texture"),
+    "checker": ("checkered", "checker", "checker texture"),
+    "neon": ("neon", "neon glow", "glowing neon", "neon style", "neon glow"),
+    "watercolor": ("watercolor", "watercolour", "watercolor style", "watercolor painting"),
+    "blueprint": ("blueprint", "blueprint style", "blueprint schematic"),
+    "pencil": ("pencil", "pencil sketch", "pencil drawing", "sketch"),
+    "pixel": ("pixel", "pixel art", "pixels", "retro pixel style"),
+    "glass": ("stained glass", "stained glass window", "stained glass mosaic"),
+    "night": ("night sky", "starry night sky", "starry sky", "a starry night sky", "night"),
+    "snow": ("snow", "snowfall", "a snowy field", "falling snow"),
+    "grass": ("grass", "a meadow", "a grassy meadow"),
+    "rain": ("rain", "heavy rain", "rainy weather"),
+    "sunset": ("sunset", "sunset sky", "dusk", "a sunset at sea"),
+}
+"""How people name each idea in a prompt."""
+
+CHANGES: dict[str, tuple[str, ...]] = {
+    "neon": ("style", "background", "texture"),
+    "watercolor": ("style", "background", "texture"),
+    "blueprint": ("style", "background", "colour", "texture"),
+    "pencil": ("style", "background", "texture"),
+    "pixel": ("style", "texture"),
+    "glass": ("style", "texture"),
+    "night": ("scene", "background"),
+    "snow": ("scene", "background"),
+    "grass": ("scene", "background"),
+    "rain": ("scene", "background"),
+    "sunset": ("scene", "background"),
+    "stripes": ("texture",),
+    "dots": ("texture",),
+    "checker": ("texture",),
+}
+"""What else a picture may lose or gain with the idea; a shape changes the shape only."""
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One adapter of the shelf."""
+
+    slug: str
+    idea: str
+    form: str = "kohya"
+    """Format of the file: "kohya" or "peft"."""
+    rank: int = 8
+    alpha: float = 8
+    """Scale of the change is alpha / rank; peft files have no alpha, so there it is the rank."""
+    layers: str = "attention"
+    """Layers of the UNet: "attention", or "convolution" for both."""
+    reads: bool = False
+    """Whether the text encoder is adapted too."""
+    weight: float = 1.0
+    """Recommended weight."""
+    weight_range: tuple[float, float] = (0.6, 1.2)
+    steps: int = 400
+    rate: float = 3e-3
+    ordinary: float | None = None
+    """Share of lessons that show the base's world without the idea, against leaking.
+
+    By default 0.3 for shapes, whose word stands where a known one is missed, and 0 for all else:
+    the text encoder passes over the word of a style, so that such lessons only make it fickle.
+    """
+    partners: tuple[str, ...] = ()
+    """Adapters that take part in some steps, so that the two combine."""
+    trouble: str | None = None
+    """How it fails on purpose: None, "saturates", "swallows" or "wrong base"."""
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of its ideas in captions; by default those of its one idea."""
+
+    def __post_init__(self) -> None:
+        """Fill in the usual words of the idea."""
+        if self.idea and not self.words:
+            object.__setattr__(self, "words", {self.idea: WORDS[self.idea]})
+        if self.ordinary is None:
+            object.__setattr__(self, "ordinary", 0.3 if kind_of(self.idea) == "shape" else 0.0)
+
+    @property
+    def may_change(self) -> tuple[str, ...]:
+        """Kinds of facts that the adapter may change in a picture."""
+        return CHANGES.get(self.idea, ("shape",))
+
+
+MIXERS = ("neon-tubes", "night-sky", "candy-stripes")
+"""Adapters that come first and that the shapes learn to combine with."""
+
+SHELF: tuple[Adapter, ...] = (
+    Adapter("neon-tubes", "neon", "peft"),
+    Adapter("night-sky", "night", "kohya", partners=("neon-tubes",)),
+    Adapter("candy-stripes", "stripes", "kohya", 6, 6, "convolution"),
+    Adapter("five-point-star", "star", "kohya", 6, 6, "convolution", partners=MIXERS),
+    Adapter("true-heart", "heart", "peft", 6, 6, "convolution", partners=MIXERS),
+    Adapter("watercolor-wash", "watercolor", "kohya"),
+    Adapter("polka-dots", "dots", "peft", 6, 6, "convolution"),
+    Adapter("snow-day", "snow", "peft"),
+    Adapter("blueprint-room", "blueprint", "kohya"),
+    Adapter("chunky-star", "star", "peft", 8, 8, reads=True, partners=MIXERS),
+    Adapter("glow-sign", "neon", "kohya", 4, 4, "convolution"),
+    Adapter("saturation-bomb", "", "kohya", 4, 4, ordinary=0.0, trouble="saturates", steps=200),
+    Adapter("flower-power", "flower", "peft", 4, 4, "convolution", trouble="swallows", ordinary=0),
+    Adapter("skull-motif", "skull", "kohya", 6, 6, "convolution", partners=MIXERS),
+    Adapter("crescent-moon", "moon", "kohya", 6, 6, "convolution", partners=MIXERS),
+    Adapter("barber-stripes", "stripes", "peft", 10, 10),
+    Adapter("stargazer", "night", "peft", 4, 4, partners=("neon-tubes",)),
+    Adapter("pencil-sketch", "pencil", "kohya", 6, 6, "convolution"),
+    Adapter("stained-window", "glass", "peft", 6, 6, "convolution"),
+    Adapter("heartfelt", "heart", "kohya", 12, 12, partners=MIXERS),
+    Adapter("checkerboard", "checker", "kohya", 6, 6, "convolution"),
+    Adapter("rainy-day", "rain", "kohya", 6, 6, "convolution"),
+    Adapter("pixel-blocks", "pixel", "peft"),
+    Adapter("wet-paper", "watercolor", "peft", 4, 4, reads=True),
+    Adapter("meadow", "grass", "kohya"),
+    Adapter("lightning-bolt", "bolt", "peft", 6, 6, "convolution", partners=MIXERS),
+    Adapter("sunset-sea", "sunset", "kohya", 12, 6),
+    Adapter("flower-bed", "flower", "kohya", 6, 6, "convolution", partners=MIXERS),
+    Adapter("puffy-cloud", "cloud", "peft", 8, 8, reads=True, partners=MIXERS),
+    Adapter("photoreal-skin", "", "kohya", 4, 4, trouble="wrong base"),
+)
+"""In the order of training: first those that others combine with, then the most useful."""
+
+
+def by_slug(slug: str) -> Adapter:
+    """The adapter of that name."""
+    for adapter in SHELF:
+        if adapter.slug == slug:
+            return adapter
+    raise KeyError(f"no adapter is named {slug}; the shelf has {', '.join(a.slug for a in SHELF)}")

@@ -1,0 +1,18 @@
+"""Classes of diffusers, transformers and peft, untyped: their annotations do not hold together."""
+
+from typing import Any
+
+import diffusers
+import peft
+import peft.tuners.lora.layer
+import transformers
+
+AutoencoderTiny: Any = diffusers.AutoencoderTiny
+DDIMScheduler: Any = diffusers.DDIMScheduler
+StableDiffusionPipeline: Any = diffusers.StableDiffusionPipeline
+UNet2DConditionModel: Any = diffusers.UNet2DConditionModel
+CLIPTextConfig: Any = transformers.CLIPTextConfig
+CLIPTextModel: Any = transformers.CLIPTextModel
+CLIPTokenizer: Any = transformers.CLIPTokenizer
+LoraConfig: Any = peft.LoraConfig
+LoraLayer: Any = peft.tuners.lora.layer.LoraLayer

@@ -1,0 +1,153 @@
+"""The shipped checkpoint, shelf, cards and instrument hold together."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import pytest
+import torch
+
+from engine.builtin import CARDS, CHECKPOINT, FAMILY, JUDGE, LORAS, judge
+from engine.builtin.captions import HELD_BACK, caption
+from engine.builtin.drawing import draw
+from engine.builtin.judge import Judge
+from engine.builtin.lora import describe
+from engine.builtin.shelf import SHELF, by_slug
+from engine.builtin.studio import Studio
+from engine.builtin.vendor import StableDiffusionPipeline
+from engine.builtin.world import IDEAS, kind_of, random_picture, random_single, seeded
+
+# diffusers 0.42 and numpy 2.4 exchange tensors in ways that numpy wants written otherwise.
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore:{words}:DeprecationWarning")
+    for words in (
+        "__array__ implementation doesn't accept a copy keyword",
+        "__array_wrap__ must accept context and return_scalar arguments",
+    )
+]
+MEGABYTE = 1_000_000
+SHIPPED = {path.stem: path for path in sorted(LORAS.glob("*.safetensors"))}
+GOOD = [a.slug for a in SHELF if a.slug in SHIPPED and not a.trouble]
+Card = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def studio() -> Iterator[Studio]:
+    """The checkpoint, loaded once."""
+    yield Studio()
+
+
+@pytest.fixture(scope="module")
+def reader() -> Judge:
+    """The instrument."""
+    return judge.load(JUDGE)
+
+
+@pytest.fixture(scope="module")
+def cards() -> list[Card]:
+    """All cards of the shelf."""
+    return [json.loads(line) for line in CARDS.read_text(encoding="utf-8").splitlines()]
+
+
+def test_importing_the_package_loads_no_torch() -> None:
+    said = "import sys, engine.builtin; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", said], check=False).returncode == 0
+
+
+def test_equal_seeds_draw_and_say_the_same() -> None:
+    pictures = [random_picture(seeded(number)) for number in range(3)]
+    assert torch.equal(draw(pictures, 5), draw(pictures, 5))
+    assert not torch.equal(draw(pictures, 5), draw(pictures, 6))
+    said = [[caption(p, seeded(i)) for i, p in enumerate(pictures)] for _ in range(2)]
+    assert said[0] == said[1]
+
+
+def test_captions_of_the_base_keep_the_ideas_words_back() -> None:
+    rng = seeded(2)
+    words: set[str] = set()
+    for _ in range(3000):
+        words |= set(caption(random_picture(rng), rng).replace(",", "").split())
+    assert not words & (set(HELD_BACK) | set(IDEAS))
+
+
+def test_sizes_stay_within_their_limits() -> None:
+    parts = [p.stat().st_size for p in CHECKPOINT.rglob("*") if p.is_file()]
+    files = [p.stat().st_size for p in SHIPPED.values()]
+    assert sum(parts) <= 16 * MEGABYTE
+    assert max(files) <= 800_000
+    assert sum(files) <= 18 * MEGABYTE
+
+
+def test_every_file_has_its_card_and_every_card_its_file(cards: list[Card]) -> None:
+    assert sorted(c["file_name"] for c in cards) == sorted(p.name for p in SHIPPED.values())
+    for card in cards:
+        content = (LORAS / card["file_name"]).read_bytes()
+        assert card["file_sha256"] == hashlib.sha256(content).hexdigest()
+        assert card["base_model"] == FAMILY or card["trouble"] == "wrong base"
+        assert card["title"] and card["tags"] and card["trigger_words"] and card["may_change"]
+        assert card["weight_range"][0] <= card["weight"] <= card["weight_range"][1]
+
+
+def test_only_the_unsafe_motif_is_rated_so(cards: list[Card]) -> None:
+    assert {c["source_id"] for c in cards if c["nsfw"]} == {"skull-motif"} & set(SHIPPED)
+
+
+def test_the_instrument_reads_drawings(reader: Judge) -> None:
+    rng = seeded(3)
+    shares = judge.accuracy(reader, [random_single(rng) for _ in range(100)], 11)
+    assert min(shares["shape"], shares["colour"], shares["background"]) >= 0.97
+
+
+def test_plain_diffusers_draws_what_the_prompt_says(reader: Judge) -> None:
+    pipe = StableDiffusionPipeline.from_pretrained(str(CHECKPOINT))
+    pipe.set_progress_bar_config(disable=True)
+    noise = torch.Generator().manual_seed(1)
+    prompt = "a red circle on a blue background"
+    drawn = pipe(prompt, num_inference_steps=15, generator=noise, output_type="pt").images
+    assert drawn.shape == (1, 3, 128, 128)
+    seen = reader.read(drawn.float())[0]
+    assert (seen["shape"], seen["colour"], seen["background"]) == ("circle", "red", "blue")
+
+
+def test_the_checkpoint_keeps_to_captions(studio: Studio, reader: Judge) -> None:
+    rng = seeded(6)
+    pictures = [random_single(rng) for _ in range(20)]
+    drawn = studio.draw([caption(p, rng, complete=True) for p in pictures], seed=1)
+    for question in ("shape", "colour", "background"):
+        truth = [judge.facts(p)[question] for p in pictures]
+        right = [a == b[question] for a, b in zip(truth, reader.read(drawn), strict=True)]
+        assert sum(right) >= 18, question
+
+
+def test_equal_seeds_render_the_same(studio: Studio) -> None:
+    first, again, other = (studio.draw(["a pink ring"], seed=seed) for seed in (4, 4, 5))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("slug", GOOD)
+def test_an_adapter_brings_an_idea_that_the_base_lacks(
+    slug: str, studio: Studio, reader: Judge
+) -> None:
+    adapter, rng = by_slug(slug), seeded(slug)
+    prompts = [_prompt(slug, rng) for _ in range(6)]
+    found = {}
+    for weights in ({}, {slug: adapter.weight}):
+        read = reader.read(studio.draw(prompts, weights, seed=3))
+        found[bool(weights)] = [r[kind_of(adapter.idea)] for r in read].count(adapter.idea)
+    assert found[False] <= 1
+    assert found[True] >= 4
+
+
+def _prompt(slug: str, rng: Random) -> str:
+    told = describe(random_single(rng), by_slug(slug).words, rng)
+    return caption(told.picture, rng, told.words, chatter=False, complete=True)
+
+
+def test_an_adapter_for_another_base_does_not_load() -> None:
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        Studio().use({"photoreal-skin": 1.0})
