@@ -109,11 +109,13 @@ class Renderer:
 
     def _load(self, adapter: PlannedAdapter, fetch: Callable[[PlannedAdapter], Path]) -> _Loaded:
         """The adapter's factors, or the sentence that says why there are none."""
-        kept = self._cache.get(adapter.sha256) if adapter.sha256 else None
-        if kept is not None:
-            return kept
         try:
-            lora = read_lora(fetch(adapter), self._layers, adapter.title)
+            # Asked even for an adapter that is in memory: it may have been disabled since.
+            file = fetch(adapter)
+            kept = self._cache.get(adapter.sha256) if adapter.sha256 else None
+            if kept is not None:
+                return kept
+            lora = read_lora(file, self._layers, adapter.title)
             _check_hash(lora, adapter)
         except StylusError as error:
             return str(error)

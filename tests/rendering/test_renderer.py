@@ -28,10 +28,11 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.fetched: list[str] = []
+        self.withheld = "away"
 
     def fetch(self, adapter: PlannedAdapter) -> Path:
         self.fetched.append(adapter.adapter_id)
-        if adapter.adapter_id == "away":
+        if adapter.adapter_id == self.withheld:
             raise StorageUnavailable("The blob store does not answer: try again later.")
         return self.folder / adapter.adapter_id
 
@@ -115,23 +116,34 @@ def test_a_broken_file_is_skipped(checkpoint: Checkpoint, shelf: Shelf) -> None:
     assert "“ink” is not a safetensors file" in image.skipped[0].reason
 
 
-def test_a_known_hash_is_fetched_once(checkpoint: Checkpoint, shelf: Shelf) -> None:
+def test_a_known_hash_is_read_once_a_batch_and_then_kept(
+    checkpoint: Checkpoint, shelf: Shelf
+) -> None:
     renderer = Renderer(checkpoint)
     one = _pinned(plan(0, {"ink": 1.0}), shelf.sha256("ink"))
     two = [one, replace(one, index=1)]
     first = _render(renderer, shelf, two)
-    assert _pixels(_render(renderer, shelf, two)) == _pixels(first)
     assert shelf.fetched == ["ink"]
+    (shelf.folder / "ink").unlink()
+    assert _pixels(_render(renderer, shelf, two)) == _pixels(first)
 
 
-def test_without_room_in_the_cache_it_is_fetched_again(
-    checkpoint: Checkpoint, shelf: Shelf
-) -> None:
+def test_a_kept_adapter_may_still_be_withheld(checkpoint: Checkpoint, shelf: Shelf) -> None:
+    renderer = Renderer(checkpoint)
+    one = _pinned(plan(0, {"ink": 1.0}), shelf.sha256("ink"))
+    assert _render(renderer, shelf, [one]).images[0].loaded
+    shelf.withheld = "ink"
+    (image,) = _render(renderer, shelf, [one]).images
+    assert image.loaded == ()
+    assert "does not answer" in image.skipped[0].reason
+
+
+def test_without_room_in_the_cache_it_is_read_again(checkpoint: Checkpoint, shelf: Shelf) -> None:
     renderer = Renderer(checkpoint, cache_bytes=0)
     one = _pinned(plan(0, {"ink": 1.0}), shelf.sha256("ink"))
-    _render(renderer, shelf, [one])
-    _render(renderer, shelf, [one])
-    assert shelf.fetched == ["ink", "ink"]
+    assert _render(renderer, shelf, [one]).images[0].loaded
+    (shelf.folder / "ink").unlink()
+    assert "cannot be read" in _render(renderer, shelf, [one]).images[0].skipped[0].reason
 
 
 @pytest.mark.parametrize("weight", [float("nan"), float("inf"), 2.01, -2.01, 1e308])
