@@ -13,6 +13,7 @@ from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from pydantic import SecretStr
@@ -28,6 +29,11 @@ from engine.settings import Database as DatabaseSection
 from engine.settings import Settings, load_settings
 from tests.cards import CARDS, WITHOUT_FILE, adapter_id
 from tests.loopback_llm import LoopbackLlm, serve_llm
+
+# The same examples in every run, however slow the machine; `HYPOTHESIS_PROFILE` looks further.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("search", max_examples=1000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 MIGRATED, STOCKED = "template_migrated", "template_stocked"
 _names = (f"test_{number}" for number in count())
@@ -90,6 +96,7 @@ def _stop(folder: Path) -> None:
 
     running = get_server(folder)
     running.stop()
+    running.cleanup_mode = None  # nothing is left to stop at the end of the process
     running.cleanup()
 
 

@@ -1,13 +1,16 @@
 """The local composer: keywords from the prompt, adapters once, none where nothing fits."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from engine.cards import read_card
-from engine.composer import pin_adapters
+from engine.composer import _checked, pin_adapters
 from engine.embedder import MiniLM
+from engine.errors import CompositionRefused
 from engine.local_composer import compose_locally
 from engine.retriever import Retrieval
 from engine.values import Candidate, Composition, is_part_of
@@ -117,6 +120,26 @@ def test_limits_leave_the_best(everything: Retrieval, embedder: MiniLM) -> None:
     assert len(full.picks) > 1
     for task in composed(everything, embedder, prompt, per_task=1).tasks:
         assert len(task.picks) <= 1
+
+
+@pytest.mark.parametrize("per_task", [1, 2, 3])
+def test_a_task_takes_so_many_that_fit_alike(embedder: MiniLM, per_task: int) -> None:
+    twins = tuple(
+        Candidate(adapter(f"a{n}", "Big star", trigger_words=("star",)), 0.5) for n in range(6)
+    )
+    found = Retrieval(twins, embedder.embed(["Big star, star"] * 6), 0.0)
+    (task,) = composed(found, embedder, "a star", per_task=per_task).tasks
+    assert len(task.picks) == per_task
+
+
+def test_an_adapter_that_was_no_candidate_is_refused(
+    everything: Retrieval, embedder: MiniLM
+) -> None:
+    """The last check, whatever a composer may answer."""
+    made = composed(everything, embedder, "a star")
+    fewer = replace(everything, candidates=everything.candidates[1:])
+    with pytest.raises(CompositionRefused, match="Adapter test:star was no candidate"):
+        _checked(made, fewer)
 
 
 def test_a_pinned_adapter_is_a_task_of_the_whole_prompt() -> None:

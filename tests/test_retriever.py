@@ -9,7 +9,7 @@ from sqlalchemy import text
 from engine.catalogue import import_cards
 from engine.database import Database
 from engine.embedder import MiniLM
-from engine.retriever import Retrieval, Selection, retrieve
+from engine.retriever import Retrieval, Selection, any_word, retrieve
 from tests.cards import BASE, adapter_id, card
 
 HERE = Selection(base=BASE)
@@ -62,9 +62,10 @@ async def test_by_name_and_by_meaning(
 
 
 async def test_each_idea_asks_for_itself(stock: Database, embedder: MiniLM) -> None:
-    prompt = "a heart in a deep forest, watercolor, with a checker pattern"
-    first = (await names(stock, embedder, prompt))[:4]
-    assert set(first) == {"heart", "forest", "water", "checker"}
+    """Asked for as a whole only, this prompt finds the heart last but one."""
+    prompt = "a chess board, woods, aquarelle, a love symbol"
+    first = (await names(stock, embedder, prompt, replace(HERE, unsafe=True, with_file=False)))[:4]
+    assert set(first) == {"checker", "forest", "water", "heart"}
 
 
 async def test_scores_fall_and_headings_belong_to_their_candidates(
@@ -156,6 +157,16 @@ async def test_no_prompt_is_an_operator(stock: Database, embedder: MiniLM, promp
     assert len(came) == 9
     if "star" in prompt and "drop" not in prompt:
         assert "star" in came[:3]
+
+
+@pytest.mark.parametrize(
+    "prompt", ["star -neon", '"red star"', "a:* & !b | (c)", "a <-> b", "{1,2}", "a ... b"]
+)
+async def test_the_words_alone_are_searched_for(database: Database, prompt: str) -> None:
+    async with database.transaction() as connection:
+        statement = text("select websearch_to_tsquery('english', :words)::text")
+        query = await connection.scalar(statement, {"words": any_word(prompt)})
+    assert not {"!", "&", "<", "*"} & set(query)
 
 
 async def test_a_stuffed_card_wins_nothing(stock: Database, embedder: MiniLM) -> None:
