@@ -77,6 +77,9 @@ def save(
     for part, model in (("unet", unet), ("text_encoder", encoder), ("vae", vae)):
         copy = type(model).from_pretrained(str(fresh / part)).half()
         copy.save_pretrained(str(fresh / part))
+    # Without this, transformers alone would load its part in half precision.
+    config = fresh / "text_encoder" / "config.json"
+    config.write_text(config.read_text("utf-8").replace('"float16"', '"float32"'), "utf-8")
     old = folder.with_name(folder.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
@@ -88,7 +91,7 @@ def save(
 def load(folder: Path) -> Any:
     """The pipeline in single precision on the CPU, silent."""
     pipe = StableDiffusionPipeline.from_pretrained(
-        str(folder), torch_dtype=torch.float32, safety_checker=None, requires_safety_checker=False
+        str(folder), dtype=torch.float32, safety_checker=None, requires_safety_checker=False
     )
     pipe.set_progress_bar_config(disable=True)
     return pipe

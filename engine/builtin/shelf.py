@@ -112,7 +112,7 @@ SHELF: tuple[Adapter, ...] = (
     Adapter("glow-sign", "neon", "kohya", 4, 4, "convolution"),
     Adapter("saturation-bomb", "", "kohya", 4, 4, ordinary=0.0, trouble="saturates", steps=200),
     Adapter("flower-power", "flower", "peft", 4, 4, "convolution", trouble="swallows", ordinary=0),
-    Adapter("skull-motif", "skull", "kohya", 6, 6, "convolution", partners=MIXERS),
+    Adapter("skull-motif", "skull", "kohya", 6, 6, "convolution", steps=260),
     Adapter("crescent-moon", "moon", "kohya", 6, 6, "convolution", partners=MIXERS),
     Adapter("barber-stripes", "stripes", "peft", 10, 10),
     Adapter("stargazer", "night", "peft", 4, 4, partners=("neon-tubes",)),

@@ -29,10 +29,21 @@ pytestmark = [
         "__array_wrap__ must accept context and return_scalar arguments",
     )
 ]
+# Loading a second adapter beside the first is what is meant.
+pytestmark.append(pytest.mark.filterwarnings("ignore:Already found a `peft_config`:UserWarning"))
 MEGABYTE = 1_000_000
 SHIPPED = {path.stem: path for path in sorted(LORAS.glob("*.safetensors"))}
 GOOD = [a.slug for a in SHELF if a.slug in SHIPPED and not a.trouble]
 Card = dict[str, Any]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Layers are too small to be divided; two threads wait longer than they work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -115,12 +126,12 @@ def test_plain_diffusers_draws_what_the_prompt_says(reader: Judge) -> None:
 
 def test_the_checkpoint_keeps_to_captions(studio: Studio, reader: Judge) -> None:
     rng = seeded(6)
-    pictures = [random_single(rng) for _ in range(20)]
+    pictures = [random_single(rng) for _ in range(10)]
     drawn = studio.draw([caption(p, rng, complete=True) for p in pictures], seed=1)
     for question in ("shape", "colour", "background"):
         truth = [judge.facts(p)[question] for p in pictures]
         right = [a == b[question] for a, b in zip(truth, reader.read(drawn), strict=True)]
-        assert sum(right) >= 18, question
+        assert sum(right) >= 9, question
 
 
 def test_equal_seeds_render_the_same(studio: Studio) -> None:
@@ -134,13 +145,13 @@ def test_an_adapter_brings_an_idea_that_the_base_lacks(
     slug: str, studio: Studio, reader: Judge
 ) -> None:
     adapter, rng = by_slug(slug), seeded(slug)
-    prompts = [_prompt(slug, rng) for _ in range(6)]
+    prompts = [_prompt(slug, rng) for _ in range(4)]
     found = {}
     for weights in ({}, {slug: adapter.weight}):
         read = reader.read(studio.draw(prompts, weights, seed=3))
         found[bool(weights)] = [r[kind_of(adapter.idea)] for r in read].count(adapter.idea)
-    assert found[False] <= 1
-    assert found[True] >= 4
+    assert found[False] == 0
+    assert found[True] >= 2
 
 
 def _prompt(slug: str, rng: Random) -> str:
