@@ -32,6 +32,12 @@ async def temporary_workers(desk: Desk, tell: Callable[[str], None]) -> AsyncIte
             tell(f"starting {' and '.join(started)}")
         await _until_ready(desk, started)
         yield missing
+    except Unavailable:
+        # The others must not wait for work that nobody can finish.
+        for process in started.values():
+            if process.returncode is None:
+                process.terminate()
+        raise
     finally:
         await _stop(list(started.values()))
 

@@ -1,5 +1,6 @@
 """The adapter catalogue: cards in Postgres, with the vectors of their texts."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -161,13 +162,27 @@ async def fill_builtin(database: Database, embedder: MiniLM, store: BlobStore) -
     async with database.transaction() as connection:
         for card in map(read_card, cards):
             content = (builtin.LORAS / str(card.file_name)).read_bytes()
-            await attach_file(connection, card.id, store.put("adapters", content, ".safetensors"))
+            blob = store.put("adapters", content, ".safetensors")
+            await attach_file(connection, card.id, blob, hashlib.sha256(content).hexdigest())
     return imported
 
 
-async def attach_file(connection: AsyncConnection, adapter_id: str, blob: str) -> None:
-    """Records where an adapter's file is kept."""
-    await connection.execute(update(adapters).where(adapters.c.id == adapter_id).values(blob=blob))
+async def attach_file(connection: AsyncConnection, adapter_id: str, blob: str, sha256: str) -> None:
+    """Records where an adapter's file is kept and pins its hash.
+
+    Raises `BadFile` where the card states another hash.
+    """
+    attached = await connection.execute(
+        update(adapters)
+        .where(adapters.c.id == adapter_id)
+        .where(or_(adapters.c.sha256.is_(None), adapters.c.sha256 == sha256))
+        .values(blob=blob, sha256=sha256)
+    )
+    if attached.rowcount == 0:
+        raise BadFile(
+            f"The file of {adapter_id} has sha256 {sha256[:12]}, which is not what its card "
+            "states; get the file that the card describes."
+        )
 
 
 async def find_adapters(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Adapter]:

@@ -66,7 +66,7 @@ class Library:
         adapter_id = f"file:{tried.sha256[:16]}"
         blob = await asyncio.to_thread(self.store.put, "adapters", content, ".safetensors")
         async with self.database.transaction() as connection:
-            await catalogue.attach_file(connection, adapter_id, blob)
+            await catalogue.attach_file(connection, adapter_id, blob, tried.sha256)
             await catalogue.set_status(connection, adapter_id, "active")
         return await self.find(adapter_id)
 

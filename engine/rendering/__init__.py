@@ -12,6 +12,13 @@
     decode              latents as images
     renderer            all of it, for the plans of one batch
 
-This package file imports nothing: `safetensors_header` and `lora_keys` need no torch, so that a
+This package file imports no torch: `safetensors_header` and `lora_keys` need no torch, so that a
 process without torch can check a file too.
 """
+
+import os
+
+# Both libraries talk at import about parts that nobody here uses (image processors, optional
+# packages); what goes wrong with a checkpoint reaches people as our own sentences.
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")

@@ -1,0 +1,213 @@
+"""The command line contract: one JSON document, one sentence an error, exit codes 0, 1, 2."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.processes.installation import PROMPT, Installation, make_lora
+
+ANSWER_KEYS = {
+    "request_id", "prompt", "composer", "degraded", "tasks", "images", "skipped", "timings",
+}  # fmt: skip
+TIMING_KEYS = {"queued", "retrieve", "compose", "load", "render", "total"}
+
+
+def document(installation: Installation, *arguments: str) -> dict[str, Any]:
+    """Runs a command that must succeed and returns its one document."""
+    done = installation.run(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_prompt_writes_files_and_prints_the_contract(running: Installation, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    found = document(running, "prompt", PROMPT, "--images", "2", "--steps", "2", "--out", str(out))
+    assert found.keys() >= ANSWER_KEYS
+    assert found["timings"].keys() == TIMING_KEYS
+    assert [task["keyword"] for task in found["tasks"]] == ["red star", "neon glow"]
+    chosen = found["tasks"][0]["adapters"][0]
+    assert chosen.keys() >= {"id", "source", "source_id", "title", "weight", "score", "reason"}
+    for image in found["images"]:
+        content = Path(image["path"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == image["sha256"]
+        with Image.open(image["path"]) as opened:
+            assert opened.size == (image["width"], image["height"]) == (128, 128)
+    assert len(list(out.iterdir())) == 3  # two images and the contact sheet
+    shown = document(running, "show", found["request_id"])
+    assert shown["tasks"] == found["tasks"]
+    assert shown["images"][0]["sha256"] == found["images"][0]["sha256"]
+
+
+def test_prompt_shows_people_the_breakdown(running: Installation, tmp_path: Path) -> None:
+    done = running.run("prompt", PROMPT, "--steps", "2", "--images", "2", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    for words in ("red star", "Big star", "neon glow", "0.80", "off", "seconds: ", ".png"):
+        assert words in done.stdout
+    assert "step 2 of 2" in done.stderr
+
+
+def test_an_image_is_rendered_again_from_its_file(running: Installation, tmp_path: Path) -> None:
+    made = document(
+        running, "prompt", PROMPT, "--images", "1", "--steps", "2", "--out", str(tmp_path)
+    )
+    image = made["images"][0]
+    again = document(running, "prompt", "--from-image", image["path"], "--out", str(tmp_path))
+    assert again["images"][0]["seed"] == image["seed"]
+    assert again["images"][0]["adapters"] == image["adapters"]
+
+
+def test_reroll_and_vary(running: Installation, tmp_path: Path) -> None:
+    options = ["--out", str(tmp_path)]
+    made = document(running, "prompt", PROMPT, "--images", "2", "--steps", "2", *options)
+    rerolled = document(running, "reroll", made["request_id"], *options)
+    masks = [{a["id"] for a in image["adapters"]} for image in made["images"] + rerolled["images"]]
+    assert len({frozenset(mask) for mask in masks}) == 4
+    varied = document(running, "vary", made["request_id"], "1", *options)
+    assert all({a["id"] for a in image["adapters"]} == masks[1] for image in varied["images"])
+
+
+def test_retrieve_and_compose_alone_and_as_a_batch(running: Installation, tmp_path: Path) -> None:
+    found = document(running, "retrieve", "a star", "--k", "2")
+    assert [c["id"] for c in found["candidates"][:2]] == ["test:star", "test:star2"]
+    assert found["seconds"] > 0
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    lines = [{"prompt": PROMPT, "row": 1}, {"prompt": "\u0007", "row": 2}]
+    source.write_text("\n".join(map(json.dumps, lines)))
+    document(running, "compose", "--input", str(source), "--output", str(target))
+    good, bad = map(json.loads, target.read_text().splitlines())
+    assert (good["row"], good["composer"]) == (1, "local")
+    assert [task["keyword"] for task in good["tasks"]] == ["red star", "neon glow"]
+    assert bad["row"] == 2
+    assert "U+0007" in bad["error"]
+    assert not document(running, "compose", "a star", "--base", "sdxl")["tasks"][0]["adapters"]
+
+
+def test_the_library_by_commands(idle: Installation, tmp_path: Path) -> None:
+    file = make_lora(tmp_path / "my.safetensors", idle.settings, seed=9)
+    added = document(idle, "lora", "add", str(file), "--title", "Wavy", "--trigger", "wavy")
+    assert added["base"] == "stylus-small"
+    assert added["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert document(idle, "lora", "show", added["id"])["title"] == "Wavy"
+    listed = json.loads(idle.run("lora", "search", "wavy", "--json").stdout)
+    assert listed[0]["id"] == added["id"]
+    assert document(idle, "lora", "disable", added["id"])["status"] == "disabled"
+    composed = document(idle, "compose", "wavy")
+    assert not composed["tasks"][0]["adapters"]
+    document(idle, "lora", "enable", added["id"])
+    assert document(idle, "compose", "wavy")["tasks"][0]["adapters"][0]["id"] == added["id"]
+    document(idle, "lora", "remove", added["id"])
+    assert idle.run("lora", "show", added["id"]).returncode == 2
+    cards = tmp_path / "cards.jsonl"
+    cards.write_text(json.dumps({"source": "x", "source_id": "1", "title": "A kite"}) + "\n")
+    assert document(idle, "lora", "import", str(cards)) == {"cards": 1, "embedded": 1}
+    assert document(idle, "lora", "import", str(cards)) == {"cards": 1, "embedded": 0}
+
+
+def test_temporary_workers_come_and_go(idle: Installation, tmp_path: Path) -> None:
+    found = document(
+        idle, "prompt", PROMPT, "--steps", "2", "--images", "1", "--out", str(tmp_path)
+    )
+    assert len(found["images"]) == 1
+    assert not document(idle, "status")["workers"]
+
+
+def test_doctor_tells_every_part(running: Installation) -> None:
+    parts = {f["part"]: f["state"] for f in document(running, "doctor")["findings"]}
+    expected = {
+        "home", "database", "schema", "catalogue", "engine", "renderer", "embedder",
+        "checkpoint", "storage", "composer",
+    }  # fmt: skip
+    assert parts.keys() == expected
+    assert set(parts.values()) == {"ok"}
+
+
+BAD = [
+    (["prompt", ""], "prompt is empty"),
+    (["prompt", "x" * 10_000], "10000 characters; at most 2000"),
+    (["prompt", "a\x1bstar"], r"U+001B"),
+    (["prompt", "a star", "--images", "0"], "images is 0; it may be 1 to 8"),
+    (["prompt", "a star", "--images", "100"], "images is 100; it may be 1 to 8"),
+    (["prompt", "a star", "--size", "100x128"], "width is 100; it may be a multiple of 64"),
+    (["prompt", "a star", "--size", "big"], "--size is “big”; write it as 128x128"),
+    (["prompt", "a star", "--seed", "-1"], "seed is -1"),
+    (["prompt", "a star", "--pin", "no:such"], "no adapter “no:such”"),
+    (["prompt", "a star", "--weight", "test:star=9"], "weight of test:star is 9"),
+    (["prompt", "a star", "--checkpoint", "x"], "no checkpoint “x”"),
+    (["prompt", "a star", "--composer", "llm"], "set llm.base_url and llm.model"),
+    (["prompt", "--from-image", "/nowhere.png"], "nowhere.png"),
+    (["prompt"], "either a prompt or --from-image"),
+    (["show", "nothing"], "no request “nothing”"),
+    (["reroll", "nothing"], "no request “nothing”"),
+    (["lora", "import", "/nowhere.jsonl"], "/nowhere.jsonl cannot be read"),
+    (["lora", "add", "/nowhere.safetensors"], "/nowhere.safetensors cannot be read"),
+    (["retrieve", "x", "--k", "0"], "--k is 0"),
+    (["nonsense"], "nonsense"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), BAD, ids=[" ".join(a)[:30] for a, _ in BAD])
+def test_bad_input_gets_one_sentence(
+    running: Installation, arguments: list[str], sentence: str
+) -> None:
+    done = running.run(*arguments, "--json")
+    assert done.returncode == 2, done.stderr
+    assert sentence in json.loads(done.stdout)["error"]
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+BROKEN = [
+    (
+        {"STYLUS_DATABASE__URL": "postgresql://u:secret@127.0.0.1:9/x"},
+        1,
+        "database does not answer",
+    ),
+    ({"STYLUS_DATABASE__POOL": "many"}, 2, "database.pool"),
+    ({"STYLUS_NONSENSE": "1"}, 2, "STYLUS_NONSENSE is not a setting"),
+    ({"STYLUS_COMPOSER__DEFAULT": "llm"}, 2, "needs the setting llm.base_url"),
+    ({"STYLUS_CONFIG": "/nowhere.toml"}, 2, "no configuration file /nowhere.toml"),
+]
+
+
+@pytest.mark.parametrize(("changes", "code", "sentence"), BROKEN)
+def test_a_broken_installation_gets_one_sentence(
+    running: Installation, changes: dict[str, str], code: int, sentence: str
+) -> None:
+    done = running.run("prompt", "a star", "--json", **changes)
+    assert done.returncode == code, done.stderr
+    assert sentence in json.loads(done.stdout)["error"]
+    assert "secret" not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_checkpoint_ends_the_prompt_and_leaves_nothing_open(
+    idle: Installation, tmp_path: Path
+) -> None:
+    gone = {"STYLUS_CHECKPOINT__SOURCE": str(tmp_path / "gone")}
+    done = idle.run("prompt", "a star", "--out", str(tmp_path / "out"), **gone)
+    assert done.returncode == 1
+    assert "gone" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not document(idle, "status")["open"]
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_full_disk_is_told_before_anything_is_rendered(running: Installation) -> None:
+    done = running.run("prompt", "a star", "--out", "/proc/nowhere", "--json")
+    assert done.returncode == 1
+    assert "cannot be written" in json.loads(done.stdout)["error"]
+
+
+def test_an_old_schema_names_the_command(idle: Installation, blobs: Path) -> None:
+    assert document(idle, "migrate")["before"] == "0001"
+    from engine.schema import migrate
+
+    migrate(idle.settings, "base")
+    done = idle.run("prompt", "a star")
+    assert done.returncode == 1
+    assert "run `stylus migrate`" in done.stderr
