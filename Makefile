@@ -4,7 +4,7 @@
 
 PYTHON ?= python3
 PIP_ARGS ?=
-PROMPT ?= a red star in neon glow on a starry night sky
+PROMPT ?= a yellow star on a starry night sky
 OUT ?= stylus-out
 
 VENV := .venv
