@@ -6,7 +6,7 @@ import unicodedata
 from typing import TypeVar
 
 from engine.cards import MAX_WEIGHT
-from engine.errors import BadOption, BadPrompt, UnknownCheckpoint
+from engine.errors import BadOption, BadPrompt, NotAllowed, UnknownCheckpoint
 from engine.plan import SEED_LIMIT
 from engine.settings import Settings
 from engine.values import Answer, Ask, Asker, Kind, Overrides, Phase, Request, Sampling
@@ -73,6 +73,19 @@ def refuse_failed(parent: Answer) -> None:
     """Raises `BadOption` where the parent has no images, so that none can be varied."""
     if parent.phase is not Phase.RENDERED:
         raise BadOption(f"Request {parent.request.id} is {parent.phase}, so it has no images.")
+
+
+def refuse_stranger(request: Request, asker: Asker, moderator: bool) -> None:
+    """Raises `NotAllowed` unless the request is the asker's, or the asker moderates its place."""
+    owner = request.asker
+    mine = (owner.platform, owner.workspace, owner.user) == (
+        asker.platform,
+        asker.workspace,
+        asker.user,
+    )
+    here = (owner.platform, owner.workspace) == (asker.platform, asker.workspace)
+    if not mine and not (moderator and here):
+        raise NotAllowed(f"Request {request.id} is somebody else's; only they can do that.")
 
 
 def new_id() -> str:

@@ -195,10 +195,13 @@ async def find_adapters(connection: AsyncConnection, ids: Sequence[str]) -> dict
     found = {row.id: to_adapter(row) for row in rows}
     for adapter_id in ids:
         if adapter_id not in found:
-            raise UnknownAdapter(
-                f"There is no adapter “{adapter_id}”; `stylus lora list` shows all of them."
-            )
+            raise UnknownAdapter(unknown(adapter_id))
     return found
+
+
+def unknown(adapter_id: str) -> str:
+    """Returns the sentence for an adapter id that nobody may know of."""
+    return f"There is no adapter “{adapter_id}”; `stylus lora list` shows all of them."
 
 
 async def find_by_sha256(connection: AsyncConnection, hashes: Sequence[str]) -> dict[str, Adapter]:

@@ -1,6 +1,6 @@
 """The engine process: takes requests off the compose queue and leaves plans to render."""
 
-from engine import ledger
+from engine import backlog, ledger
 from engine.embedder import load_embedder
 from engine.jobs import run_stage
 from engine.ledger import Claim
@@ -39,8 +39,7 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
 async def compose_request(post: Post, claimed: Claim) -> None:
     """Makes the plans, stores them and enqueues their rendering in one transaction."""
     request = claimed.request
-    async with post.database.transaction() as connection:
-        planned = await plan_request(connection, request, load_embedder(), post.settings)
+    planned = await plan_request(post.database, request, load_embedder(), post.settings)
     async with post.database.transaction() as connection:
         stored = await ledger.store_plan(
             connection,
@@ -54,6 +53,6 @@ async def compose_request(post: Post, claimed: Claim) -> None:
         )
         if stored:
             queue = render_queue(request.sampling.checkpoint)
-            rank = await ledger.count_open(connection, request.asker) - 1
+            rank = await backlog.count_open(connection, request.asker) - 1
             await post.queue.defer(connection, "render", queue, request.id, -rank)
             await publish(connection, Progress(request.id, Phase.PLANNED))

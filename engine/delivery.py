@@ -91,6 +91,11 @@ async def record_undeliverable(
     return await _record(connection, delivery, state="undeliverable", failure=sentence)
 
 
+async def put_back(connection: AsyncConnection, delivery: Delivery) -> bool:
+    """Gives a claim back: surely nothing was posted. False where the claim is not newest."""
+    return await _record(connection, delivery, state="wanted")
+
+
 async def _record(
     connection: AsyncConnection, delivery: Delivery, posted: bool = False, **values: str
 ) -> bool:

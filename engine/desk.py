@@ -12,14 +12,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from engine import catalogue, delivery, ledger, workers
-from engine.admission import admit, descend, refuse_failed
+from engine import answers, backlog, catalogue, delivery, ledger, workers
+from engine.admission import admit, descend, refuse_failed, refuse_stranger
 from engine.composer import choose_composer
 from engine.database import Database, open_database
 from engine.delivery import Delivery
-from engine.errors import BadOption, StylusError
+from engine.ending import announce_end
+from engine.errors import BadOption, StylusError, Unavailable
+from engine.log import get_log
 from engine.png import Recipe
-from engine.progress import ProgressFeed, publish
+from engine.progress import ProgressFeed
 from engine.queue import COMPOSE_QUEUE, Queue, open_queue
 from engine.schema import check_schema
 from engine.settings import Settings
@@ -35,6 +37,9 @@ from engine.values import (
     Request,
     Worker,
 )
+from engine.wishes import check_wishes
+
+log = get_log("desk")
 
 #: Seconds after which a follower looks at the rows itself, should a NOTIFY be lost.
 LOOK_AGAIN = 1.0
@@ -45,6 +50,10 @@ Sender = Callable[[Answer, Delivery], Awaitable[str]]
 
 class Undeliverable(StylusError):
     """A sender's way to say that this answer can never be posted, and why."""
+
+
+class NotPosted(StylusError):
+    """A sender's way to say that surely nothing was posted now, and that later it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +75,8 @@ class Desk:
         """
         request = admit(ask, self.settings)
         choose_composer(request.overrides.composer, self.settings)
-        wishes = request.overrides
         async with self.database.transaction() as connection:
-            named = {*wishes.pin, *wishes.drop, *wishes.weights}
-            await catalogue.find_adapters(connection, sorted(named))
+            await check_wishes(connection, request, self.settings)
         return await self._enqueue(request, origin)
 
     async def repeat(self, recipe: Recipe, asker: Asker) -> Request:
@@ -116,9 +123,10 @@ class Desk:
 
     async def _enqueue(self, request: Request, origin: str | None) -> Request:
         async with self.database.transaction() as connection:
+            await backlog.line_up(connection, request.asker)
             if not await ledger.store_request(connection, request, origin):
-                return await ledger.load_by_origin(connection, request.asker.platform, origin)
-            waiting = await ledger.count_open(connection, request.asker) - 1
+                return await answers.load_by_origin(connection, request.asker.platform, origin)
+            waiting = await backlog.count_open(connection, request.asker) - 1
             if waiting >= self.settings.limits.waiting:
                 raise BadOption(
                     f"You have {waiting} unfinished requests, which is as many as one person "
@@ -131,19 +139,24 @@ class Desk:
     async def answer(self, request_id: str) -> Answer:
         """Returns everything known of a request. Raises `UnknownRequest`."""
         async with self.database.transaction() as connection:
-            return await ledger.load_answer(connection, request_id)
+            return await answers.load_answer(connection, request_id)
 
     async def image(self, rendering: Rendering) -> bytes:
         """Returns the PNG of a rendering. Raises `StorageUnavailable`."""
         return await asyncio.to_thread(self.store.read, rendering.blob)
 
-    async def cancel(self, request_id: str) -> bool:
-        """Cancels a request; returns False where it had ended already."""
+    async def cancel(self, request_id: str, asker: Asker, *, moderator: bool = False) -> bool:
+        """Cancels a request; returns False where it had ended already.
+
+        Raises `UnknownRequest`, and `NotAllowed` for somebody else's request, unless the asker
+        moderates the workspace it was made in.
+        """
         async with self.database.transaction() as connection:
-            await ledger.load_phase(connection, request_id)
+            request = await answers.load_request(connection, request_id)
+            refuse_stranger(request, asker, moderator)
             cancelled = await ledger.cancel(connection, request_id)
             if cancelled:
-                await publish(connection, Progress(request_id, Phase.CANCELLED))
+                await announce_end(self.queue, connection, request, Phase.CANCELLED)
             return cancelled
 
     async def follow(self, request_id: str) -> AsyncIterator[Progress]:
@@ -163,10 +176,10 @@ class Desk:
 
     async def _look(self, request_id: str) -> Progress:
         async with self.database.transaction() as connection:
-            phase = await ledger.load_phase(connection, request_id)
+            phase = await answers.load_phase(connection, request_id)
             ahead = None
             if phase in (Phase.QUEUED, Phase.PLANNED):
-                ahead = await ledger.count_ahead(connection, request_id)
+                ahead = await backlog.count_ahead(connection, request_id)
         return Progress(request_id, phase, position=ahead)
 
     def register(self, platform: str, sender: Sender) -> None:
@@ -174,24 +187,43 @@ class Desk:
         self._senders[platform] = sender
 
     async def deliver_waiting(self, platform: str) -> int:
-        """Posts every answer that waits for the platform; returns how many were posted."""
+        """Posts every answer that waits for the platform; returns how many were posted.
+
+        One that cannot be posted now does not keep the others waiting. Frontends call this from
+        time to time: it also finds what an earlier process has left in the middle.
+        """
+        stalled = self.settings.queue.stalled
         async with self.database.transaction() as connection:
-            stalled = self.settings.queue.stalled
             waiting = await delivery.waiting(connection, platform, stalled)
         posted = [await self.deliver(platform, request_id) for request_id in waiting]
         return sum(posted)
 
     async def deliver(self, platform: str, request_id: str) -> bool:
-        """Posts one answer, unless it is posted or another process is at it."""
+        """Posts one answer; returns False where it is posted, somebody is at it, or it failed.
+
+        Raises `Unavailable` where nobody in this process posts on the platform.
+        """
+        sender = self._senders.get(platform)
+        if sender is None:
+            raise Unavailable(f"No frontend in this process posts on {platform}.")
         async with self.database.transaction() as connection:
             claimed = await delivery.claim(connection, request_id, self.settings.queue.stalled)
-        if claimed is None:
-            return False
+        return claimed is not None and await self._post(sender, claimed)
+
+    async def _post(self, sender: Sender, claimed: Delivery) -> bool:
         try:
-            message_id = await self._senders[platform](await self.answer(request_id), claimed)
+            message_id = await sender(await self.answer(claimed.request_id), claimed)
         except Undeliverable as error:
             async with self.database.transaction() as connection:
                 await delivery.record_undeliverable(connection, claimed, str(error))
+            return False
+        except NotPosted as error:
+            log.warning("not posted now", request=claimed.request_id, reason=str(error))
+            async with self.database.transaction() as connection:
+                await delivery.put_back(connection, claimed)
+            return False
+        except Exception:  # the row stays at "posting": the message may be out
+            log.exception("posting broke off", request=claimed.request_id)
             return False
         async with self.database.transaction() as connection:
             return await delivery.record_posted(connection, claimed, message_id)

@@ -4,6 +4,7 @@ StylusError
 ├── BadInput               the asker can mend it
 │   ├── BadPrompt          prompt text refused
 │   ├── BadOption          image count, size, seed, weight ... refused
+│   ├── NotAllowed         this person may not do that
 │   ├── UnknownRequest     no request of that id
 │   ├── UnknownAdapter     no adapter of that id
 │   ├── UnknownCheckpoint  no checkpoint of that name
@@ -38,6 +39,10 @@ class BadPrompt(BadInput):
 
 class BadOption(BadInput):
     """An option beside the prompt is refused."""
+
+
+class NotAllowed(BadInput):
+    """This person may not do that."""
 
 
 class UnknownRequest(BadInput):

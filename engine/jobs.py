@@ -5,21 +5,17 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from procrastinate.exceptions import JobAborted
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine import delivery, ledger
+from engine import ledger
+from engine.ending import announce_end
 from engine.errors import DatabaseUnavailable, StylusError
 from engine.ledger import Claim
 from engine.log import get_log
 from engine.process import Post
 from engine.progress import publish
-from engine.queue import delivery_queue
 from engine.values import Phase, Progress
 
 log = get_log("jobs")
-
-#: Platforms whose frontend follows the rows by itself and needs no delivery.
-WITHOUT_DELIVERY = frozenset({"console"})
 
 Work = Callable[[Post, Claim], Awaitable[None]]
 
@@ -66,17 +62,5 @@ async def end_badly(post: Post, claimed: Claim, sentence: str) -> None:
     request = claimed.request
     async with post.database.transaction() as connection:
         if await ledger.fail(connection, request.id, sentence, claimed.attempt):
-            await announce_end(post, connection, claimed, Phase.FAILED)
+            await announce_end(post.queue, connection, request, Phase.FAILED)
     log.warning("request failed", sentence=sentence)
-
-
-async def announce_end(
-    post: Post, connection: AsyncConnection, claimed: Claim, phase: Phase
-) -> None:
-    """Asks the request's frontend to post the answer and tells all who follow."""
-    request = claimed.request
-    platform = request.asker.platform
-    if platform not in WITHOUT_DELIVERY:
-        await delivery.want(connection, request.id, platform)
-        await post.queue.defer(connection, "deliver", delivery_queue(platform), request.id, 0)
-    await publish(connection, Progress(request.id, phase))

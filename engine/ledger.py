@@ -7,30 +7,25 @@ thought dead cannot overwrite what its successor did.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row, and_, case, exists, func, insert, literal, select, update
+from sqlalchemy import and_, case, exists, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.errors import UnknownRequest
+from engine.answers import to_request
 from engine.tables import compositions, image_plans, renderings, requests
 from engine.values import (
     OPEN_PHASES,
-    Answer,
-    Asker,
     Candidate,
     Composition,
     ImagePlan,
-    Mask,
     Overrides,
     Phase,
     Rendering,
     Request,
     Sampling,
-    Timings,
 )
 
 _overrides = TypeAdapter(Overrides)
@@ -78,52 +73,6 @@ async def store_request(connection: AsyncConnection, request: Request, origin: s
     return stored.scalar() is not None
 
 
-async def load_request(connection: AsyncConnection, request_id: str) -> Request:
-    """Returns the request. Raises `UnknownRequest`."""
-    return _request(await _row(connection, request_id))
-
-
-async def load_by_origin(connection: AsyncConnection, platform: str, origin: str | None) -> Request:
-    """Returns the request that an event has made."""
-    row = await connection.execute(
-        select(requests).where(requests.c.platform == platform, requests.c.origin == origin)
-    )
-    return _request(row.one())
-
-
-async def load_answer(connection: AsyncConnection, request_id: str) -> Answer:
-    """Returns everything known of a request. Raises `UnknownRequest`."""
-    row = await _row(connection, request_id)
-    composition = await connection.scalar(
-        select(compositions.c.composition).where(compositions.c.request_id == request_id)
-    )
-    plans = await connection.scalars(
-        select(image_plans.c.plan)
-        .where(image_plans.c.request_id == request_id)
-        .order_by(image_plans.c.index)
-    )
-    rendered = await connection.scalars(
-        select(renderings.c.rendering)
-        .where(renderings.c.request_id == request_id)
-        .order_by(renderings.c.index)
-    )
-    return Answer(
-        request=_request(row),
-        phase=Phase(row.phase),
-        composition=_composition.validate_python(composition) if composition else None,
-        plans=tuple(map(_plan.validate_python, plans)),
-        renderings=tuple(map(_rendering.validate_python, rendered)),
-        timings=_timings(row),
-        notes=tuple(row.notes),
-        failure=row.failure,
-    )
-
-
-async def load_phase(connection: AsyncConnection, request_id: str) -> Phase:
-    """Returns where the request is. Raises `UnknownRequest`."""
-    return Phase((await _row(connection, request_id)).phase)
-
-
 async def claim(
     connection: AsyncConnection, request_id: str, waiting: Phase, working: Phase
 ) -> Claim | None:
@@ -146,7 +95,7 @@ async def claim(
         .returning(requests)
     )
     row = (await connection.execute(statement)).one_or_none()
-    return Claim(_request(row), row.attempt, row.tries) if row else None
+    return Claim(to_request(row), row.attempt, row.tries) if row else None
 
 
 async def is_newest(connection: AsyncConnection, claimed: Claim) -> bool:
@@ -242,41 +191,6 @@ async def cancel(connection: AsyncConnection, request_id: str) -> bool:
     return await _end(connection, request_id, Phase.CANCELLED, "It was cancelled.", literal(True))
 
 
-async def used_masks(connection: AsyncConnection, root_id: str) -> list[Mask]:
-    """Returns the masks that any request of the line has used."""
-    rows = await connection.scalars(
-        select(image_plans.c.mask)
-        .join(requests, requests.c.id == image_plans.c.request_id)
-        .where(requests.c.root_id == root_id)
-        .distinct()
-    )
-    return [Mask(frozenset(mask)) for mask in rows]
-
-
-async def count_open(connection: AsyncConnection, asker: Asker) -> int:
-    """Returns how many unfinished requests a person has."""
-    mine = and_(
-        requests.c.platform == asker.platform,
-        requests.c.workspace == asker.workspace,
-        requests.c.user_id == asker.user,
-        requests.c.phase.in_(sorted(OPEN_PHASES)),
-    )
-    return await connection.scalar(select(func.count()).select_from(requests).where(mine)) or 0
-
-
-async def count_ahead(connection: AsyncConnection, request_id: str) -> int:
-    """Returns how many open requests were stored before this one."""
-    mine = select(requests.c.created_at).where(requests.c.id == request_id).scalar_subquery()
-    ahead = and_(requests.c.phase.in_(sorted(OPEN_PHASES)), requests.c.created_at < mine)
-    return await connection.scalar(select(func.count()).select_from(requests).where(ahead)) or 0
-
-
-async def any_open(connection: AsyncConnection) -> bool:
-    """Returns whether any request is unfinished."""
-    statement = select(exists().where(requests.c.phase.in_(sorted(OPEN_PHASES))))
-    return bool(await connection.scalar(statement))
-
-
 async def _finish(
     connection: AsyncConnection,
     claimed: Claim,
@@ -306,45 +220,3 @@ async def _end(
         .values(phase=phase.value, failure=sentence, finished_at=func.clock_timestamp())
     )
     return ended.rowcount == 1
-
-
-async def _row(connection: AsyncConnection, request_id: str) -> Row[Any]:
-    row = (await connection.execute(select(requests).where(requests.c.id == request_id))).first()
-    if row is None:
-        raise UnknownRequest(
-            f"There is no request “{request_id[:40]}”; the id stands under each answer."
-        )
-    return row
-
-
-def _request(row: Row[Any]) -> Request:
-    return Request(
-        id=row.id,
-        kind=row.kind,
-        prompt=row.prompt,
-        negative=row.negative,
-        image_count=row.image_count,
-        seed=row.seed,
-        sampling=_sampling.validate_python(row.sampling),
-        asker=Asker(row.platform, row.workspace, row.channel, row.user_id),
-        overrides=_overrides.validate_python(row.overrides),
-        parent_id=row.parent_id,
-        parent_index=row.parent_index,
-        root_id=row.root_id,
-    )
-
-
-def _timings(row: Row[Any]) -> Timings:
-    waited = _between(row.created_at, row.composing_at) + _between(row.planned_at, row.rendering_at)
-    return Timings(
-        queued=waited,
-        retrieve=row.retrieve_seconds or 0.0,
-        compose=row.compose_seconds or 0.0,
-        load=row.load_seconds or 0.0,
-        render=row.render_seconds or 0.0,
-        total=_between(row.created_at, row.finished_at),
-    )
-
-
-def _between(start: datetime | None, end: datetime | None) -> float:
-    return max(0.0, (end - start).total_seconds()) if start and end else 0.0

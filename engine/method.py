@@ -5,20 +5,22 @@
 What follows, rendering, happens in another process: see `engine/rendering`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine import catalogue, ledger
+from engine import answers, catalogue
 from engine.composer import choose_composer, compose, pin_adapters
+from engine.database import Database
 from engine.embedder import MiniLM
 from engine.masks import Draw, draw_masks
 from engine.plan import plan_images
 from engine.retriever import Retrieval, Selection, retrieve
 from engine.settings import Settings
-from engine.values import Answer, Candidate, Composition, ImagePlan, Mask, Request
+from engine.values import Adapter, Answer, Candidate, Composition, ImagePlan, Mask, Request
 
 ALL_USED = "All masks of this prompt have been used; they go round again with new seeds."
 _NOTHING_RETRIEVED = Retrieval((), np.zeros((0, MiniLM.dimensions), np.float32), 0.0)
@@ -37,59 +39,74 @@ class Planned:
 
 
 async def plan_request(
-    connection: AsyncConnection, request: Request, embedder: MiniLM, settings: Settings
+    database: Database, request: Request, embedder: MiniLM, settings: Settings
 ) -> Planned:
-    """Returns the plans of the request's images and how they came about."""
+    """Returns the plans of the request's images and how they came about.
+
+    No transaction is open while the composer thinks: a language model may take long.
+    """
     began = perf_counter()
-    parent = await _load_parent(connection, request)
-    if parent:  # rerolls and variations keep their parent's tasks
-        found = _NOTHING_RETRIEVED
-        composition = parent.composition or _bare(request)
-    else:
-        found, composition = await _compose(connection, request, embedder, settings)
-    draw = await _draw(connection, request, parent, composition, settings)
+    async with database.transaction() as connection:
+        sources = await _gather(connection, request, embedder, settings)
+    composition = await _compose(request, sources, embedder, settings)
+    async with database.transaction() as connection:
+        used = await answers.used_masks(connection, request.root_id)
+    draw = _draw(request, sources.parent, composition, used, settings)
     plans = plan_images(request, composition, draw.masks, settings.weights)
     return Planned(
         composition=composition,
-        candidates=found.candidates,
+        candidates=sources.found.candidates,
         plans=plans,
         notes=(ALL_USED,) if draw.exhausted else (),
-        retrieve_seconds=found.seconds,
-        compose_seconds=perf_counter() - began - found.seconds,
+        retrieve_seconds=sources.found.seconds,
+        compose_seconds=perf_counter() - began - sources.found.seconds,
     )
 
 
-async def _load_parent(connection: AsyncConnection, request: Request) -> Answer | None:
-    return await ledger.load_answer(connection, request.parent_id) if request.parent_id else None
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """What the database knows that a composition is made of."""
+
+    parent: Answer | None
+    pinned: tuple[Adapter, ...] = ()
+    found: Retrieval = _NOTHING_RETRIEVED
 
 
-async def _compose(
+async def _gather(
     connection: AsyncConnection, request: Request, embedder: MiniLM, settings: Settings
-) -> tuple[Retrieval, Composition]:
+) -> _Sources:
+    if request.parent_id:
+        return _Sources(await answers.load_answer(connection, request.parent_id))
     wishes = request.overrides
-    pinned = list((await catalogue.find_adapters(connection, wishes.pin)).values())
+    pinned = tuple((await catalogue.find_adapters(connection, wishes.pin)).values())
     if wishes.adapters == "none":
-        return _NOTHING_RETRIEVED, pin_adapters(_bare(request), pinned)
+        return _Sources(None, pinned)
     selection = Selection(
         base=settings.checkpoint.family, workspace=request.asker.workspace, drop=wishes.drop
     )
-    found = await retrieve(
-        connection, embedder, request.prompt, selection, settings.retriever.candidates
-    )
-    name = choose_composer(wishes.composer, settings)
-    composition = await compose(request.prompt, found, embedder, name, settings)
-    return found, pin_adapters(composition, pinned)
+    k = settings.retriever.candidates
+    found = await retrieve(connection, embedder, request.prompt, selection, k)
+    return _Sources(None, pinned, found)
 
 
-def _bare(request: Request) -> Composition:
-    return Composition(request.prompt, (), composer="none")
+async def _compose(
+    request: Request, sources: _Sources, embedder: MiniLM, settings: Settings
+) -> Composition:
+    bare = Composition(request.prompt, (), composer="none")
+    if sources.parent:  # rerolls and variations keep their parent's tasks
+        return sources.parent.composition or bare
+    if request.overrides.adapters == "none":
+        return pin_adapters(bare, sources.pinned)
+    name = choose_composer(request.overrides.composer, settings)
+    composition = await compose(request.prompt, sources.found, embedder, name, settings)
+    return pin_adapters(composition, sources.pinned)
 
 
-async def _draw(
-    connection: AsyncConnection,
+def _draw(
     request: Request,
     parent: Answer | None,
     composition: Composition,
+    used: Sequence[Mask],
     settings: Settings,
 ) -> Draw:
     if request.kind == "vary" and parent:
@@ -101,6 +118,6 @@ async def _draw(
         request.image_count,
         request.seed,
         limit=settings.masks.limit,
-        used=await ledger.used_masks(connection, request.root_id),
+        used=used,
         pinned=frozenset(request.overrides.pin),
     )

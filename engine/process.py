@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from engine import ledger, workers
+from engine import backlog, workers
 from engine.database import Database, open_database
 from engine.errors import DatabaseUnavailable
 from engine.log import get_log
@@ -120,4 +120,4 @@ async def _watch_parent(post: Post, stop: asyncio.Event) -> None:
 
 async def _work_left(post: Post) -> bool:
     async with post.database.transaction() as connection:
-        return await ledger.any_open(connection)
+        return await backlog.any_open(connection)

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import torch
 
-from engine import catalogue, ledger
+from engine import answers, catalogue, ledger
+from engine.ending import announce_end
 from engine.errors import BadLora, DatabaseUnavailable
-from engine.jobs import announce_end, run_stage
+from engine.jobs import run_stage
 from engine.ledger import Claim
 from engine.png import Recipe, UsedAdapter, encode
 from engine.process import Post, open_post, work
@@ -78,7 +79,7 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
     """Renders the plans and stores the images; cancelling takes effect within a step."""
     request = claimed.request
     async with post.database.transaction() as connection:
-        answer = await ledger.load_answer(connection, request.id)
+        answer = await answers.load_answer(connection, request.id)
         planned = [adapter for plan in answer.plans for adapter in plan.adapters]
         off = await catalogue.find_disabled(connection, [a.adapter_id for a in planned])
     stop = threading.Event()
@@ -107,7 +108,7 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
             load_seconds=batch.load_seconds,
             render_seconds=batch.render_seconds,
         ):
-            await announce_end(post, connection, claimed, Phase.RENDERED)
+            await announce_end(post.queue, connection, request, Phase.RENDERED)
 
 
 def _fetch(store: BlobStore, adapter: PlannedAdapter, off: Collection[str]) -> Path:

@@ -121,6 +121,8 @@ class Adapter:
     """A catalogue entry: what is known of one LoRA."""
 
     id: str
+    #: Whose it is: a guild, a Slack workspace, or '' for everybody's.
+    workspace: str
     source: str
     source_id: str
     title: str

@@ -76,6 +76,7 @@ def composition(*tasks: tuple[str, ...], weight: float = 0.8) -> Composition:
 def adapter(adapter_id: str, title: str = "", **fields: Any) -> Adapter:
     made = Adapter(
         id=adapter_id,
+        workspace="",
         source="test",
         source_id=adapter_id,
         title=title or adapter_id,

@@ -8,14 +8,13 @@ from sqlalchemy import text
 
 from engine import delivery, ledger
 from engine.database import Database
-from engine.delivery import Delivery
-from engine.desk import Desk, Undeliverable
-from engine.errors import BadOption, DatabaseUnavailable, UnknownAdapter, UnknownRequest
+from engine.desk import Desk
+from engine.errors import BadOption, DatabaseUnavailable, NotAllowed, UnknownAdapter, UnknownRequest
 from engine.png import Recipe, UsedAdapter
 from engine.progress import publish
-from engine.values import Answer, Overrides, Phase, Progress
-from tests.samples import ADA, BOB, SAMPLING, SHA, ask, request
-from tests.stages import COMPOSING, claim, render, store_plan, stored
+from engine.values import Overrides, Phase, Progress
+from tests.samples import ADA, BOB, SAMPLING, SHA, ask
+from tests.stages import COMPOSING, claim, render, store_plan
 
 
 async def count(database: Database, table: str) -> int:
@@ -51,20 +50,6 @@ async def test_nothing_is_left_where_the_job_cannot_be_stored(desk: Desk) -> Non
     assert await count(desk.database, "requests") == 0
 
 
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        Overrides(pin=("test:nobody",)),
-        Overrides(drop=("test:nobody",)),
-        Overrides(weights={"test:nobody": 1.0}),
-    ],
-)
-async def test_an_unknown_adapter_is_named(desk: Desk, overrides: Overrides) -> None:
-    with pytest.raises(UnknownAdapter, match="There is no adapter “test:nobody”"):
-        await desk.submit(ask(overrides=overrides))
-    assert await count(desk.database, "requests") == 0
-
-
 async def test_an_llm_that_is_not_configured_is_refused_at_once(desk: Desk) -> None:
     with pytest.raises(BadOption, match="LLM composer is not configured"):
         await desk.submit(ask(overrides=Overrides(composer="llm")))
@@ -88,7 +73,7 @@ async def test_a_person_has_so_many_unfinished_requests(desk: Desk) -> None:
     assert await count(desk.database, "requests") == limit
     assert await count(desk.database, "procrastinate_jobs") == limit
     await desk.submit(ask(asker=BOB))
-    await desk.cancel(made[0].id)
+    await desk.cancel(made[0].id, ADA)
     await desk.submit(ask())
 
 
@@ -129,12 +114,43 @@ async def test_following_what_has_ended_or_never_was(desk: Desk) -> None:
 
 async def test_cancelling_is_for_open_requests(desk: Desk) -> None:
     made = await desk.submit(ask())
-    assert await desk.cancel(made.id)
-    assert not await desk.cancel(made.id)
+    assert await desk.cancel(made.id, ADA)
+    assert not await desk.cancel(made.id, ADA)
     assert (await desk.answer(made.id)).phase is Phase.CANCELLED
-    assert not await desk.cancel(await rendered(desk))
+    assert not await desk.cancel(await rendered(desk), ADA)
     with pytest.raises(UnknownRequest):
-        await desk.cancel("nobody")
+        await desk.cancel("nobody", ADA)
+
+
+async def test_only_its_asker_or_a_moderator_cancels_a_request(desk: Desk) -> None:
+    made = await desk.submit(ask())
+    elsewhere = replace(BOB, workspace="another")
+    for stranger, moderator in ((BOB, False), (elsewhere, True), (replace(ADA, user="x"), False)):
+        with pytest.raises(NotAllowed, match=f"Request {made.id} is somebody else's"):
+            await desk.cancel(made.id, stranger, moderator=moderator)
+    assert (await desk.answer(made.id)).phase is Phase.QUEUED
+    assert await desk.cancel(made.id, replace(ADA, channel="another"))
+    other = await desk.submit(ask())
+    assert await desk.cancel(other.id, BOB, moderator=True)
+
+
+async def test_a_cancelled_request_is_told_where_it_was_asked(desk: Desk) -> None:
+    """The message that shows it as running must not stay so for ever."""
+    made = await desk.submit(ask())
+    assert await desk.cancel(made.id, ADA)
+    assert not await desk.cancel(made.id, ADA)
+    async with desk.database.transaction() as connection:
+        assert await delivery.waiting(connection, "discord", 10) == [made.id]
+        jobs = await connection.scalars(text("select task_name from procrastinate_jobs"))
+        assert sorted(jobs) == ["compose", "deliver"]
+
+
+async def test_many_requests_at_once_keep_the_limit(desk: Desk) -> None:
+    limit = desk.settings.limits.waiting
+    tries = (desk.submit(ask()) for _ in range(limit + 4))
+    ended = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(one, BadOption) for one in ended) == 4
+    assert await count(desk.database, "requests") == limit
 
 
 async def test_a_line_keeps_its_root_and_what_was_wished(desk: Desk) -> None:
@@ -183,70 +199,3 @@ async def test_a_recipe_is_rendered_again_as_it_was(desk: Desk, catalogue: tuple
     wishes = made.overrides
     assert (wishes.adapters, wishes.pin) == ("none", ("test:star",))
     assert wishes.weights == {"test:star": 0.7}
-
-
-async def wanted(desk: Desk, request_id: str = "r1") -> None:
-    """A request whose answer is to be posted on Discord."""
-    async with desk.database.transaction() as connection:
-        await stored(connection, request(id=request_id))
-        await render(connection, request_id)
-        await delivery.want(connection, request_id, "discord")
-
-
-async def delivered(desk: Desk) -> list[tuple[str, str | None, str | None]]:
-    columns = "state, message_id, failure"
-    async with desk.database.transaction() as connection:
-        rows = await connection.execute(text(f"select {columns} from deliveries order by 1"))
-        return [(row.state, row.message_id, row.failure) for row in rows]
-
-
-async def test_what_waits_is_posted_once_by_the_registered_sender(desk: Desk) -> None:
-    posts: list[tuple[Answer, Delivery]] = []
-
-    async def send(answer: Answer, claimed: Delivery) -> str:
-        posts.append((answer, claimed))
-        return f"m{len(posts)}"
-
-    await wanted(desk)
-    await wanted(desk, "r2")
-    desk.register("discord", send)
-    assert await desk.deliver_waiting("slack") == 0
-    assert await desk.deliver_waiting("discord") == 2
-    assert await desk.deliver_waiting("discord") == 0
-    assert [answer.request.id for answer, _ in posts] == ["r1", "r2"]
-    assert all(answer.phase is Phase.RENDERED for answer, _ in posts)
-    assert not any(claimed.ambiguous for _, claimed in posts)
-    assert await delivered(desk) == [("posted", "m1", None), ("posted", "m2", None)]
-
-
-async def test_what_can_never_be_posted_is_given_up(desk: Desk) -> None:
-    async def send(answer: Answer, claimed: Delivery) -> str:
-        raise Undeliverable("The channel is gone.")
-
-    await wanted(desk)
-    desk.register("discord", send)
-    assert await desk.deliver_waiting("discord") == 0
-    assert await delivered(desk) == [("undeliverable", None, "The channel is gone.")]
-
-
-async def test_a_sender_that_breaks_leaves_a_doubt_for_the_next(desk: Desk) -> None:
-    doubts: list[bool] = []
-
-    async def send(answer: Answer, claimed: Delivery) -> str:
-        doubts.append(claimed.ambiguous)
-        if len(doubts) == 1:
-            raise ConnectionError("lost in the middle of the post")
-        return "m1"
-
-    await wanted(desk)
-    desk.register("discord", send)
-    with pytest.raises(ConnectionError):
-        await desk.deliver_waiting("discord")
-    assert await desk.deliver_waiting("discord") == 0, "it may still be under way"
-    async with desk.database.transaction() as connection:
-        await connection.execute(
-            text("update deliveries set posting_at = now() - interval '1 minute'")
-        )
-    assert await desk.deliver_waiting("discord") == 1
-    assert doubts == [False, True]
-    assert await delivered(desk) == [("posted", "m1", None)]

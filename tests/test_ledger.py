@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine import ledger
+from engine import answers, backlog, ledger
 from engine.database import Database
 from engine.errors import UnknownRequest
 from engine.values import OPEN_PHASES, Mask, Phase
@@ -24,10 +24,10 @@ from tests.stages import (
 async def test_what_is_stored_comes_back(database: Database) -> None:
     async with database.transaction() as connection:
         made = await stored(connection)
-        assert await ledger.load_request(connection, "r1") == made
+        assert await answers.load_request(connection, "r1") == made
         assert await store_plan(connection, await claim(connection, COMPOSING))
         assert await store_renderings(connection, await claim(connection, RENDERING))
-        answer = await ledger.load_answer(connection, "r1")
+        answer = await answers.load_answer(connection, "r1")
     assert (answer.request, answer.phase) == (made, Phase.RENDERED)
     assert (answer.plans, answer.renderings) == (PLANS, IMAGES)
     assert answer.composition == composition(("a", "b"))
@@ -45,10 +45,10 @@ async def test_a_late_plan_of_an_older_claim_is_refused(database: Database) -> N
         assert not await store_plan(connection, older, (plan(0, planned("late")),))
         assert not await ledger.is_newest(connection, older)
         assert await ledger.is_newest(connection, newer)
-        assert (await ledger.load_answer(connection, "r1")).plans == ()
+        assert (await answers.load_answer(connection, "r1")).plans == ()
         assert await store_plan(connection, newer)
         assert not await store_plan(connection, newer), "the stage is over"
-        assert (await ledger.load_answer(connection, "r1")).plans == PLANS
+        assert (await answers.load_answer(connection, "r1")).plans == PLANS
 
 
 async def test_late_renderings_of_an_older_claim_are_refused(database: Database) -> None:
@@ -60,7 +60,7 @@ async def test_late_renderings_of_an_older_claim_are_refused(database: Database)
         older = await claim(connection, RENDERING)
         newer = await claim(connection, RENDERING)
         assert not await store_renderings(connection, older)
-        assert (await ledger.load_answer(connection, "r1")).renderings == ()
+        assert (await answers.load_answer(connection, "r1")).renderings == ()
         assert await store_renderings(connection, newer)
         assert not await store_renderings(connection, newer)
 
@@ -71,10 +71,10 @@ async def test_a_late_failure_of_an_older_claim_is_refused(database: Database) -
         older = await claim(connection, COMPOSING)
         newer = await claim(connection, COMPOSING)
         assert not await ledger.fail(connection, "r1", "Too late.", older.attempt)
-        assert await ledger.load_phase(connection, "r1") is Phase.COMPOSING
+        assert await answers.load_phase(connection, "r1") is Phase.COMPOSING
         assert await ledger.fail(connection, "r1", "It failed.", newer.attempt)
         assert not await ledger.fail(connection, "r1", "Again.", newer.attempt)
-        answer = await ledger.load_answer(connection, "r1")
+        answer = await answers.load_answer(connection, "r1")
     assert (answer.phase, answer.failure) == (Phase.FAILED, "It failed.")
 
 
@@ -99,7 +99,7 @@ async def test_phases_go_forward_only(database: Database) -> None:
         assert await ledger.claim(connection, "r1", *RENDERING) is None
         assert not await ledger.cancel(connection, "r1")
         assert not await ledger.fail(connection, "r1", "Too late.")
-        assert await ledger.load_phase(connection, "r1") is Phase.RENDERED
+        assert await answers.load_phase(connection, "r1") is Phase.RENDERED
 
 
 @pytest.mark.parametrize("phases", [COMPOSING, RENDERING])
@@ -117,7 +117,7 @@ async def test_a_cancelled_request_takes_no_result(
         assert not await store_plan(connection, claimed)
         assert not await store_renderings(connection, claimed)
         assert await ledger.claim(connection, "r1", *phases) is None
-        answer = await ledger.load_answer(connection, "r1")
+        answer = await answers.load_answer(connection, "r1")
     assert (answer.phase, answer.failure) == (Phase.CANCELLED, "It was cancelled.")
 
 
@@ -129,7 +129,7 @@ async def test_masks_count_as_used_over_a_whole_line(database: Database) -> None
             await stored(connection, made)
             plans = (plan(0, planned(f"a{number}"), planned("b")), plan(1, planned("b")))
             await store_plan(connection, await claim(connection, COMPOSING, made.id), plans)
-        used = await ledger.used_masks(connection, "r1")
+        used = await answers.used_masks(connection, "r1")
     masks = [{"a0", "b"}, {"a1", "b"}, {"a2", "b"}, {"b"}]
     assert set(used) == {Mask(frozenset(mask)) for mask in masks}
     assert len(used) == 4
@@ -139,10 +139,10 @@ async def test_an_event_that_comes_twice_gives_one_request(database: Database) -
     async with database.transaction() as connection:
         assert await ledger.store_request(connection, request(), "event-1")
         assert not await ledger.store_request(connection, request(id="r2"), "event-1")
-        found = await ledger.load_by_origin(connection, "discord", "event-1")
+        found = await answers.load_by_origin(connection, "discord", "event-1")
         assert found.id == "r1"
         with pytest.raises(UnknownRequest):
-            await ledger.load_request(connection, "r2")
+            await answers.load_request(connection, "r2")
         elsewhere = request(id="r3", asker=replace(ADA, platform="slack"))
         assert await ledger.store_request(connection, elsewhere, "event-1")
         assert await ledger.store_request(connection, request(id="r4"), None)
@@ -151,13 +151,13 @@ async def test_an_event_that_comes_twice_gives_one_request(database: Database) -
 
 async def test_open_requests_are_counted_by_person(database: Database) -> None:
     async with database.transaction() as connection:
-        assert not await ledger.any_open(connection)
+        assert not await backlog.any_open(connection)
         for number, asker in enumerate([ADA, ADA, BOB, replace(ADA, workspace="w2")]):
             await stored(connection, request(id=f"r{number}", asker=asker))
-        assert await ledger.count_open(connection, ADA) == 2
-        assert await ledger.any_open(connection)
+        assert await backlog.count_open(connection, ADA) == 2
+        assert await backlog.any_open(connection)
         await ledger.cancel(connection, "r0")
-        assert await ledger.count_open(connection, ADA) == 1
+        assert await backlog.count_open(connection, ADA) == 1
 
 
 async def test_those_ahead_are_open_and_were_first(database: Database) -> None:
@@ -165,16 +165,16 @@ async def test_those_ahead_are_open_and_were_first(database: Database) -> None:
         async with database.transaction() as connection:
             await stored(connection, request(id=f"r{number}"))
     async with database.transaction() as connection:
-        ahead = [await ledger.count_ahead(connection, f"r{number}") for number in range(3)]
+        ahead = [await backlog.count_ahead(connection, f"r{number}") for number in range(3)]
         assert ahead == [0, 1, 2]
         await ledger.cancel(connection, "r0")
-        assert await ledger.count_ahead(connection, "r2") == 1
+        assert await backlog.count_ahead(connection, "r2") == 1
 
 
 async def test_an_unknown_request_is_said_in_a_short_sentence(database: Database) -> None:
     async with database.transaction() as connection:
         with pytest.raises(UnknownRequest, match=r"There is no request “x{40}”;"):
-            await ledger.load_answer(connection, "x" * 500)
+            await answers.load_answer(connection, "x" * 500)
 
 
 def test_every_phase_is_open_or_final() -> None:

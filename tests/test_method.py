@@ -1,10 +1,12 @@
 """The method, whole: plans follow the asker's wishes, and a line of rerolls uses every mask."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
+from sqlalchemy import text
 
-from engine import ledger
+from engine import answers, ledger
 from engine.database import Database
 from engine.embedder import MiniLM
 from engine.errors import UnknownAdapter
@@ -31,7 +33,8 @@ class Engine:
     async def plan(self, made: Request) -> Planned:
         async with self.database.transaction() as connection:
             await stored(connection, made)
-            planned = await plan_request(connection, made, self.embedder, self.settings)
+        planned = await plan_request(self.database, made, self.embedder, self.settings)
+        async with self.database.transaction() as connection:
             claimed = await claim(connection, COMPOSING, made.id)
             assert await ledger.store_plan(
                 connection,
@@ -43,7 +46,7 @@ class Engine:
                 retrieve_seconds=planned.retrieve_seconds,
                 compose_seconds=planned.compose_seconds,
             )
-            assert await ledger.load_phase(connection, made.id) is Phase.PLANNED
+            assert await answers.load_phase(connection, made.id) is Phase.PLANNED
         return planned
 
     async def wish(self, prompt: str = PROMPT, **overrides: object) -> Planned:
@@ -125,6 +128,27 @@ async def test_the_llm_composer_is_asked_where_it_is_wished(
     first = planned.candidates[0].adapter.id
     assert [pick.adapter_id for pick in planned.composition.picks] == [first]
     assert ids(planned.plans) == [{first}, set()]
+
+
+async def test_no_transaction_is_open_while_the_llm_thinks(
+    engine: Engine, loopback_llm: LoopbackLlm
+) -> None:
+    """Twenty slow answers must not take twenty connections and hold back Postgres's cleaning."""
+    llm = engine.settings.llm.model_copy(update={"base_url": loopback_llm.url, "model": "stub"})
+    engine.settings = engine.settings.model_copy(update={"llm": llm})
+    loopback_llm.hang()
+    planning = asyncio.create_task(engine.wish(composer="llm"))
+    await loopback_llm.asked.wait()
+    async with engine.database.transaction() as connection:
+        others = await connection.scalar(
+            text(
+                "select count(*) from pg_stat_activity where xact_start is not null"
+                " and datname = current_database() and pid <> pg_backend_pid()"
+            )
+        )
+    planning.cancel()
+    await asyncio.gather(planning, return_exceptions=True)
+    assert others == 0
 
 
 async def test_a_variation_keeps_the_mask_and_changes_the_seed(engine: Engine) -> None:

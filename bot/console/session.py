@@ -40,7 +40,7 @@ async def answer_request(
         async with temporary_workers(desk, terminal.news.print):
             await show_progress(terminal.news, desk.follow(request.id))
     except Unavailable:
-        await desk.cancel(request.id)  # nobody waits for it any more
+        await desk.cancel(request.id, request.asker)  # nobody waits for it any more
         raise
     answer = await desk.answer(request.id)
     document = await present(desk, terminal, answer)

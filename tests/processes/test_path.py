@@ -14,7 +14,7 @@ from engine.method import ALL_USED
 from engine.png import read_recipe
 from engine.tables import adapters
 from engine.values import Answer, Ask, Asker, Overrides, Phase, Request
-from tests.processes.installation import PROMPT
+from tests.processes.installation import PROMPT, Installation
 
 SOMEBODY = Asker("console", user="somebody")
 
@@ -115,17 +115,17 @@ async def test_a_variation_keeps_the_mask(running_desk: Desk) -> None:
     assert varied.plans[0].seed != first.plans[1].seed
 
 
-async def test_disabling_reaches_a_request_that_waits(running_desk: Desk) -> None:
+async def test_disabling_reaches_a_request_that_waits(idle: Installation, idle_desk: Desk) -> None:
     """The composition still names the adapter; the breakdown says that it was skipped."""
-    async with running_desk.database.transaction() as connection:
+    idle.start("engine")
+    request = await idle_desk.submit(ask(overrides=Overrides(pin=("test:neon",))))
+    async for progress in idle_desk.follow(request.id):
+        if progress.phase is Phase.PLANNED:
+            break
+    async with idle_desk.database.transaction() as connection:
         await set_status(connection, "test:neon", "disabled")
-    try:
-        pinned = Overrides(pin=("test:neon",))
-        request = await running_desk.submit(ask(overrides=pinned))
-        answer = await finish(running_desk, request)
-    finally:
-        async with running_desk.database.transaction() as connection:
-            await set_status(connection, "test:neon", "active")
+    idle.start("renderer")
+    answer = await finish(idle_desk, request)
     assert all("test:neon" not in {a.adapter_id for a in r.loaded} for r in answer.renderings)
     assert "disabled" in answer.renderings[0].skipped[0].reason
 
@@ -161,7 +161,7 @@ async def test_a_cancelled_request_stops_within_steps(running_desk: Desk) -> Non
     request = await running_desk.submit(ask(steps=150, images=4))
     async for progress in running_desk.follow(request.id):
         if progress.phase is Phase.RENDERING and progress.step:
-            assert await running_desk.cancel(request.id)
+            assert await running_desk.cancel(request.id, SOMEBODY)
     answer = await running_desk.answer(request.id)
     assert answer.phase is Phase.CANCELLED
     assert not answer.renderings
