@@ -41,12 +41,14 @@ metadata = MetaData(
 )
 
 
-def _time(name: str, *, now: bool = False) -> Column[object]:
+def time_column(name: str, *, now: bool = False) -> Column[object]:
+    """Returns a column for a point in time, by default null or the present."""
     default = func.now() if now else None
     return Column(name, DateTime(timezone=True), nullable=not now, server_default=default)
 
 
-def _texts(name: str) -> Column[list[str]]:
+def text_list(name: str) -> Column[list[str]]:
+    """Returns a column for several texts, by default none."""
     return Column(name, ARRAY(Text), nullable=False, server_default=text("'{}'"))
 
 
@@ -60,9 +62,9 @@ adapters = Table(
     Column("source_id", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("description", Text, nullable=False, server_default=""),
-    _texts("tags"),
-    _texts("trigger_words"),
-    _texts("example_prompts"),
+    text_list("tags"),
+    text_list("trigger_words"),
+    text_list("example_prompts"),
     Column("base", Text, nullable=False),
     Column("weight", Float, nullable=False),
     Column("rating", Text, nullable=False, server_default="safe"),
@@ -75,8 +77,8 @@ adapters = Table(
     Column("licence", Text),
     # The card as it was imported, so that a better refiner can start over.
     Column("card", JSONB, nullable=False, server_default=text("'{}'")),
-    _time("created_at", now=True),
-    _time("updated_at", now=True),
+    time_column("created_at", now=True),
+    time_column("updated_at", now=True),
     Index("ix_adapters_selection", "base", "workspace", "status", "rating"),
     Index("ix_adapters_sha256", "sha256"),
 )
@@ -150,11 +152,11 @@ requests = Table(
     Column("compose_seconds", Float),
     Column("load_seconds", Float),
     Column("render_seconds", Float),
-    _time("created_at", now=True),
-    _time("composing_at"),
-    _time("planned_at"),
-    _time("rendering_at"),
-    _time("finished_at"),
+    time_column("created_at", now=True),
+    time_column("composing_at"),
+    time_column("planned_at"),
+    time_column("rendering_at"),
+    time_column("finished_at"),
     UniqueConstraint("platform", "origin", name="uq_requests_origin"),
     Index("ix_requests_root_id", "root_id"),
     Index("ix_requests_asker", "platform", "workspace", "user_id", "created_at"),
@@ -185,7 +187,7 @@ image_plans = Table(
     Column("request_id", Text, ForeignKey("stylus.requests.id", ondelete="CASCADE")),
     Column("index", SmallInteger),
     # Sorted adapter ids: rerolls ask which masks a line of requests has used.
-    _texts("mask"),
+    text_list("mask"),
     Column("plan", JSONB, nullable=False),
     PrimaryKeyConstraint("request_id", "index"),
 )
@@ -217,9 +219,9 @@ deliveries = Table(
     # The platform's id of the posted message.
     Column("message_id", Text),
     Column("failure", Text),
-    _time("wanted_at", now=True),
-    _time("posting_at"),
-    _time("posted_at"),
+    time_column("wanted_at", now=True),
+    time_column("posting_at"),
+    time_column("posted_at"),
     Index("ix_deliveries_state", "platform", "state"),
 )
 
@@ -232,7 +234,7 @@ workers = Table(
     Column("pid", Integer, nullable=False),
     Column("version", Text, nullable=False),
     Column("device", Text, nullable=False, server_default=""),
-    _texts("queues"),
-    _time("started_at", now=True),
-    _time("seen_at", now=True),
+    text_list("queues"),
+    time_column("started_at", now=True),
+    time_column("seen_at", now=True),
 )

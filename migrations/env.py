@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from engine import chat_tables  # noqa: F401  its tables are part of the metadata
 from engine.tables import SCHEMA, metadata
 
 connection = context.config.attributes["connection"]

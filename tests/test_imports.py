@@ -15,8 +15,8 @@ ROOT = Path(__file__).parent.parent
 ROOTS = ("bot.command_line", "bot.benchmarks", "bot.__main__")
 #: What everything else in the bot sees of the engine.
 COUNTER = {"engine.values", "engine.errors", "engine.settings", "engine.desk", "engine.png"}
-STORAGE = """answers backlog catalogue database delivery doctor ending ledger method overview progress
-    queue rescue retriever schema tables wishes workers""".split()
+STORAGE = """answers backlog catalogue chat_tables database delivery doctor ending ledger method
+    overview progress queue rescue retriever schema tables wishes workers""".split()
 TORCH = ("engine.rendering", "engine.render_worker", "engine.builtin")
 HOMES: dict[str, tuple[str, ...]] = {
     "sqlalchemy": (*(f"engine.{name}" for name in STORAGE), "migrations"),

@@ -9,6 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, make_url
 
+from engine import chat_tables  # noqa: F401  its tables are part of the metadata
 from engine.database import open_database
 from engine.errors import DatabaseUnavailable, SchemaOutdated
 from engine.process import open_post
@@ -17,7 +18,7 @@ from engine.settings import Settings
 from engine.tables import SCHEMA, metadata
 from tests.conftest import Server, settings_for
 
-HEAD = "0001"
+HEAD = "0002"
 RELATIONS = """
     select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname in ('stylus', 'procrastinate') and c.relname <> 'alembic_version'
