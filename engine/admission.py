@@ -1,6 +1,5 @@
 """Admission: what a frontend asks becomes a request, or one clear sentence."""
 
-import re
 import secrets
 import unicodedata
 from typing import TypeVar
@@ -110,7 +109,7 @@ def clean_prompt(text: str) -> str:
 
 def _prompt(text: str, limit: int) -> str:
     prompt = clean_prompt(text)
-    if not re.search(r"\w", prompt):
+    if not any(unicodedata.category(c)[0] in "LNS" for c in prompt):  # emoji say something
         raise BadPrompt("The prompt is empty; say what the image should show.")
     if len(prompt) > limit:
         raise BadPrompt(f"The prompt has {len(prompt)} characters; at most {limit} are read.")

@@ -65,6 +65,11 @@ def database_url(settings: Settings) -> str:
             url = make_url(configured)
         except sqlalchemy.exc.ArgumentError:
             raise DatabaseUnavailable("The setting database.url is not a URL.") from None
+        if url.get_backend_name() not in ("postgresql", "postgres"):
+            raise DatabaseUnavailable(
+                f"The setting database.url names {url.get_backend_name()[:20]}, but Stylus needs "
+                "Postgres: postgresql://user:password@host/name."
+            )
         return url.set(drivername="postgresql").render_as_string(hide_password=False)
     return _embedded_url(settings)
 

@@ -42,5 +42,9 @@ def with_trigger_words(prompt: str, composition: Composition, on: Sequence[Plann
     for pick in composition.picks:
         if pick.adapter_id in active and pick.trigger_words:
             word = pick.trigger_words[0]
-            text = text if is_part_of(word, text) else f"{text}, {word}"
+            text = text if _says(word, text) else f"{text}, {word}"
     return text
+
+
+def _says(word: str, text: str) -> bool:
+    return word in text if not any(map(str.isalnum, word)) else is_part_of(word, text)

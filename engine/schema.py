@@ -17,6 +17,9 @@ from engine.errors import DatabaseUnavailable, SchemaOutdated
 from engine.settings import Settings
 from engine.tables import QUEUE_SCHEMA, SCHEMA, SEARCH_PATH
 
+#: What to install, as a sentence says it.
+PGVECTOR = "0.8.4 or later"
+
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
@@ -58,12 +61,29 @@ def _migrate(connection: Connection, target: str) -> Migrated:
 
 def _require_pgvector(connection: Connection) -> None:
     found = connection.execute(
-        text("select 1 from pg_available_extensions where name = 'vector'")
+        text("select default_version from pg_available_extensions where name = 'vector'")
     ).scalar()
     if not found:
         raise DatabaseUnavailable(
-            "The Postgres server lacks the extension pgvector; install pgvector 0.8.4 or later."
+            f"The Postgres server lacks the extension pgvector; install pgvector {PGVECTOR}."
         )
+    _create_pgvector(connection)
+    installed = connection.execute(
+        text("select extversion from pg_extension where extname = 'vector'")
+    ).scalar_one()
+    if too_old(installed):
+        raise DatabaseUnavailable(
+            f"This database has pgvector {installed}; install {PGVECTOR}, then have an "
+            "administrator run `alter extension vector update` in this database."
+        )
+
+
+def too_old(version: str) -> bool:
+    """Returns whether that version of pgvector lacks what we use (iterative scans, halfvec)."""
+    return tuple(int(part) for part in version.split(".")[:2]) < (0, 8)
+
+
+def _create_pgvector(connection: Connection) -> None:
     try:
         connection.execute(text("create extension if not exists vector with schema public"))
     except Exception as error:
@@ -78,12 +98,19 @@ def _require_pgvector(connection: Connection) -> None:
 async def check_schema(connection: AsyncConnection) -> None:
     """Raises `SchemaOutdated` unless the database is at this version's revision."""
     found = await connection.run_sync(_revision)
-    wanted = ScriptDirectory.from_config(_config()).get_current_head()
+    wanted = newest_revision()
     if found != wanted:
         state = f"is at {found}" if found else "is empty"
         raise SchemaOutdated(
             f"The database {state}, but this version needs {wanted}; run `stylus migrate`."
         )
+
+
+def newest_revision() -> str:
+    """Returns the revision that this version of the program needs."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head, "there is always a first migration"
+    return head
 
 
 def _revision(connection: Connection) -> str | None:

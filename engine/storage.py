@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 import tempfile
 from pathlib import Path, PurePosixPath
 
@@ -9,6 +10,9 @@ import fsspec
 
 from engine.errors import StorageUnavailable
 from engine.settings import Settings
+
+#: The disk is full, or the user's or the process's share of it.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class BlobStore:
@@ -41,6 +45,7 @@ class BlobStore:
             try:
                 file.write(content)
                 file.flush()
+                os.fsync(file.fileno())  # our rows say that it is there: also after a power cut
                 half.replace(path)
             except BaseException:
                 half.unlink(missing_ok=True)
@@ -85,6 +90,6 @@ class _mapped:  # noqa: N801  a context manager that reads like a function
         if isinstance(error, FileNotFoundError):
             raise StorageUnavailable(f"The file store has no {self._key}.") from error
         if isinstance(error, OSError):
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            full = error.errno in _NO_ROOM
             what = "is full; free some room" if full else "does not answer; run `stylus doctor`"
             raise StorageUnavailable(f"The file store {what}, then try again.") from error

@@ -170,3 +170,7 @@ def test_ids_do_not_repeat_and_hold_no_letters_that_look_alike() -> None:
     ids = {new_id() for _ in range(1000)}
     assert len(ids) == 1000
     assert all(re.fullmatch("[0-9a-hjkmnp-tv-z]{10}", one) for one in ids)
+
+
+def test_a_prompt_of_emoji_alone_says_something() -> None:
+    assert admit(ask("🦊🌧️"), SETTINGS).prompt.startswith("🦊")

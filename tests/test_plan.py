@@ -57,6 +57,13 @@ def test_words_that_are_there_are_not_added_again(triggers: list[str]) -> None:
     assert with_trigger_words(once, composed, on) == once
 
 
+def test_a_trigger_without_letters_is_added_once() -> None:
+    composed = Composition("star", (Task("star", (pick("a", triggers=("★",)),)),), "local")
+    once = with_trigger_words("star", composed, [planned("a")])
+    assert once == "star, ★"
+    assert with_trigger_words(once, composed, [planned("a")]) == once
+
+
 def test_the_negative_prompt_and_chosen_weights_reach_every_plan() -> None:
     asked = request(COMPOSED.prompt, negative="rain", overrides=Overrides(weights={"star": 1.2}))
     plans = plan_images(asked, COMPOSED, MASKS[:2], Weights())

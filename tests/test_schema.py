@@ -13,12 +13,12 @@ from engine import chat_tables  # noqa: F401  its tables are part of the metadat
 from engine.database import open_database
 from engine.errors import DatabaseUnavailable, SchemaOutdated
 from engine.process import open_post
-from engine.schema import Migrated, check_schema, migrate
+from engine.schema import Migrated, check_schema, migrate, newest_revision, too_old
 from engine.settings import Settings
 from engine.tables import SCHEMA, metadata
 from tests.conftest import Server, settings_for
 
-HEAD = "0002"
+HEAD = newest_revision()
 RELATIONS = """
     select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname in ('stylus', 'procrastinate') and c.relname <> 'alembic_version'
@@ -143,6 +143,7 @@ def test_a_user_who_may_not_create_pgvector_is_told_who_may(
     [
         ("postgresql://u:canary-5ecret@127.0.0.1:9/none", "The database does not answer"),
         ("no url: canary-5ecret", "The setting database.url is not a URL"),
+        ("mysql://u:canary-5ecret@host/x", "names mysql, but Stylus needs Postgres"),
     ],
 )
 async def test_an_unreachable_database_is_said_without_its_password(
@@ -157,3 +158,10 @@ async def test_an_unreachable_database_is_said_without_its_password(
         async with open_database(settings):
             pass
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("version", "old"), [("0.7.4", True), ("0.8.0", False), ("0.10.1", False), ("1.0", False)]
+)
+def test_an_old_pgvector_is_known_by_its_version(version: str, old: bool) -> None:
+    assert too_old(version) is old

@@ -58,7 +58,7 @@ def test_content_comes_back_under_its_hash(tmp_path: Path, url: str) -> None:
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path, little_room: None) -> None:
     store = store_at(tmp_path)
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(StorageUnavailable, match="is full; free some room"):
         store.put("images", bytes(2 * LIMIT), ".png")
     assert files(tmp_path) == []
     assert store.read(store.put("images", b"small", ".png")) == b"small"

@@ -2,10 +2,13 @@
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -86,6 +89,16 @@ class Installation:
 
     def run(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end."""
+        return self._run(arguments, changes, lambda: None)
+
+    def run_limited(self, size: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command that may write files of at most so many bytes."""
+        limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (size, size))
+        return self._run(arguments, {}, limit)
+
+    def _run(
+        self, arguments: Sequence[str], changes: dict[str, str], prepare: Callable[[], None]
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "bot", *arguments],
             env=self.environment | changes,
@@ -93,6 +106,7 @@ class Installation:
             text=True,
             timeout=150,
             check=False,
+            preexec_fn=prepare,
         )
 
     def end(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from engine.schema import migrate, newest_revision
 from tests.processes.installation import PROMPT, Installation, make_lora
 
 ANSWER_KEYS = {
@@ -197,16 +198,28 @@ def test_a_missing_checkpoint_ends_the_prompt_and_leaves_nothing_open(
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_a_full_disk_is_told_before_anything_is_rendered(running: Installation) -> None:
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_rendered(
+    running: Installation,
+) -> None:
     done = running.run("prompt", "a star", "--out", "/proc/nowhere", "--json")
     assert done.returncode == 1
     assert "cannot be written" in json.loads(done.stdout)["error"]
 
 
-def test_an_old_schema_names_the_command(idle: Installation, blobs: Path) -> None:
-    assert document(idle, "migrate")["before"] == "0001"
-    from engine.schema import migrate
+def test_a_disk_that_is_full_for_our_images_leaves_no_half_file(
+    running: Installation, tmp_path: Path
+) -> None:
+    """A limit on the size of files refuses writes as a full disk does."""
+    options = ["--images", "1", "--steps", "2", "--out", str(tmp_path)]
+    done = running.run_limited(4096, "prompt", PROMPT, *options)
+    assert done.returncode == 1
+    assert "cannot be written (File too large)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
 
+
+def test_an_old_schema_names_the_command(idle: Installation, blobs: Path) -> None:
+    assert document(idle, "migrate")["before"] == newest_revision()
     migrate(idle.settings, "base")
     done = idle.run("prompt", "a star")
     assert done.returncode == 1

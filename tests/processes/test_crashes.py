@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 from pathlib import Path
 
@@ -126,3 +127,27 @@ def _pid(installation: Installation, up: Process) -> int:
         up.until(" ready ")
     seen = json.loads(installation.run("status", "--json").stdout)
     return next(int(w["pid"]) for w in seen["workers"] if w["role"] == "engine")
+
+
+async def test_a_full_store_fails_one_request_with_a_sentence(
+    idle: Installation, idle_desk: Desk
+) -> None:
+    """The renderer may write no file of that size: it says so, lives on, leaves no half file."""
+    idle.start("engine")
+    renderer = idle.start("renderer")
+    before = set(stored_files(idle))
+    resource.prlimit(renderer.popen.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    answer = await finish(idle_desk, await idle_desk.submit(ask(seed=4711)))
+    assert answer.phase is Phase.FAILED
+    assert answer.failure == "The file store is full; free some room, then try again."
+    assert set(stored_files(idle)) == before
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    resource.prlimit(renderer.popen.pid, resource.RLIMIT_FSIZE, unlimited)
+    answer = await finish(idle_desk, await idle_desk.submit(ask(seed=4711)))
+    assert answer.phase is Phase.RENDERED
+
+
+def stored_files(installation: Installation) -> list[Path]:
+    """All images that the installation's store holds, whole or not."""
+    folder = installation.settings.home / "blobs" / "images"
+    return [path for path in folder.rglob("*") if path.is_file()]
