@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from bot.workforce import temporary_workers
-from engine.desk import Desk
+from engine.desk import Desk, open_desk
 from engine.errors import RequestFailed
 from engine.figures import Figure, median_and_p95
+from engine.settings import Settings
 from engine.values import Ask, Asker, Phase, Timings
 
 #: Seconds of the first command's wait that are ours: all but starting processes and rendering.
@@ -23,9 +24,9 @@ PROMPTS = (
 )
 
 
-async def measure(desk: Desk, requests: int, tell: Callable[[str], None]) -> list[Figure]:
+async def measure(settings: Settings, requests: int, tell: Callable[[str], None]) -> list[Figure]:
     """Returns median and 95th percentile of every stage over that many requests."""
-    async with temporary_workers(desk, tell):
+    async with open_desk(settings) as desk, temporary_workers(desk, tell):
         await _answer(desk, PROMPTS[0], 0)  # the first request warms the processes up
         timings = []
         for n in range(requests):

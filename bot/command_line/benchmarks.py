@@ -1,68 +1,47 @@
 """`stylus bench NAME`: measurements, slow ones too; record them in BENCHMARKS.md."""
 
-from collections.abc import Callable
-from enum import StrEnum
-from time import perf_counter
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from bot.benchmarks import path
-from bot.command_line.common import (
-    Json,
-    answer_console,
-    news_console,
-    print_document,
-    run,
-    settings_for_command,
-)
-from engine.desk import open_desk
-from engine.figures import Figure, machine
+from bot.benchmarks import command, idle, path
+from bot.command_line.common import Json, news_console, settings_for_command
+from bot.command_line.figures import report
 
-
-class Bench(StrEnum):
-    """What can be measured."""
-
-    PATH = "path"
+Requests = Annotated[int, typer.Option(min=1, max=10_000, help="How many requests.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command of this file."""
-    app.command()(bench)
+    """Adds the commands of this file."""
+    bench = typer.Typer(help="Measure something and hold it against its goal.")
+    for name, measurement in BENCHMARKS.items():
+        bench.command(name)(measurement)
+    app.add_typer(bench, name="bench")
 
 
-def bench(
-    name: Bench,
-    requests: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 30,
+def bench_path(requests: Requests = 30, as_json: Json = False) -> None:
+    """Where a request's time goes, stage by stage, with processes running."""
+    settings = settings_for_command()
+    measuring = path.measure(settings, requests, news_console().print)
+    report("path", measuring, settings.renderer.device, as_json)
+
+
+def bench_command(requests: Requests = 5, as_json: Json = False) -> None:
+    """The command as people wait for it: by the clock, with and without processes running."""
+    settings = settings_for_command()
+    measuring = command.measure(settings, requests, news_console().print)
+    report("command", measuring, settings.renderer.device, as_json)
+
+
+def bench_idle(
+    seconds: Annotated[int, typer.Option(min=5, max=3600, help="How long.")] = 30,
     as_json: Json = False,
 ) -> None:
-    """Measure something and hold it against its goal."""
-    began = perf_counter()
-    figures, device = run(_path(requests, news_console().print))
-    document = {
-        "name": name.value,
-        "machine": machine(),
-        "device": device,
-        "seconds": round(perf_counter() - began, 2),
-        "figures": [figure.document() for figure in figures],
-    }
-    if as_json:
-        print_document(document)
-    else:
-        _print(figures, f"{name.value} on {document['machine']}, {device}")
+    """What the processes cost while nobody asks for anything."""
+    settings = settings_for_command()
+    measuring = idle.measure(settings, seconds, news_console().print)
+    report("idle", measuring, settings.renderer.device, as_json)
 
 
-async def _path(requests: int, tell: Callable[[str], None]) -> tuple[list[Figure], str]:
-    async with open_desk(settings_for_command()) as desk:
-        figures = await path.measure(desk, requests, tell)
-        return figures, desk.settings.renderer.device
-
-
-def _print(figures: list[Figure], title: str) -> None:
-    table = Table("figure", "value", "goal", "holds", title=title, show_edge=False)
-    for f in figures:
-        bound = "" if f.goal is None else f"{'≥' if f.higher_is_better else '≤'} {f.goal:g}"
-        holds = {True: "yes", False: "NO", None: ""}[f.holds]
-        table.add_row(f.name, f"{f.value:.4f} {f.unit}", bound, holds)
-    answer_console().print(table)
+#: Name on the command line -> what measures it.
+BENCHMARKS = {"path": bench_path, "command": bench_command, "idle": bench_idle}
