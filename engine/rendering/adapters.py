@@ -1,25 +1,29 @@
-"""Per-image adapters on one batch, exact.
-
-For a layer that some adapters of the batch touch, the factors of all of them are concatenated
-along the rank: one product with the downs gives every adapter's rank activations, each row is
-multiplied by its own image's scales, zero where an adapter is off, and one product with the
-ups adds them up. That is the same sum as one adapter at a time, whatever each row's set is.
-"""
+"""Per-image adapters on one batch, exact: see `patches` for the two forms and what they cost."""
 
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from engine.errors import BadOption
+from engine.rendering import patches
 from engine.rendering.layers import Layers, weight_of
 from engine.rendering.lora_file import Factors, Lora
+from engine.rendering.patches import Delta, Forward
 
 MAX_WEIGHT = 2.0
+#: Memory for the merged weights of one batch.
+SLOT_BYTES = 4 * 2**30
+#: A convolution whose adapters have at most this share of its outputs as their rank goes by
+#: factors: several small convolutions cost more than one that is wider (see BENCHMARKS.md).
+_NARROW = 0.35
+
+#: What tells one set of adapters from another: files and weights.
+Mask = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,63 +43,87 @@ def check_weight(weight: float, title: str) -> None:
         )
 
 
-@contextmanager
-def applied(layers: Layers, images: Sequence[Sequence[Use]]) -> Iterator[None]:
-    """While open, row i of every batch goes through the adapters of image i modulo the images.
+def mask_of(uses: Sequence[Use]) -> Mask:
+    """What an image's adapters come down to; two adapters with one file add up."""
+    weights: dict[str, float] = {}
+    for use in uses:
+        weights[use.lora.sha256] = weights.get(use.lora.sha256, 0.0) + use.weight
+    return tuple(sorted((sha, weight) for sha, weight in weights.items() if weight != 0))
 
-    So a batch may hold each image once, or all negative rows and then all positive rows, as
-    classifier-free guidance has them. Only layers that an adapter touches are patched, and they
-    are as before once the context is left, in whatever way.
+
+@contextmanager
+def applied(
+    layers: Layers, images: Sequence[Sequence[Use]], slot_bytes: int = SLOT_BYTES
+) -> Iterator[None]:
+    """While open, rows of every batch go through the adapters of their image.
+
+    A batch has the same number of rows for each image, and an image's rows beside each other.
+    Images with the same adapters share merged weights where they are neighbours. Only layers
+    that an adapter touches are patched, and they are as before once the context is left, in
+    whatever way.
     """
-    loras = list({use.lora.sha256: use.lora for uses in images for use in uses}.values())
-    weights = _weights(loras, images)
+    masks = [mask_of(uses) for uses in images]
+    loras = {use.lora.sha256: use.lora for uses in images for use in uses}
+    on = [loras[sha] for sha in dict.fromkeys(sha for mask in masks for sha, _ in mask)]
+    names = list(dict.fromkeys(name for lora in on for name in lora.layers))
+    slotted = [(mask, len(list(same))) for mask, same in groupby(masks)]
+    choice = _Choice(masks, slotted, slot_bytes, _bytes(layers, names))
     with ExitStack() as stack:
-        for name in dict.fromkeys(name for lora in loras for name in lora.layers):
+        for name in names:
             module = layers.modules[name]
-            patch = _patch(module, [lora.layers.get(name) for lora in loras], weights)
-            stack.callback(module.register_forward_hook(patch).remove)
+            touching = [(lora.sha256, lora.layers[name]) for lora in on if name in lora.layers]
+            # An attribute of the layer's own hides the method of its class until it is taken away.
+            vars(module)["forward"] = choice.forward(module, touching)
+            stack.callback(vars(module).pop, "forward")
         yield
 
 
-def _weights(loras: Sequence[Lora], images: Sequence[Sequence[Use]]) -> Tensor:
-    """(images, loras) in float32; two adapters with one file add up."""
-    columns = {lora.sha256: column for column, lora in enumerate(loras)}
-    weights = torch.zeros(len(images), len(loras))
-    for row, uses in enumerate(images):
-        for use in uses:
-            weights[row, columns[use.lora.sha256]] += use.weight
-    return weights
+def _bytes(layers: Layers, names: Sequence[str]) -> int:
+    return sum(weight_of(layers.modules[name]).nbytes for name in names)
 
 
-class _Patch:
-    """A forward hook that adds the low-rank part to a layer's output."""
+class _Choice:
+    """Which form a layer takes, for one batch."""
 
-    def __init__(self, down: Tensor, up: Tensor, scales: Tensor) -> None:
-        self._down = down
-        self._up = up
-        #: (images, total rank)
-        self._scales = scales
+    def __init__(
+        self,
+        masks: Sequence[Mask],
+        slotted: Sequence[tuple[Mask, int]],
+        slot_bytes: int,
+        weight_bytes: int,
+    ) -> None:
+        self._masks = masks
+        self._slots = [mask for mask, _ in slotted]
+        self._shares = [count for _, count in slotted]
+        self._room = len(self._slots) * weight_bytes <= slot_bytes
 
-    def __call__(self, module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        rows = args[0]
-        scales = self._scales.repeat(rows.shape[0] // self._scales.shape[0], 1)
-        if isinstance(module, nn.Conv2d):
-            ranks = functional.conv2d(
-                rows, self._down, None, module.stride, module.padding, module.dilation
-            )
-            return output + functional.conv2d(ranks * scales[:, :, None, None], self._up)
-        ranks = functional.linear(rows, self._down)
-        middle = (1,) * (rows.dim() - 2)
-        return output + functional.linear(ranks * scales.view(len(scales), *middle, -1), self._up)
+    def forward(self, module: nn.Module, touching: Sequence[tuple[str, Factors]]) -> Forward:
+        """What takes the place of the layer's own `forward`."""
+        rank = sum(factors.rank for _, factors in touching)
+        if self._by_factors(module, rank):
+            return patches.factors(module, _delta(module, touching, self._masks))
+        return patches.slots(module, _delta(module, touching, self._slots), self._shares)
+
+    def _by_factors(self, module: nn.Module, rank: int) -> bool:
+        if len(self._slots) == 1:
+            return False
+        narrow = rank <= _NARROW * weight_of(module).shape[0]
+        return not self._room or (narrow and isinstance(module, nn.Conv2d))
 
 
-def _patch(module: nn.Module, factors: Sequence[Factors | None], weights: Tensor) -> _Patch:
-    """The hook of one layer. `factors` has one entry a column of `weights`."""
-    weight = weight_of(module)
-    touching = [(column, f) for column, f in enumerate(factors) if f is not None]
-    down = torch.cat([f.down.to(weight.device, weight.dtype) for _, f in touching])
-    up = torch.cat([f.up.to(weight.device, weight.dtype) for _, f in touching], dim=1)
-    scales = torch.cat(
-        [(weights[:, column, None] * f.scale).expand(-1, f.rank) for column, f in touching], dim=1
-    )
-    return _Patch(down, up, scales.to(weight.device, weight.dtype))
+def _delta(
+    module: nn.Module, touching: Sequence[tuple[str, Factors]], masks: Sequence[Mask]
+) -> Delta:
+    device = weight_of(module).device
+    downs = torch.cat([factors.down.to(device, torch.float32) for _, factors in touching])
+    ups = torch.cat([f.up.to(device, torch.float32).flatten(1) for _, f in touching], 1)
+    return Delta(downs, ups * _scales(touching, masks).to(device)[:, None, :])
+
+
+def _scales(touching: Sequence[tuple[str, Factors]], masks: Sequence[Mask]) -> Tensor:
+    """(masks, rank of all): an adapter's weight and alpha, zero where it is off."""
+    rows = []
+    for mask in masks:
+        weights = dict(mask)
+        rows.append([weights.get(sha, 0.0) * f.scale for sha, f in touching for _ in range(f.rank)])
+    return torch.tensor(rows)

@@ -46,7 +46,7 @@ def denoise(
     for index, timestep in enumerate(timesteps):
         if cancelled():
             raise RequestCancelled("The request was cancelled.")
-        rows = torch.cat([latents, latents]) if guided else latents
+        rows = latents.repeat_interleave(2, 0) if guided else latents
         prediction = _predict(checkpoint, scheduler.scaled(rows, timestep), timestep, states)
         if guided:
             prediction = _guide(prediction, sampling.guidance)
@@ -71,10 +71,9 @@ def check_sampling(checkpoint: Checkpoint, sampling: Sampling) -> None:
 
 
 def _text_states(checkpoint: Checkpoint, plans: Sequence[ImagePlan], guided: bool) -> Tensor:
-    """Rows as the UNet's: all negative prompts, then all prompts."""
-    prompts = [plan.prompt for plan in plans]
-    negatives = [plan.negative for plan in plans] if guided else []
-    return encode_texts(checkpoint, negatives + prompts)
+    """Rows as the UNet's: an image's negative prompt, where it counts, and its prompt."""
+    texts = [(plan.negative, plan.prompt) if guided else (plan.prompt,) for plan in plans]
+    return encode_texts(checkpoint, [text for own in texts for text in own])
 
 
 def _noise(
@@ -96,5 +95,5 @@ def _predict(checkpoint: Checkpoint, rows: Tensor, timestep: Tensor, states: Ten
 
 def _guide(prediction: Tensor, guidance: float) -> Tensor:
     """Classifier-free guidance (Ho and Salimans, arXiv 2207.12598)."""
-    negative, positive = prediction.chunk(2)
+    negative, positive = prediction[0::2], prediction[1::2]
     return negative + guidance * (positive - negative)

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from engine.errors import BadLora, StylusError
-from engine.rendering.adapters import Use, applied, check_weight
+from engine.rendering.adapters import Use, applied, check_weight, mask_of
 from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.decode import decode_images
 from engine.rendering.denoise import check_sampling, denoise
@@ -102,10 +102,14 @@ class Renderer:
         cancelled: Callable[[], bool],
     ) -> list[Image.Image]:
         uses = [_uses(plan, loras) for plan in plans]
+        # Images with the same adapters beside each other share what is computed for them.
+        order = sorted(range(len(plans)), key=lambda index: mask_of(uses[index]))
         with torch.inference_mode():
-            with applied(self._layers, uses):
-                latents = denoise(self._checkpoint, sampling, plans, on_step, cancelled)
-            return decode_images(self._checkpoint, latents)
+            with applied(self._layers, [uses[index] for index in order]):
+                own = [plans[index] for index in order]
+                latents = denoise(self._checkpoint, sampling, own, on_step, cancelled)
+            images = decode_images(self._checkpoint, latents)
+        return [image for _, image in sorted(zip(order, images, strict=True), key=_first)]
 
     def _load(self, adapter: PlannedAdapter, fetch: Callable[[PlannedAdapter], Path]) -> _Loaded:
         """The adapter's factors, or the sentence that says why there are none."""
@@ -121,6 +125,10 @@ class Renderer:
             return str(error)
         self._cache.put(lora)
         return lora
+
+
+def _first(pair: tuple[int, Image.Image]) -> int:
+    return pair[0]
 
 
 def _check_hash(lora: Lora, adapter: PlannedAdapter) -> None:

@@ -1,17 +1,20 @@
 """Adapters are exact for each image, whoever shares its batch, and leave nothing behind."""
 
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from engine.rendering.adapters import Use, applied
+from engine.rendering.adapters import SLOT_BYTES, Use, applied
 from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.layers import Layers
 from engine.rendering.lora_file import Lora, read_lora
 
-from .toys import kohya, latents_of, plan, random_parts, save
+from .toys import SAMPLING, kohya, latents_of, plan, random_parts, save
 
 PLANS = (
     plan(0, {"ink": 1.0}, "a fox"),
@@ -35,8 +38,8 @@ def _some(layers: Layers, *ends: str) -> list[str]:
     return [name for name in layers.modules if name.endswith(ends)]
 
 
-def _hooked(layers: Layers) -> set[str]:
-    return {name for name, module in layers.modules.items() if module._forward_hooks}
+def _patched(layers: Layers) -> set[str]:
+    return {name for name, module in layers.modules.items() if "forward" in vars(module)}
 
 
 def test_company_and_order_change_nothing(checkpoint: Checkpoint, loras: dict[str, Lora]) -> None:
@@ -45,6 +48,53 @@ def test_company_and_order_change_nothing(checkpoint: Checkpoint, loras: dict[st
     alone = torch.cat([latents_of(checkpoint, [one], loras) for one in PLANS])
     assert (together - backwards).abs().max() < 1e-4
     assert (together - alone).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+@pytest.mark.parametrize("slot_bytes", [0, SLOT_BYTES])
+@pytest.mark.parametrize("order", [(0, 0, 0), (1, 1, 2), (2, 1, 1, 0, 2), (3, 0, 0, 3)])
+def test_both_forms_are_exact_however_masks_are_shared(
+    order: tuple[int, ...],
+    slot_bytes: int,
+    guidance: float,
+    checkpoint: Checkpoint,
+    loras: dict[str, Lora],
+) -> None:
+    sampling = replace(SAMPLING, guidance=guidance)
+    plans = [replace(PLANS[mask], index=i, seed=i) for i, mask in enumerate(order)]
+    together = latents_of(checkpoint, plans, loras, sampling, slot_bytes)
+    alone = torch.cat([latents_of(checkpoint, [one], loras, sampling) for one in plans])
+    assert (together - alone).abs().max() < 1e-4
+
+
+def test_wide_adapters_of_convolutions_are_merged(
+    checkpoint: Checkpoint, layers: Layers, tmp_path: Path
+) -> None:
+    names = _some(layers, "conv1", "conv_in", "downsamplers.0.conv")
+    path = save(tmp_path / "wide", kohya(random_parts(layers, names, rank=24)))
+    loras = {"wide": read_lora(path, layers, "wide")}
+    plans = [plan(0, {"wide": 0.3}), plan(1, {}), plan(2, {})]
+    together = latents_of(checkpoint, plans, loras)
+    alone = torch.cat([latents_of(checkpoint, [one], loras) for one in plans])
+    assert (together - alone).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("slot_bytes", [0, SLOT_BYTES])
+def test_half_precision_and_channels_last_are_close(
+    slot_bytes: int, checkpoint: Checkpoint, loras: dict[str, Lora]
+) -> None:
+    unet: Any = deepcopy(checkpoint.unet)
+    text_encoder: Any = deepcopy(checkpoint.text_encoder)
+    last = unet.to(torch.bfloat16, memory_format=torch.channels_last)
+    half = replace(
+        checkpoint,
+        unet=last,
+        text_encoder=text_encoder.to(torch.bfloat16),
+        dtype=torch.bfloat16,
+    )
+    rendered = latents_of(half, PLANS, loras, slot_bytes=slot_bytes).float()
+    exact = latents_of(checkpoint, PLANS, loras)
+    assert ((rendered - exact).abs().mean((1, 2, 3)) < 0.05 * exact.abs().mean((1, 2, 3))).all()
 
 
 def test_the_same_batch_twice_is_the_same_to_the_bit(
@@ -72,9 +122,9 @@ def test_two_adapters_with_one_file_add_up(checkpoint: Checkpoint, loras: dict[s
 
 def test_only_touched_layers_are_patched(layers: Layers, loras: dict[str, Lora]) -> None:
     with applied(layers, [[Use(loras["ink"], 1.0)], []]):
-        assert _hooked(layers) == set(loras["ink"].layers)
+        assert _patched(layers) == set(loras["ink"].layers)
     with applied(layers, [[], []]):
-        assert _hooked(layers) == set()
+        assert _patched(layers) == set()
 
 
 def test_the_layers_are_restored_after_an_exception(
@@ -83,7 +133,7 @@ def test_the_layers_are_restored_after_an_exception(
     before = latents_of(checkpoint, PLANS, loras)
     with pytest.raises(ZeroDivisionError), applied(layers, [[Use(loras["ink"], 1.0)]]):
         raise ZeroDivisionError
-    assert _hooked(layers) == set()
+    assert _patched(layers) == set()
     assert torch.equal(latents_of(checkpoint, PLANS, loras), before)
 
 
@@ -98,7 +148,7 @@ def test_the_layers_are_restored_when_patching_fails(
         applied(layers, [[Use(loras["ink"], 1.0), Use(broken, 1.0)]]),
     ):
         pytest.fail("Factors of two shapes were put together.")
-    assert _hooked(layers) == set()
+    assert _patched(layers) == set()
 
 
 def test_a_weight_of_zero_is_no_adapter(checkpoint: Checkpoint, loras: dict[str, Lora]) -> None:

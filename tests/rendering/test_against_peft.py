@@ -12,6 +12,7 @@ from peft.utils import get_peft_model_state_dict
 from safetensors import safe_open
 from torch import Tensor
 
+from engine.rendering.adapters import SLOT_BYTES
 from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.layers import Layers
 from engine.rendering.lora_file import Lora, read_lora
@@ -94,15 +95,20 @@ def _alone(pipeline: Any, one: ImagePlan) -> Tensor:
 
 # PEFT warns of what the reference means to do: several adapters in one model.
 @pytest.mark.filterwarnings("ignore:Already found a `peft_config`:UserWarning")
+@pytest.mark.parametrize("slot_bytes", [0, SLOT_BYTES])
 def test_four_masks_over_three_adapters(
-    model_folder: Path, files: dict[str, Path], loras: dict[str, Lora], checkpoint: Checkpoint
+    slot_bytes: int,
+    model_folder: Path,
+    files: dict[str, Path],
+    loras: dict[str, Lora],
+    checkpoint: Checkpoint,
 ) -> None:
     pipeline = PIPELINE.from_pretrained(model_folder, safety_checker=None)
     pipeline.set_progress_bar_config(disable=True)
     for name, path in files.items():
         pipeline.load_lora_weights(path, adapter_name=name)
     expected = _one_at_a_time(pipeline, PLANS)
-    rendered = latents_of(checkpoint, PLANS, loras)
+    rendered = latents_of(checkpoint, PLANS, loras, slot_bytes=slot_bytes)
     assert (rendered - expected).abs().max() < 1e-4
     # The adapters must show, or the comparison above says nothing.
     plain = latents_of(checkpoint, [plan(p.index, {}, p.prompt, p.negative) for p in PLANS], {})

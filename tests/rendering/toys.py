@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from engine.rendering.adapters import Use, applied
+from engine.rendering.adapters import SLOT_BYTES, Use, applied
 from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.denoise import denoise
 from engine.rendering.layers import Layers, layers_of, weight_of
@@ -213,8 +213,9 @@ def latents_of(
     plans: Sequence[ImagePlan],
     loras: Mapping[str, Lora],
     sampling: Sampling = SAMPLING,
+    slot_bytes: int = SLOT_BYTES,
 ) -> Tensor:
     """The denoised latents of the plans in one batch; `loras` by adapter id."""
     uses = [[Use(loras[a.adapter_id], a.weight) for a in one.adapters] for one in plans]
-    with torch.inference_mode(), applied(layers_of(checkpoint), uses):
+    with torch.inference_mode(), applied(layers_of(checkpoint), uses, slot_bytes):
         return denoise(checkpoint, sampling, plans, lambda _done, _all: None, lambda: False)

@@ -1,0 +1,141 @@
+"""What takes a layer's place while images go through it with adapters of their own.
+
+Two exact forms of `weight + sum(scale * up @ down)`, where every image may have its own sum:
+
+    slots    the sums themselves, merged in float32 from the layer's own weight; a product with
+             each slot's rows. No further arithmetic, and memory for a weight a slot.
+    factors  the downs of all adapters as further outputs of the layer's own product, then one
+             batched product with ups that are scaled an image. Little memory, and arithmetic in
+             proportion to the rank.
+
+Rows of one image lie beside each other, those of images that share a slot as well.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.rendering.layers import weight_of
+
+#: Outputs are filled up to a multiple of this: oneDNN and tensor cores have slow paths for others.
+_ALIGNED = 16
+
+Forward = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What all adapters together add to one layer, image by image or slot by slot.
+
+    Entry i is `ups[i] @ downs`: the adapters' weights and alphas are in the ups.
+    """
+
+    #: (rank, in) or (rank, in, height, width), in the layer's device and float32.
+    downs: Tensor
+    #: (entries, out, rank), likewise.
+    ups: Tensor
+
+    @property
+    def rank(self) -> int:
+        """The rank of all adapters together."""
+        return self.downs.shape[0]
+
+
+def merged(module: nn.Module, delta: Delta) -> Tensor:
+    """The layer's weight with each entry's adapters in it: (entries, *weight)."""
+    weight = weight_of(module)
+    entries = len(delta.ups)
+    pristine = weight.float().flatten(1).expand(entries, -1, -1)
+    sums = torch.baddbmm(pristine, delta.ups, delta.downs.flatten(1).expand(entries, -1, -1))
+    return sums.to(weight.dtype).view(entries, *weight.shape)
+
+
+def slots(module: nn.Module, delta: Delta, shares: Sequence[int]) -> Forward:
+    """The layer by merged weights; slot i has `shares[i]` of every `sum(shares)` rows."""
+    weights = merged(module, delta)
+    if len(shares) == 1:
+        return _one_slot(module, weights[0])
+    if isinstance(module, nn.Linear) and len(set(shares)) == 1:
+        return _equal_slots(weights, _bias(module))
+    forwards = [_one_slot(module, weight) for weight in weights]
+
+    def forward(rows: Tensor) -> Tensor:
+        unit = len(rows) // sum(shares)
+        parts = torch.split(rows, [share * unit for share in shares])
+        return torch.cat([one(part) for one, part in zip(forwards, parts, strict=True)])
+
+    return forward
+
+
+def _one_slot(module: nn.Module, weight: Tensor) -> Forward:
+    bias = _bias(module)
+    if isinstance(module, nn.Conv2d):
+        return lambda rows: functional.conv2d(
+            rows, weight, bias, module.stride, module.padding, module.dilation
+        )
+    return lambda rows: functional.linear(rows, weight, bias)
+
+
+def _equal_slots(weights: Tensor, bias: Tensor | None) -> Forward:
+    turned = weights.transpose(1, 2)
+
+    def forward(rows: Tensor) -> Tensor:
+        batched = rows.reshape(len(weights), -1, rows.shape[-1])
+        if bias is None:
+            product = torch.bmm(batched, turned)
+        else:
+            product = torch.baddbmm(bias, batched, turned)
+        return product.view(*rows.shape[:-1], -1)
+
+    return forward
+
+
+def factors(module: nn.Module, delta: Delta) -> Forward:
+    """The layer by low-rank factors; `delta` has an entry an image."""
+    weight, bias = weight_of(module), _bias(module)
+    out, rank, images = weight.shape[0], delta.rank, len(delta.ups)
+    filling = -(out + rank) % _ALIGNED
+    downs = delta.downs.to(weight.dtype)
+    wide = torch.cat([weight, downs, weight.new_zeros(filling, *weight.shape[1:])])
+    wide_bias = None if bias is None else torch.cat([bias, bias.new_zeros(rank + filling)])
+    ups = delta.ups.to(weight.dtype)
+    turned = ups.transpose(1, 2)
+
+    def added(both: Tensor) -> Tensor:
+        """(images, rows, out) of the wide product (images, rows, wide)."""
+        return torch.baddbmm(both[..., :out], both[..., out : out + rank], turned)
+
+    if isinstance(module, nn.Conv2d):
+        conv = module
+
+        def forward(rows: Tensor) -> Tensor:
+            both = functional.conv2d(
+                rows, wide, wide_bias, conv.stride, conv.padding, conv.dilation
+            )
+            height, width = both.shape[2:]
+            if both.is_contiguous():
+                flat = both.flatten(2)
+                own = ups.repeat_interleave(len(rows) // images, 0)
+                sums = torch.baddbmm(flat[:, :out], own, flat[:, out : out + rank])
+                return sums.view(len(rows), out, height, width)
+            last = both.permute(0, 2, 3, 1)
+            sums = added(last.reshape(images, -1, last.shape[-1]))
+            return sums.view(len(rows), height, width, out).permute(0, 3, 1, 2)
+
+        return forward
+
+    def forward_linear(rows: Tensor) -> Tensor:
+        both = functional.linear(rows, wide, wide_bias)
+        sums = added(both.view(images, -1, both.shape[-1]))
+        return sums.view(*rows.shape[:-1], out)
+
+    return forward_linear
+
+
+def _bias(module: nn.Module) -> Tensor | None:
+    bias = module.bias
+    assert bias is None or isinstance(bias, Tensor)  # nn.Module types its attributes loosely
+    return bias
