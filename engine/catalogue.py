@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from pgvector import HalfVector
-from sqlalchemy import Row, and_, func, or_, select, update
+from sqlalchemy import Row, and_, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -78,7 +78,7 @@ async def embed_pending(database: Database, embedder: MiniLM) -> int:
             rows = (await connection.execute(_pending(embedder.name))).all()
             if not rows:
                 return done
-            await _store_vectors(connection, embedder, rows)
+            await _embed(connection, embedder, rows)
             done += len(rows)
 
 
@@ -97,20 +97,31 @@ def _pending(embedder: str) -> Any:
     )
 
 
-async def _store_vectors(
-    connection: AsyncConnection, embedder: MiniLM, rows: Sequence[Row[Any]]
-) -> None:
+async def _embed(connection: AsyncConnection, embedder: MiniLM, rows: Sequence[Row[Any]]) -> None:
     vectors = embedder.embed([row.heading for row in rows] + [row.body for row in rows])
+    stamps = [(row.adapter_id, row.digest) for row in rows]
+    headings, bodies = vectors[: len(rows)], vectors[len(rows) :]
+    await store_vectors(connection, embedder.name, stamps, headings, bodies)
+
+
+async def store_vectors(
+    connection: AsyncConnection,
+    embedder: str,
+    stamps: Sequence[tuple[str, str]],
+    headings: Vectors,
+    bodies: Vectors,
+) -> None:
+    """Stores vectors of shape (stamps, dimensions); a stamp is an adapter id and its digest."""
     statement = insert(adapter_vectors).values(
         [
             {
-                "adapter_id": row.adapter_id,
-                "embedder": embedder.name,
-                "digest": row.digest,
-                "heading": half(vectors[i]),
-                "body": half(vectors[len(rows) + i]),
+                "adapter_id": adapter_id,
+                "embedder": embedder,
+                "digest": digest,
+                "heading": half(heading),
+                "body": half(body),
             }
-            for i, row in enumerate(rows)
+            for (adapter_id, digest), heading, body in zip(stamps, headings, bodies, strict=True)
         ]
     )
     await connection.execute(
@@ -119,6 +130,12 @@ async def _store_vectors(
             set_={k: statement.excluded[k] for k in ("digest", "heading", "body")},
         )
     )
+
+
+async def analyze(database: Database) -> None:
+    """Has Postgres count its rows anew, after many were stored."""
+    async with database.transaction() as connection:
+        await connection.execute(text("analyze adapters, adapter_texts, adapter_vectors"))
 
 
 def half(vector: Vectors) -> HalfVector:

@@ -16,6 +16,15 @@ from engine.values import ComposerName, Composition
 
 
 @dataclass(frozen=True, slots=True)
+class Composed:
+    """A composition, what it was chosen from, and the seconds of both stages together."""
+
+    composition: Composition
+    retrieval: Retrieval
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stages:
     """Opened by `open_stages`. Adapters count whether their file is here or not."""
 
@@ -31,17 +40,15 @@ class Stages:
         async with self.database.transaction() as connection:
             return await retrieve(connection, self.embedder, clean_prompt(prompt), selection, count)
 
-    async def compose(
-        self, prompt: str, base: str | None, name: ComposerName | None
-    ) -> tuple[Composition, float]:
-        """Returns the composition and the seconds that retrieving and composing took."""
+    async def compose(self, prompt: str, base: str | None, name: ComposerName | None) -> Composed:
+        """Returns the composition from the candidates of the family `base`."""
         began = perf_counter()
         chosen = choose_composer(name, self.settings)
         found = await self.retrieve(prompt, base)
         composition = await compose(
             clean_prompt(prompt), found, self.embedder, chosen, self.settings
         )
-        return composition, perf_counter() - began
+        return Composed(composition, found, perf_counter() - began)
 
 
 @asynccontextmanager

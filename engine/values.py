@@ -216,10 +216,11 @@ def is_part_of(keyword: str, prompt: str) -> bool:
 
     Whole words, since "bond" must never count as a part of "bondage".
     """
-    return bool(_words(keyword)) and f" {_words(keyword)} " in f" {_words(prompt)} "
+    return bool(fold(keyword)) and f" {fold(keyword)} " in f" {fold(prompt)} "
 
 
-def _words(text: str) -> str:
+def fold(text: str) -> str:
+    """Returns the words alone, in lower case, one blank apart."""
     return " ".join(re.findall(r"[^\W_]+", text.casefold()))
 
 

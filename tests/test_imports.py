@@ -16,14 +16,14 @@ ROOTS = ("bot.command_line", "bot.benchmarks", "bot.__main__")
 #: What everything else in the bot sees of the engine.
 COUNTER = {"engine.values", "engine.errors", "engine.settings", "engine.desk", "engine.png"}
 STORAGE = """answers backlog catalogue chat_tables database delivery doctor ending ledger method
-    overview progress queue rescue retriever schema tables wishes workers""".split()
+    overview progress queue rescue retriever schema scratch tables wishes workers""".split()
 TORCH = ("engine.rendering", "engine.render_worker", "engine.builtin")
 HOMES: dict[str, tuple[str, ...]] = {
     "sqlalchemy": (*(f"engine.{name}" for name in STORAGE), "migrations"),
     "pgvector": ("engine.catalogue", "engine.tables", "migrations"),
     "psycopg": tuple(
         f"engine.{name}"
-        for name in ("database", "embedded_postgres", "progress", "queue", "schema")
+        for name in ("database", "embedded_postgres", "progress", "queue", "schema", "scratch")
     ),
     "openai": ("engine.llm_composer",),
     "torch": TORCH,

@@ -10,7 +10,14 @@ from typing import NoReturn
 
 import typer
 
-from bot.command_line import benchmarks, library, operations, requests, stages
+from bot.command_line import (
+    benchmarks,
+    evaluations,
+    library,
+    operations,
+    requests,
+    stages,
+)
 from engine.errors import BadInput, BadSettings, StylusError
 
 app = typer.Typer(
@@ -24,6 +31,7 @@ app = typer.Typer(
 for part in (requests, stages, operations, benchmarks):
     part.register(app)
 app.add_typer(library.app, name="lora", help="The adapter library.")
+app.add_typer(evaluations.app, name="eval", help="How good answers are.")
 
 
 def main() -> NoReturn:

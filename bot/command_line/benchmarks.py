@@ -1,10 +1,11 @@
 """`stylus bench NAME`: measurements, slow ones too; record them in BENCHMARKS.md."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bot.benchmarks import command, idle, path
+from bot.benchmarks import command, idle, path, retrieve
 from bot.command_line.common import Json, news_console, settings_for_command
 from bot.command_line.figures import report
 
@@ -43,5 +44,22 @@ def bench_idle(
     report("idle", measuring, settings.renderer.device, as_json)
 
 
+def bench_retrieve(
+    requests: Requests = 30,
+    rows: Annotated[int, typer.Option(min=1000, max=10**7, help="Adapters to search.")] = 100_000,
+    cards: Annotated[Path | None, typer.Option(help="Cards to make those from.")] = None,
+    as_json: Json = False,
+) -> None:
+    """How fast a large catalogue is searched, beside the paper's way."""
+    settings = settings_for_command()
+    measuring = retrieve.measure(settings, requests, rows, cards, news_console().print)
+    report("retrieve", measuring, "cpu", as_json)
+
+
 #: Name on the command line -> what measures it.
-BENCHMARKS = {"path": bench_path, "command": bench_command, "idle": bench_idle}
+BENCHMARKS = {
+    "path": bench_path,
+    "command": bench_command,
+    "idle": bench_idle,
+    "retrieve": bench_retrieve,
+}

@@ -67,8 +67,8 @@ def compose(
     name = composer_name(composer)
 
     async def answer(stages: Stages, prompt: str) -> Document:
-        composition, seconds = await stages.compose(prompt, base, name)
-        return composition_document(composition, seconds)
+        made = await stages.compose(prompt, base, name)
+        return composition_document(made.composition, made.seconds)
 
     _run(text, input, output, as_json, answer, _print_tasks)
 

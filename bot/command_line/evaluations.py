@@ -1,0 +1,30 @@
+"""`stylus eval NAME`: how good answers are, beside what others answered."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.benchmarks import composer as composer_benchmark
+from bot.command_line.common import Json, news_console, settings_for_command
+from bot.command_line.figures import report
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+Cards = Annotated[Path, typer.Option(help="Adapter cards, JSONL.")]
+Answers = Annotated[Path, typer.Option(help="Labelled compositions, JSONL.")]
+Base = Annotated[str, typer.Option(help="The cards' base family.")]
+
+
+@app.callback()
+def evaluate() -> None:
+    """How good answers are."""
+
+
+@app.command()
+def composer(cards: Cards, answers: Answers, base: Base = "sd15", as_json: Json = False) -> None:
+    """Hold retriever and composer against labelled compositions."""
+    settings, tell = settings_for_command(), news_console().print
+    report(
+        "composer", composer_benchmark.measure(settings, cards, answers, base, tell), "cpu", as_json
+    )
