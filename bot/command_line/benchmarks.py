@@ -1,5 +1,6 @@
 """`stylus bench NAME`: measurements, slow ones too; record them in BENCHMARKS.md."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -57,7 +58,7 @@ def bench_retrieve(
 
 
 #: Name on the command line -> what measures it.
-BENCHMARKS = {
+BENCHMARKS: dict[str, Callable[..., None]] = {
     "path": bench_path,
     "command": bench_command,
     "idle": bench_idle,
