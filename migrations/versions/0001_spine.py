@@ -41,6 +41,18 @@ def drop_queue() -> None:
 
 
 def create_catalogue_and_requests() -> None:
+    create_adapters()
+    create_requests()
+    create_workers()
+    create_adapter_texts()
+    create_adapter_vectors()
+    create_compositions()
+    create_deliveries()
+    create_image_plans()
+    create_renderings()
+
+
+def create_adapters() -> None:
     op.create_table(
         "adapters",
         sa.Column("id", sa.Text(), nullable=False),
@@ -103,6 +115,9 @@ def create_catalogue_and_requests() -> None:
         schema="stylus",
     )
     op.create_index("ix_adapters_sha256", "adapters", ["sha256"], unique=False, schema="stylus")
+
+
+def create_requests() -> None:
     op.create_table(
         "requests",
         sa.Column("id", sa.Text(), nullable=False),
@@ -168,6 +183,9 @@ def create_catalogue_and_requests() -> None:
         postgresql_where=sa.text("phase not in ('rendered', 'failed', 'cancelled')"),
     )
     op.create_index("ix_requests_root_id", "requests", ["root_id"], unique=False, schema="stylus")
+
+
+def create_workers() -> None:
     op.create_table(
         "workers",
         sa.Column("id", sa.Text(), nullable=False),
@@ -191,6 +209,9 @@ def create_catalogue_and_requests() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
         schema="stylus",
     )
+
+
+def create_adapter_texts() -> None:
     op.create_table(
         "adapter_texts",
         sa.Column("adapter_id", sa.Text(), nullable=False),
@@ -222,6 +243,9 @@ def create_catalogue_and_requests() -> None:
         schema="stylus",
         postgresql_using="gin",
     )
+
+
+def create_adapter_vectors() -> None:
     op.create_table(
         "adapter_vectors",
         sa.Column("adapter_id", sa.Text(), nullable=False),
@@ -238,6 +262,9 @@ def create_catalogue_and_requests() -> None:
         sa.PrimaryKeyConstraint("embedder", "adapter_id", name=op.f("pk_adapter_vectors")),
         schema="stylus",
     )
+
+
+def create_compositions() -> None:
     op.create_table(
         "compositions",
         sa.Column("request_id", sa.Text(), nullable=False),
@@ -252,6 +279,9 @@ def create_catalogue_and_requests() -> None:
         sa.PrimaryKeyConstraint("request_id", name=op.f("pk_compositions")),
         schema="stylus",
     )
+
+
+def create_deliveries() -> None:
     op.create_table(
         "deliveries",
         sa.Column("request_id", sa.Text(), nullable=False),
@@ -278,6 +308,9 @@ def create_catalogue_and_requests() -> None:
     op.create_index(
         "ix_deliveries_state", "deliveries", ["platform", "state"], unique=False, schema="stylus"
     )
+
+
+def create_image_plans() -> None:
     op.create_table(
         "image_plans",
         sa.Column("request_id", sa.Text(), nullable=False),
@@ -295,6 +328,9 @@ def create_catalogue_and_requests() -> None:
         sa.PrimaryKeyConstraint("request_id", "index", name=op.f("pk_image_plans")),
         schema="stylus",
     )
+
+
+def create_renderings() -> None:
     op.create_table(
         "renderings",
         sa.Column("request_id", sa.Text(), nullable=False),
