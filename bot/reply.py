@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.values import Answer, Composition, ImagePlan, Phase, Pick, Rendering
-
-#: Words of the row of an idea that no adapter serves.
-NOTHING_FITS = "no adapter fits it well; the checkpoint draws it"
+from bot.texts import ENGLISH, Texts
+from engine.values import Answer, Composition, ImagePlan, Phase, Pick, Rendering, Timings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +33,7 @@ class Row:
     cells: tuple[Cell, ...]
     #: Creator and licence, where the card names them.
     credit: str = ""
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,12 @@ class Reply:
     """Everything to show for an answer that is final."""
 
     request_id: str
+    parent_id: str | None
     prompt: str
+    phase: Phase
+    #: Who split the prompt; None where it did not come that far.
+    composer: str | None
+    timings: Timings
     images: tuple[ReplyImage, ...]
     rows: tuple[Row, ...]
     #: Sentences beside the breakdown: what was reduced, skipped or degraded.
@@ -62,27 +66,29 @@ class Reply:
     failure: str | None
 
 
-def make_reply(answer: Answer) -> Reply:
+def make_reply(answer: Answer, texts: Texts = ENGLISH) -> Reply:
     """Returns the reply to a final answer."""
     composition = answer.composition
     return Reply(
         request_id=answer.request.id,
+        parent_id=answer.request.parent_id,
         prompt=answer.request.prompt,
-        images=tuple(_image(answer, rendering) for rendering in answer.renderings),
-        rows=_rows(composition, answer.plans, answer.renderings) if composition else (),
-        remarks=tuple(_remarks(answer)),
+        phase=answer.phase,
+        composer=composition.composer if composition else None,
+        timings=answer.timings,
+        images=tuple(_image(answer, rendering, texts) for rendering in answer.renderings),
+        rows=_rows(composition, answer, texts) if composition else (),
+        remarks=tuple(_remarks(answer, texts)),
         failure=answer.failure if answer.phase is not Phase.RENDERED else None,
     )
 
 
-def _rows(
-    composition: Composition, plans: Sequence[ImagePlan], renderings: Sequence[Rendering]
-) -> tuple[Row, ...]:
+def _rows(composition: Composition, answer: Answer, texts: Texts) -> tuple[Row, ...]:
     rows = []
     for task in composition.tasks:
-        rows += [_row(task.keyword, pick, plans, renderings) for pick in task.picks]
+        rows += [_row(task.keyword, pick, answer.plans, answer.renderings) for pick in task.picks]
         if not task.picks:
-            rows.append(Row(task.keyword, None, None, NOTHING_FITS, ()))
+            rows.append(Row(task.keyword, None, None, texts.nothing_fits, ()))
     return tuple(rows)
 
 
@@ -94,7 +100,7 @@ def _row(
         for plan, rendering in zip(plans, renderings, strict=False)
     )
     credit = ", ".join(part for part in (pick.creator, pick.licence) if part)
-    return Row(words, pick.adapter_id, pick.title, pick.reason, cells, credit)
+    return Row(words, pick.adapter_id, pick.title, pick.reason, cells, credit, pick.link)
 
 
 def _cell(adapter_id: str, plan: ImagePlan, rendering: Rendering) -> Cell:
@@ -106,14 +112,16 @@ def _cell(adapter_id: str, plan: ImagePlan, rendering: Rendering) -> Cell:
     return Cell("skipped" if skipped else "off")
 
 
-def _image(answer: Answer, rendering: Rendering) -> ReplyImage:
+def _image(answer: Answer, rendering: Rendering, texts: Texts) -> ReplyImage:
     titles = {pick.adapter_id: pick.title for pick in _picks(answer)}
     used = [f"{titles.get(a.adapter_id, a.adapter_id)} {a.weight:g}" for a in rendering.loaded]
-    with_adapters = f"with the adapters {', '.join(used)}" if used else "without adapters"
+    names = ", ".join(used)
+    adapters = texts.with_adapters.format(adapters=names) if used else texts.without_adapters
+    number = rendering.index + 1
     return ReplyImage(
         rendering=rendering,
-        alt=f"Image {rendering.index + 1} of “{answer.request.prompt}”, {with_adapters}.",
-        label=f"{rendering.index + 1} · {', '.join(used) or 'no adapters'}",
+        alt=texts.alt.format(number=number, prompt=answer.request.prompt, adapters=adapters),
+        label=f"{number} · {names or texts.no_adapters}",
     )
 
 
@@ -121,26 +129,24 @@ def _picks(answer: Answer) -> tuple[Pick, ...]:
     return answer.composition.picks if answer.composition else ()
 
 
-def _remarks(answer: Answer) -> list[str]:
+def _remarks(answer: Answer, texts: Texts) -> list[str]:
     remarks = list(answer.notes)
     if answer.composition:
         remarks += answer.composition.degraded
     remarks += dict.fromkeys(
-        f"“{skipped.title}” was skipped: {skipped.reason}"
+        texts.skipped_because.format(title=skipped.title, reason=skipped.reason)
         for rendering in answer.renderings
         for skipped in rendering.skipped
     )
-    return remarks + _reductions(answer)
+    return remarks + _reductions(answer, texts)
 
 
-def _reductions(answer: Answer) -> list[str]:
+def _reductions(answer: Answer, texts: Texts) -> list[str]:
     """One sentence for each image whose weights were capped."""
     remarks = []
     for plan in answer.plans:
         reduced = [a for a in plan.adapters if a.reduced_from is not None]
         if reduced:
             changes = ", ".join(f"{a.title} {a.reduced_from:g} → {a.weight:g}" for a in reduced)
-            remarks.append(
-                f"Image {plan.index + 1}: weights reduced so that nothing saturates: {changes}."
-            )
+            remarks.append(texts.reductions.format(number=plan.index + 1, changes=changes))
     return remarks

@@ -2,6 +2,7 @@
 
 import secrets
 import unicodedata
+from dataclasses import replace
 from typing import TypeVar
 
 from engine.cards import MAX_WEIGHT
@@ -66,6 +67,13 @@ def descend(parent: Answer, kind: Kind, asker: Asker, index: int | None = None) 
         parent_index=index,
         root_id=origin.root_id,
     )
+
+
+def once_more(request: Request, asker: Asker) -> Request:
+    """Returns the same request under a new id, as the asker's."""
+    fresh = new_id()
+    root = fresh if request.root_id == request.id else request.root_id
+    return replace(request, id=fresh, root_id=root, asker=asker)
 
 
 def refuse_failed(parent: Answer) -> None:

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.errors import UnknownRequest
+from engine.access import unknown_request
 from engine.tables import compositions, image_plans, renderings, requests
 from engine.values import (
     Answer,
@@ -62,7 +62,7 @@ async def load_answer(connection: AsyncConnection, request_id: str) -> Answer:
     return Answer(
         request=to_request(row),
         phase=Phase(row.phase),
-        composition=_composition.validate_python(composition) if composition else None,
+        composition=to_composition(composition),
         plans=tuple(map(_plan.validate_python, plans)),
         renderings=tuple(map(_rendering.validate_python, rendered)),
         timings=_timings(row),
@@ -90,10 +90,13 @@ async def used_masks(connection: AsyncConnection, root_id: str) -> list[Mask]:
 async def _row(connection: AsyncConnection, request_id: str) -> Row[Any]:
     row = (await connection.execute(select(requests).where(requests.c.id == request_id))).first()
     if row is None:
-        raise UnknownRequest(
-            f"There is no request “{request_id[:40]}”; the id stands under each answer."
-        )
+        raise unknown_request(request_id)
     return row
+
+
+def to_composition(kept: Any) -> Composition | None:
+    """Returns the composition that was kept as JSON; None where there is none."""
+    return _composition.validate_python(kept) if kept else None
 
 
 def to_request(row: Row[Any]) -> Request:

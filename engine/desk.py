@@ -13,28 +13,35 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from engine import answers, backlog, catalogue, delivery, ledger, workers
-from engine.admission import admit, descend, refuse_failed, refuse_stranger
+from engine.access import refuse_outsider
+from engine.admission import admit, descend, once_more, refuse_failed, refuse_stranger
 from engine.composer import choose_composer
 from engine.database import Database, open_database
 from engine.delivery import Delivery
 from engine.ending import announce_end
 from engine.errors import BadOption, StylusError, Unavailable
+from engine.events import Events
+from engine.feedback import Feedback
+from engine.homes import Homes, store_home
 from engine.log import get_log
 from engine.png import Recipe
 from engine.progress import ProgressFeed
 from engine.queue import COMPOSE_QUEUE, Queue, open_queue
 from engine.schema import check_schema
 from engine.settings import Settings
+from engine.standings import load_standings
 from engine.storage import BlobStore
 from engine.values import (
     Answer,
     Ask,
     Asker,
+    Home,
     Overrides,
     Phase,
     Progress,
     Rendering,
     Request,
+    Standings,
     Worker,
 )
 from engine.wishes import check_wishes
@@ -65,19 +72,25 @@ class Desk:
     queue: Queue
     store: BlobStore
     feed: ProgressFeed
+    homes: Homes
+    events: Events
+    feedback: Feedback
     _senders: dict[str, Sender] = field(default_factory=dict)
 
-    async def submit(self, ask: Ask, origin: str | None = None) -> Request:
+    async def submit(
+        self, ask: Ask, origin: str | None = None, home: Home | None = None
+    ) -> Request:
         """Stores a request and enqueues it in one transaction.
 
         `origin` is the platform's id of the event that asked; an event that comes twice
-        gives the request of its first coming. Raises `BadInput`.
+        gives the request of its first coming. `home` is where a chat shows it.
+        Raises `BadInput`.
         """
         request = admit(ask, self.settings)
         choose_composer(request.overrides.composer, self.settings)
         async with self.database.transaction() as connection:
             await check_wishes(connection, request, self.settings)
-        return await self._enqueue(request, origin)
+        return await self._enqueue(request, origin, home)
 
     async def repeat(self, recipe: Recipe, asker: Asker) -> Request:
         """Enqueues the image of a recipe once more. Raises `BadInput` for what is gone."""
@@ -108,24 +121,42 @@ class Desk:
         async with self.database.transaction() as connection:
             return await workers.alive(connection, self.settings.queue.stalled)
 
-    async def reroll(self, request_id: str, asker: Asker, origin: str | None = None) -> Request:
+    async def reroll(
+        self, request_id: str, asker: Asker, origin: str | None = None, home: Home | None = None
+    ) -> Request:
         """The same tasks with masks that no request of its line has used, and new seeds."""
-        parent = await self.answer(request_id)
-        return await self._enqueue(descend(parent, "reroll", asker), origin)
+        parent = await self.show(request_id, asker)
+        return await self._enqueue(descend(parent, "reroll", asker), origin, home)
 
     async def vary(
-        self, request_id: str, index: int, asker: Asker, origin: str | None = None
+        self,
+        request_id: str,
+        index: int,
+        asker: Asker,
+        origin: str | None = None,
+        home: Home | None = None,
     ) -> Request:
         """The mask of one image with new seeds."""
-        parent = await self.answer(request_id)
+        parent = await self.show(request_id, asker)
         refuse_failed(parent)
-        return await self._enqueue(descend(parent, "vary", asker, index), origin)
+        return await self._enqueue(descend(parent, "vary", asker, index), origin, home)
 
-    async def _enqueue(self, request: Request, origin: str | None) -> Request:
+    async def retry(
+        self, request_id: str, asker: Asker, origin: str | None = None, home: Home | None = None
+    ) -> Request:
+        """The same request once more."""
+        failed = (await self.show(request_id, asker)).request
+        return await self._enqueue(once_more(failed, asker), origin, home)
+
+    async def _enqueue(
+        self, request: Request, origin: str | None, home: Home | None = None
+    ) -> Request:
         async with self.database.transaction() as connection:
             await backlog.line_up(connection, request.asker)
             if not await ledger.store_request(connection, request, origin):
                 return await answers.load_by_origin(connection, request.asker.platform, origin)
+            if home:
+                await store_home(connection, request.id, home)
             waiting = await backlog.count_open(connection, request.asker) - 1
             if waiting >= self.settings.limits.waiting:
                 raise BadOption(
@@ -140,6 +171,18 @@ class Desk:
         """Returns everything known of a request. Raises `UnknownRequest`."""
         async with self.database.transaction() as connection:
             return await answers.load_answer(connection, request_id)
+
+    async def show(self, request_id: str, asker: Asker) -> Answer:
+        """Returns what the asker may see of a request. Raises `UnknownRequest`."""
+        answer = await self.answer(request_id)
+        refuse_outsider(answer.request, await self.homes.of(request_id), asker)
+        return answer
+
+    async def standings(self, platform: str, request_id: str | None = None) -> Standings:
+        """Returns how far all open requests of a platform are, or one of them."""
+        stalled = self.settings.queue.stalled
+        async with self.database.transaction() as connection:
+            return await load_standings(connection, platform, stalled, request_id)
 
     async def image(self, rendering: Rendering) -> bytes:
         """Returns the PNG of a rendering. Raises `StorageUnavailable`."""
@@ -158,6 +201,13 @@ class Desk:
             if cancelled:
                 await announce_end(self.queue, connection, request, Phase.CANCELLED)
             return cancelled
+
+    async def check_may_change(
+        self, request_id: str, asker: Asker, *, moderator: bool = False
+    ) -> None:
+        """Raises `UnknownRequest`, and `NotAllowed` like `cancel`."""
+        async with self.database.transaction() as connection:
+            refuse_stranger(await answers.load_request(connection, request_id), asker, moderator)
 
     async def follow(self, request_id: str) -> AsyncIterator[Progress]:
         """Yields progress until the request has ended; the last one has a final phase."""
@@ -252,7 +302,16 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
             feed = ProgressFeed(database.conninfo)
             listening = asyncio.create_task(feed.run(), name="progress feed")
             try:
-                yield Desk(settings, database, queue, BlobStore(settings), feed)
+                yield Desk(
+                    settings,
+                    database,
+                    queue,
+                    BlobStore(settings),
+                    feed,
+                    Homes(database),
+                    Events(database),
+                    Feedback(database),
+                )
             finally:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)

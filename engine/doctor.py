@@ -40,6 +40,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield _checkpoint(settings)
     yield _storage(settings)
     yield await _composer(settings)
+    yield _discord(settings)
 
 
 def _home(settings: Settings) -> Finding:
@@ -126,6 +127,13 @@ def _storage(settings: Settings) -> Finding:
         return Finding("storage", where, "ok" if fine else "broken", "written and read back")
     except StylusError as error:
         return Finding("storage", where, "broken", str(error))
+
+
+def _discord(settings: Settings) -> Finding:
+    if settings.discord.token.get_secret_value():
+        says = "a token is set; `stylus status` shows whether the bot runs"
+        return Finding("discord", "bot token", "ok", says)
+    return Finding("discord", "no bot", "ok", "no STYLUS_DISCORD__TOKEN is set, none is needed")
 
 
 async def _composer(settings: Settings) -> Finding:

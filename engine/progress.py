@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from engine.values import Phase, Progress
 
 CHANNEL = "stylus_progress"
+#: What a follower of all requests subscribes to.
+EVERY_REQUEST = ""
 #: Seconds between two tries to listen again after the connection was lost.
 RECONNECT = 1.0
 
@@ -35,8 +37,8 @@ class ProgressFeed:
         self._followers: dict[str, set[asyncio.Queue[Progress]]] = defaultdict(set)
 
     @contextlib.contextmanager
-    def subscribe(self, request_id: str) -> Iterator[asyncio.Queue[Progress]]:
-        """Yields a queue that fills with the request's progress."""
+    def subscribe(self, request_id: str = EVERY_REQUEST) -> Iterator[asyncio.Queue[Progress]]:
+        """Yields a queue that fills with the request's progress, or with everybody's."""
         queue: asyncio.Queue[Progress] = asyncio.Queue()
         self._followers[request_id].add(queue)
         try:
@@ -51,8 +53,9 @@ class ProgressFeed:
         while True:
             with contextlib.suppress(psycopg.OperationalError):
                 async for progress in self._listen():
-                    for queue in self._followers.get(progress.request_id, ()):
-                        queue.put_nowait(progress)
+                    for followed in (progress.request_id, EVERY_REQUEST):
+                        for queue in self._followers.get(followed, ()):
+                            queue.put_nowait(progress)
             await asyncio.sleep(RECONNECT)
 
     async def _listen(self) -> AsyncIterator[Progress]:

@@ -150,6 +150,20 @@ class Queue(Section):
     concurrency: int = Field(1, ge=1, le=32)
 
 
+class Discord(Section):
+    """The bot on Discord; without a token there is none."""
+
+    #: The bot's token, from Discord's developer portal.
+    token: SecretStr = SecretStr("")
+    #: What each reaction on an answer does.
+    reroll: str = Field("🔁", min_length=1)
+    cancel: str = Field("❌", min_length=1)
+    star: str = Field("⭐", min_length=1)
+    good: str = Field("👍", min_length=1)
+    bad: str = Field("👎", min_length=1)
+    mail: str = Field("✉️", min_length=1)
+
+
 class Storage(Section):
     """Where images and adapter files are kept."""
 
@@ -198,6 +212,7 @@ class Settings(BaseSettings):
     masks: Masks = Masks()
     weights: Weights = Weights()
     queue: Queue = Queue()
+    discord: Discord = Discord()
     storage: Storage = Storage()
     library: Library = Library()
     log: Log = Log()

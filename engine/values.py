@@ -317,6 +317,49 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    """The place in a chat where a request's progress and answer are shown."""
+
+    #: Only the asker may see it.
+    private: bool = False
+    #: Whether the frontend may post in the channel by its own rights.
+    direct: bool = True
+    #: The message that it answers.
+    reply_to: str | None = None
+    #: None until the platform has told it.
+    message_id: str | None = None
+    #: Lets the frontend change the message until then, whatever its own rights.
+    token: str | None = field(default=None, repr=False)
+    token_until: datetime | None = None
+    #: The asker's language, such as "en-US".
+    locale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far an open request is, as its frontend shows it."""
+
+    request: Request
+    phase: Phase
+    #: How many open requests were made before it.
+    ahead: int
+    home: Home
+    #: None until it is composed.
+    composition: Composition | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """All open requests of a platform, and who works on them."""
+
+    requests: tuple[Standing, ...]
+    #: Worker processes alive, by role.
+    workers: dict[str, int]
+    #: Seconds a request took lately, from rendering to done; None where none was rendered.
+    pace: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Worker:
     """A worker process that gave a sign of life lately."""
 

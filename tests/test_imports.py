@@ -15,8 +15,9 @@ ROOT = Path(__file__).parent.parent
 ROOTS = ("bot.command_line", "bot.benchmarks", "bot.__main__")
 #: What everything else in the bot sees of the engine.
 COUNTER = {"engine.values", "engine.errors", "engine.settings", "engine.desk", "engine.png"}
-STORAGE = """answers backlog catalogue chat_tables database delivery doctor ending ledger method
-    overview progress queue rescue retriever schema scratch tables wishes workers""".split()
+STORAGE = """answers backlog catalogue chat_tables database delivery delivery_worker doctor ending
+    events feedback homes ledger method overview progress queue rescue retriever scratch
+    schema standings tables wishes workers""".split()
 TORCH = ("engine.rendering", "engine.render_worker", "engine.builtin")
 HOMES: dict[str, tuple[str, ...]] = {
     "sqlalchemy": (*(f"engine.{name}" for name in STORAGE), "migrations"),
@@ -36,6 +37,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "rich": ("bot.console", "bot.command_line"),
     "typer": ("bot.console", "bot.command_line"),
     "fsspec": ("engine.storage",),
+    "discord": ("bot.discord_frontend",),
+    "aiohttp": ("bot.discord_frontend",),
     "PIL": ("engine.png", *TORCH, "bot.console"),
 }
 #: Reads of a file by these can run whatever the file's author wrote.

@@ -1,6 +1,7 @@
 """The reply says what the renderer reported, and why anything is less than planned."""
 
-from bot.reply import NOTHING_FITS, Cell, make_reply
+from bot.reply import Cell, make_reply
+from bot.texts import ENGLISH
 from engine.values import Answer, Composition, Phase, Task, Timings
 from tests.samples import loaded, pick, plan, planned, rendering, request, skipped
 
@@ -37,7 +38,7 @@ def test_each_adapter_is_on_off_or_skipped_in_each_image() -> None:
         ("star", "b", (Cell("off"), Cell("skipped"))),
         ("night", None, ()),
     ]
-    assert rows[2].why == NOTHING_FITS
+    assert rows[2].why == ENGLISH.nothing_fits
 
 
 def test_the_weight_is_the_one_that_was_loaded_not_the_planned_one() -> None:

@@ -13,6 +13,7 @@ import typer
 from bot.command_line import (
     benchmarks,
     evaluations,
+    frontends,
     library,
     operations,
     requests,
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (requests, stages, operations, benchmarks):
+for part in (requests, stages, operations, frontends, benchmarks):
     part.register(app)
 app.add_typer(library.app, name="lora", help="The adapter library.")
 app.add_typer(evaluations.app, name="eval", help="How good answers are.")

@@ -15,6 +15,7 @@ from bot.command_line.common import (
     run,
     settings_for_command,
 )
+from bot.command_line.frontends import configured
 from bot.console.operations import overview_document, print_findings, print_overview
 from bot.supervisor import only_one, read_procfile, supervise
 from engine.catalogue import Imported
@@ -37,7 +38,7 @@ def register(app: typer.Typer) -> None:
 
 
 def up(as_json: Json = False) -> None:
-    """Run everything in the Procfile on this machine and keep it running."""
+    """Run everything in the Procfile that is configured, and keep it running."""
     settings = settings_for_command()
     run(_check_database(settings))
     news = news_console()
@@ -46,7 +47,8 @@ def up(as_json: Json = False) -> None:
         news.print(Text.assemble((f"{name:>9} | ", "cyan"), line), soft_wrap=True)
 
     with only_one(settings.home):
-        run(supervise(read_procfile(PROCFILE), say))
+        lines = [line for line in read_procfile(PROCFILE) if configured(settings, line.name)]
+        run(supervise(lines, say))
     if as_json:
         print_document({"stopped": True})
 

@@ -1,0 +1,96 @@
+"""Actions: what people can do with an answer, as buttons carry it.
+
+A button carries ids only, `stylus:ACTION:REQUEST` or `stylus:ACTION:REQUEST:INDEX`: whatever else
+it needs stands in the database, so that it works for ever, in any process.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.reply import Reply
+from bot.texts import Texts
+from engine.values import Phase
+
+_PREFIX = "stylus"
+
+
+class Action(StrEnum):
+    """What can be done with a request."""
+
+    REROLL = "reroll"
+    VARY = "vary"
+    UPSCALE = "upscale"
+    TASKS = "tasks"
+    COMPARE = "compare"
+    WHY = "why"
+    RETRY = "retry"
+    CANCEL = "cancel"
+    DELETE = "delete"
+    # What only reactions do.
+    STAR = "star"
+    GOOD = "good"
+    BAD = "bad"
+    MAIL = "mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """One action on one request."""
+
+    action: Action
+    request_id: str
+    #: The image it is about, where it is about one.
+    index: int | None = None
+
+    @property
+    def custom_id(self) -> str:
+        """Returns what the button carries; under 100 characters."""
+        parts = [_PREFIX, self.action.value, self.request_id]
+        return ":".join(parts if self.index is None else [*parts, str(self.index)])
+
+
+def read_click(custom_id: str) -> Click | None:
+    """Returns the click of a custom id; None where it is none of ours."""
+    prefix, _, rest = custom_id.partition(":")
+    action, _, subject = rest.partition(":")
+    request_id, _, index = subject.partition(":")
+    if prefix != _PREFIX or action not in set(Action) or not request_id:
+        return None
+    return Click(Action(action), request_id, int(index) if index.isdecimal() else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A click with its words."""
+
+    click: Click
+    label: str
+    #: Makes something disappear.
+    danger: bool = False
+
+
+def buttons_for(reply: Reply, texts: Texts) -> list[list[Button]]:
+    """Returns the rows of buttons of an answer: for the whole, then image by image."""
+    request_id = reply.request_id
+    delete = Button(Click(Action.DELETE, request_id), texts.delete, danger=True)
+    if reply.phase is not Phase.RENDERED:
+        return [[Button(Click(Action.RETRY, request_id), texts.retry), delete]]
+    whole = [
+        Button(Click(Action.REROLL, request_id), texts.reroll),
+        Button(Click(Action.WHY, request_id), texts.why),
+        delete,
+    ]
+    return [whole, _each(reply, Action.VARY, texts.vary)]
+
+
+def _each(reply: Reply, action: Action, label: str) -> list[Button]:
+    indices = [image.rendering.index for image in reply.images]
+    return [
+        Button(Click(action, reply.request_id, index), label.format(number=index + 1))
+        for index in indices
+    ]
+
+
+def cancel_button(request_id: str, texts: Texts) -> Button:
+    """Returns the button of a request that is under way."""
+    return Button(Click(Action.CANCEL, request_id), texts.cancel, danger=True)

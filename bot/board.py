@@ -1,0 +1,86 @@
+"""The board: keeps the messages of all open requests of a platform up to date.
+
+It reads how far they are and hears their steps; nothing of it is needed for an answer, and a
+process that starts takes up all that are open. No message changes more often than every
+`INTERVAL` seconds, and none after its answer is out.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from bot.status import Status, make_status
+from bot.texts import texts_for
+from engine.desk import Desk
+from engine.errors import Unavailable
+from engine.values import Progress, Standing
+
+#: Seconds between two changes of a message.
+INTERVAL = 3.0
+
+#: Shows a status in the message of a request.
+Show = Callable[[Standing, Status], Awaitable[None]]
+
+
+class Board:
+    """Made with a frontend; `run` belongs into the frontend process's task group."""
+
+    def __init__(self, desk: Desk, platform: str, show: Show) -> None:
+        self._desk = desk
+        self._platform = platform
+        self._show = show
+        self._steps: dict[str, Progress] = {}
+        self._shown: dict[str, Status] = {}
+        self._answered: set[str] = set()
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def run(self) -> None:
+        """Refreshes until cancelled."""
+        with self._desk.feed.subscribe() as news:
+            while True:
+                with contextlib.suppress(Unavailable):
+                    await self.refresh()
+                await asyncio.sleep(INTERVAL)
+                while not news.empty():
+                    progress = news.get_nowait()
+                    self._steps[progress.request_id] = progress
+
+    async def refresh(self) -> None:
+        """Shows every status that has changed."""
+        standings = await self._desk.standings(self._platform)
+        still_open = {standing.request.id for standing in standings.requests}
+        for kept in (self._steps, self._shown, self._locks):
+            for request_id in [r for r in kept if r not in still_open]:
+                del kept[request_id]
+        self._answered &= still_open
+        changed = []
+        for standing in standings.requests:
+            texts = texts_for(standing.home.locale)
+            step = self._steps.get(standing.request.id)
+            status = make_status(standing, standings, step, texts)
+            if self._shown.get(status.request_id) != status:
+                changed.append(self._update(standing, status))
+        await asyncio.gather(*changed)
+
+    async def _update(self, standing: Standing, status: Status) -> None:
+        async with self._lock(status.request_id):
+            if status.request_id not in self._answered:
+                await self._show(standing, status)
+                self._shown[status.request_id] = status
+
+    @asynccontextmanager
+    async def opening(self, request_id: str) -> AsyncIterator[None]:
+        """Keeps everything off while the request's message is posted for the first time."""
+        async with self._lock(request_id):
+            yield
+
+    @asynccontextmanager
+    async def answering(self, request_id: str) -> AsyncIterator[None]:
+        """Keeps the message for the answer: waits for a change under way, allows none after."""
+        async with self._lock(request_id):
+            self._answered.add(request_id)
+            yield
+
+    def _lock(self, request_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(request_id, asyncio.Lock())

@@ -1,0 +1,67 @@
+"""`stylus discord`: the chat frontends as processes."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from bot.command_line.common import Json, print_document, run, settings_for_command
+from engine.delivery_worker import run_frontend
+from engine.desk import open_desk
+from engine.errors import BadSettings
+from engine.settings import Settings
+
+Tied = Annotated[bool, typer.Option(hidden=True, help="End when standard input is closed.")]
+Invite = Annotated[bool, typer.Option("--invite", help="Print the address that invites the bot.")]
+Optional = Annotated[bool, typer.Option("--optional", help="Without a token, wait idly.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    app.command()(discord)
+
+
+def discord(
+    invite: Invite = False, optional: Optional = False, tied: Tied = False, as_json: Json = False
+) -> None:
+    """Run the Discord bot: takes prompts, delivers answers."""
+    settings = settings_for_command()
+    if not settings.discord.token.get_secret_value():
+        if optional:
+            return _idle()
+        raise BadSettings(
+            "There is no Discord token; set STYLUS_DISCORD__TOKEN to the one that Discord's "
+            "developer portal gives for your bot."
+        )
+    if invite:
+        from bot.discord_frontend.connection import invite_url
+
+        url = invite_url(settings.discord.token.get_secret_value())
+        print_document({"url": url}) if as_json else typer.echo(url)
+        return None
+    run(_run_discord(settings, tied=tied))
+    if as_json:
+        print_document({"role": "discord", "stopped": True})
+    return None
+
+
+async def _run_discord(settings: Settings, *, tied: bool) -> None:
+    # Imported here: no other command needs the library, which takes a while to load.
+    from bot.discord_frontend import create_bot
+    from bot.discord_frontend.connection import log_in, stay_connected
+
+    async with open_desk(settings) as desk, create_bot(desk) as bot:
+        await log_in(bot, settings.discord.token.get_secret_value())
+        sides = [stay_connected(bot), bot.board.run()]
+        await run_frontend(desk, "discord", sides, tied=tied)
+
+
+def _idle() -> None:
+    """Plain Procfile runners stop everything as soon as one of their processes ends."""
+    typer.echo("No Discord token is set, so there is nothing to do.", err=True)
+    run(asyncio.Event().wait())
+
+
+def configured(settings: Settings, line: str) -> bool:
+    """Returns whether a line of the Procfile has what it needs."""
+    return line != "discord" or bool(settings.discord.token.get_secret_value())

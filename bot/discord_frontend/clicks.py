@@ -1,0 +1,74 @@
+"""Clicks: what buttons do, found by the ids that they carry."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import discord
+
+from bot.actions import Action, Click
+from bot.discord_frontend.answers import open_request, say, show, texts_of
+from bot.discord_frontend.people import asker_of, is_moderator
+from bot.discord_frontend.why import why_screen
+from bot.reply import make_reply
+from engine.desk import Desk
+from engine.errors import StylusError
+from engine.values import Asker, Home, Request
+
+Handler = Callable[[discord.Interaction, Click], Awaitable[None]]
+
+
+class Clicks:
+    """Does what a click asks for."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._handlers: dict[Action, Handler] = {
+            Action.REROLL: self._ask,
+            Action.VARY: self._ask,
+            Action.RETRY: self._ask,
+            Action.WHY: self._why,
+            Action.CANCEL: self._cancel,
+            Action.DELETE: self._delete,
+        }
+
+    async def handle(self, interaction: discord.Interaction, click: Click) -> None:
+        """Answers the click; a refusal is told to the person alone."""
+        handler = self._handlers.get(click.action)
+        if handler is None:
+            await say(interaction, texts_of(interaction).gone)
+            return
+        try:
+            await handler(interaction, click)
+        except StylusError as error:
+            await say(interaction, str(error))
+
+    async def _ask(self, interaction: discord.Interaction, click: Click) -> None:
+        parent = await self._desk.homes.of(click.request_id)
+        submit = partial(self._submit, click)
+        await open_request(self._desk, interaction, submit, private=parent.private)
+
+    async def _submit(self, click: Click, asker: Asker, origin: str, home: Home) -> Request:
+        if click.action is Action.REROLL:
+            return await self._desk.reroll(click.request_id, asker, origin, home)
+        if click.action is Action.RETRY:
+            return await self._desk.retry(click.request_id, asker, origin, home)
+        return await self._desk.vary(click.request_id, click.index or 0, asker, origin, home)
+
+    async def _why(self, interaction: discord.Interaction, click: Click) -> None:
+        answer = await self._desk.show(click.request_id, asker_of(interaction))
+        texts = texts_of(interaction)
+        await show(interaction, why_screen(make_reply(answer, texts), texts), private=True)
+
+    async def _cancel(self, interaction: discord.Interaction, click: Click) -> None:
+        ended = await self._desk.cancel(
+            click.request_id, asker_of(interaction), moderator=is_moderator(interaction)
+        )
+        texts = texts_of(interaction)
+        await say(interaction, texts.cancelled_now if ended else texts.ended_already)
+
+    async def _delete(self, interaction: discord.Interaction, click: Click) -> None:
+        await self._desk.check_may_change(
+            click.request_id, asker_of(interaction), moderator=is_moderator(interaction)
+        )
+        await interaction.response.defer()
+        await interaction.delete_original_response()

@@ -1,0 +1,105 @@
+"""The bot: the client, what it listens to, and which part does what."""
+
+from typing import Any, cast
+
+import discord
+import structlog
+from discord import app_commands
+from discord.ext import commands
+
+from bot.actions import read_click
+from bot.board import Board
+from bot.discord_frontend.answers import say, texts_of
+from bot.discord_frontend.clicks import Clicks
+from bot.discord_frontend.commands import StylusCommands
+from bot.discord_frontend.delivery import Mailman
+from bot.discord_frontend.people import PLATFORM
+from bot.discord_frontend.posting import Poster
+from bot.discord_frontend.publishing import publish_commands
+from bot.discord_frontend.reactions import Reactions
+from bot.discord_frontend.screens import status_screen
+from bot.status import Status
+from engine.desk import Desk
+from engine.errors import StylusError
+from engine.values import Standing
+
+log = structlog.get_logger(part="discord")
+
+
+class StylusBot(commands.Bot):
+    """Made by `create_bot`. Whatever lives long, the desk included, is opened outside."""
+
+    def __init__(self, desk: Desk) -> None:
+        intents = discord.Intents(
+            guilds=True,
+            guild_reactions=True,
+            dm_reactions=True,
+            guild_messages=True,
+            dm_messages=True,
+        )
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            intents=intents,
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+        )
+        self.desk = desk
+        self.poster = Poster(self)
+        self.board = Board(desk, PLATFORM, self._show_status)
+        self.mailman = Mailman(desk, self.poster, self.board)
+        self._clicks = Clicks(desk)
+        self._reactions = Reactions(desk, self, self.poster, self.mailman, self.board)
+        self.tree.add_command(StylusCommands(desk))
+        self.tree.error(self._command_failed)
+        desk.register(PLATFORM, self.mailman.deliver)
+
+    async def setup_hook(self) -> None:
+        """Publishes the commands where they have changed."""
+        await publish_commands(self)
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """Buttons and selects, found by what they carry; commands go their own way."""
+        if interaction.type is not discord.InteractionType.component:
+            return
+        data = cast(dict[str, Any], interaction.data or {})
+        click = read_click(str(data.get("custom_id", "")))
+        if click is None:
+            return
+        try:
+            await self._clicks.handle(interaction, click)
+        except Exception:
+            log.exception("a click failed", action=click.action, request=click.request_id)
+            await self._apologise(interaction)
+
+    async def on_message(self, message: discord.Message) -> None:
+        """Nothing is a command by prefix."""
+
+    async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
+        """A reaction on any message, however old."""
+        await self._reactions.added(payload)
+
+    async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
+        """A reaction that was taken away."""
+        await self._reactions.removed(payload)
+
+    async def _show_status(self, standing: Standing, status: Status) -> None:
+        """Changes the message; one that is not there yet, or out of reach, is left alone."""
+        try:
+            await self.poster.change(standing.request, standing.home, status_screen(status))
+        except (discord.HTTPException, StylusError) as error:
+            log.info("a status was not shown", request=status.request_id, reason=str(error))
+
+    async def _command_failed(
+        self, interaction: discord.Interaction, error: app_commands.AppCommandError
+    ) -> None:
+        log.error("a command failed", exc_info=error)
+        await self._apologise(interaction)
+
+    async def _apologise(self, interaction: discord.Interaction) -> None:
+        try:
+            await say(interaction, texts_of(interaction).broken)
+        except discord.HTTPException as error:
+            log.warning("no apology reached the person", reason=str(error))

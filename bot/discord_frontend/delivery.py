@@ -1,0 +1,95 @@
+"""The sender: an answer reaches the person who asked, or it is recorded why it cannot."""
+
+import asyncio
+import contextlib
+from datetime import timedelta
+
+import discord
+
+from bot.board import Board
+from bot.discord_frontend.posting import Poster, token_lives
+from bot.discord_frontend.screens import Screen, reply_screen, sentence_screen
+from bot.pictures import Picture, load_pictures, make_sheet
+from bot.reply import make_reply
+from bot.texts import Texts, texts_for
+from engine.desk import Desk, NotPosted, Undeliverable
+from engine.values import Answer, Home
+
+#: How long an interaction's token is used, of the 15 minutes that it lives.
+TOKEN_LIFE = timedelta(minutes=14)
+#: Within this time the process that was asked is left to open the message itself.
+OPENING = timedelta(seconds=10)
+
+
+class Mailman:
+    """Delivers for one bot; `deliver` is the desk's sender."""
+
+    def __init__(self, desk: Desk, poster: Poster, board: Board) -> None:
+        self._desk = desk
+        self._poster = poster
+        self._board = board
+
+    async def deliver(self, answer: Answer, _claimed: object) -> str:
+        """Shows the answer and returns the message's id.
+
+        Raises `NotPosted` where that may work later, and `Undeliverable` where it never will.
+        """
+        async with self._board.answering(answer.request.id):
+            home = await self._desk.homes.of(answer.request.id)
+            if _is_opening(home):
+                raise NotPosted("Its message is just being opened.")
+            message_id = await self._deliver(answer, home)
+        await self._desk.homes.settle(answer.request.id, message_id)
+        await self._desk.homes.drop_token(answer.request.id)
+        return message_id
+
+    async def _deliver(self, answer: Answer, home: Home) -> str:
+        texts = texts_for(home.locale)
+        screen = await self.screen(answer, texts)
+        try:
+            return await self._show(answer, home, screen)
+        except discord.Forbidden as error:
+            # Most likely no files may be sent there; words may still be.
+            return await self._explain(answer, home, texts, error)
+
+    async def screen(self, answer: Answer, texts: Texts) -> Screen:
+        """Returns how the answer looks."""
+        reply = make_reply(answer, texts)
+        pictures: dict[int, Picture] = await load_pictures(self._desk, reply)
+        sheet = await asyncio.to_thread(make_sheet, reply, pictures, texts)
+        return reply_screen(reply, pictures, sheet, texts)
+
+    async def _show(self, answer: Answer, home: Home, screen: Screen) -> str:
+        changed = await self._poster.change(answer.request, home, screen)
+        if changed:
+            return changed
+        if home.private or not home.direct:
+            return await self._whisper(answer, screen)
+        try:
+            return await self._poster.post(answer.request, home, screen)
+        except discord.NotFound as error:
+            raise Undeliverable("The channel is gone; `/stylus show` has the answer.") from error
+
+    async def _whisper(self, answer: Answer, screen: Screen) -> str:
+        """A private answer whose message is out of reach goes to the person alone."""
+        try:
+            return await self._poster.whisper(answer.request, screen)
+        except (discord.Forbidden, discord.NotFound) as error:
+            raise Undeliverable(
+                "The message cannot be changed any more and no direct message is taken; "
+                "`/stylus show` has the answer."
+            ) from error
+
+    async def _explain(
+        self, answer: Answer, home: Home, texts: Texts, error: discord.Forbidden
+    ) -> str:
+        sentence = texts.not_allowed.format(id=answer.request.id)
+        with contextlib.suppress(discord.Forbidden):  # perhaps no word may be said either
+            await self._show(answer, home, sentence_screen(sentence))
+        raise Undeliverable(f"Discord does not let the bot post there ({error.code}).") from error
+
+
+def _is_opening(home: Home) -> bool:
+    if home.message_id or not home.token_until or not token_lives(home):
+        return False
+    return discord.utils.utcnow() < home.token_until - TOKEN_LIFE + OPENING

@@ -1,0 +1,200 @@
+"""Screens: a status or a reply as Discord's components show it, within all of Discord's limits.
+
+A message holds at most 40 components and 4,000 characters of text; a file's description 1,024.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import discord
+from discord import ui
+
+from bot.actions import Action, Button, buttons_for
+from bot.discord_frontend.escaping import cut, join_lines, plain
+from bot.pictures import Picture
+from bot.reply import Cell, Reply, Row
+from bot.status import Status
+from bot.texts import Texts
+from engine.values import Phase
+
+#: Characters that one message shows at most, with room for what stands around the breakdown.
+TEXT_LIMIT = 4000
+BREAKDOWN_LIMIT = 2400
+REMARKS_LIMIT = 700
+PROMPT_LIMIT = 240
+TITLE_LIMIT = 60
+#: Buttons side by side.
+ROW = 5
+#: Characters of an alt text.
+ALT_LIMIT = 1024
+BAR = 15
+
+COLOURS = {Phase.RENDERED: 0x57A773, Phase.FAILED: 0xC8553D, Phase.CANCELLED: 0x8A8D91}
+WORKING = 0x4F7CAC
+STYLES = {
+    Action.REROLL: discord.ButtonStyle.primary,
+    Action.RETRY: discord.ButtonStyle.primary,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What a message shows. Files are read anew for each try, so they are kept as bytes."""
+
+    items: tuple[ui.Item[ui.LayoutView], ...]
+    pictures: tuple[Picture, ...] = field(default=())
+
+    def view(self) -> ui.LayoutView:
+        """Returns the components. The view is stopped: clicks are understood by their ids alone,
+        and the library need not remember every message."""
+        view = ui.LayoutView(timeout=None)
+        for item in self.items:
+            view.add_item(item)
+        view.stop()
+        return view
+
+    def files(self) -> list[discord.File]:
+        """Returns new files."""
+        return [
+            discord.File(picture.open(), picture.name, description=cut(picture.alt, ALT_LIMIT))
+            for picture in self.pictures
+        ]
+
+
+def status_screen(status: Status) -> Screen:
+    """Returns how a request that is under way looks."""
+    lines = [f"**{plain(status.headline, 200)}**"]
+    if status.done is not None:
+        full = round(status.done * BAR)
+        lines[0] += f"\n`{'█' * full}{'░' * (BAR - full)}`"
+    lines += [
+        f"{plain(words, TITLE_LIMIT)} → {plain(', '.join(titles), 3 * TITLE_LIMIT) or '—'}"
+        for words, titles in status.tasks
+    ]
+    lines += [f"-# ⚠ {hint}" for hint in status.hints]
+    container = ui.Container[ui.LayoutView](
+        ui.TextDisplay(_title(status.prompt)),
+        ui.TextDisplay(join_lines(lines, BREAKDOWN_LIMIT, "…")),
+        accent_colour=WORKING,
+    )
+    return Screen((container, *_rows([list(status.buttons)])))
+
+
+def reply_screen(
+    reply: Reply, pictures: Mapping[int, Picture], sheet: Picture | None, texts: Texts
+) -> Screen:
+    """Returns how an answer looks: images, breakdown, remarks, buttons.
+
+    `pictures` are by image index; `sheet` shows all of them in one file.
+    """
+    container = ui.Container[ui.LayoutView](accent_colour=COLOURS[reply.phase])
+    container.add_item(ui.TextDisplay(f"{_title(reply.prompt)}\n-# {_summary(reply, texts)}"))
+    if pictures:
+        container.add_item(_gallery(pictures))
+    body = join_lines(list(_body(reply, texts)), BREAKDOWN_LIMIT, f"-# {texts.more}")
+    if body:
+        container.add_item(ui.TextDisplay(body))
+    if reply.remarks:
+        remarks = [f"-# {plain(remark, 300)}" for remark in reply.remarks]
+        container.add_item(ui.TextDisplay(join_lines(remarks, REMARKS_LIMIT, f"-# {texts.more}")))
+    shown = list(pictures.values())
+    if sheet:
+        container.add_item(ui.File(f"attachment://{sheet.name}"))
+        shown.append(sheet)
+    return Screen((container, *_rows(buttons_for(reply, texts))), tuple(shown))
+
+
+def sentence_screen(sentence: str, colour: int = COLOURS[Phase.CANCELLED]) -> Screen:
+    """Returns how one sentence of ours looks."""
+    text = ui.TextDisplay[ui.LayoutView](plain(sentence, 1500))
+    return Screen((ui.Container[ui.LayoutView](text, accent_colour=colour),))
+
+
+def _title(prompt: str) -> str:
+    return f"### {plain(prompt, PROMPT_LIMIT)}"
+
+
+def _gallery(pictures: Mapping[int, Picture]) -> ui.MediaGallery[ui.LayoutView]:
+    return ui.MediaGallery(
+        *(
+            discord.MediaGalleryItem(
+                f"attachment://{picture.name}", description=cut(picture.alt, ALT_LIMIT)
+            )
+            for picture in pictures.values()
+        )
+    )
+
+
+def _summary(reply: Reply, texts: Texts) -> str:
+    count = len(reply.images)
+    parts = []
+    if count:
+        parts.append(texts.summary_one if count == 1 else texts.summary.format(count=count))
+    if reply.composer:
+        parts.append(texts.composed_by.format(composer=reply.composer))
+    if reply.phase is Phase.RENDERED:
+        parts.append(texts.seconds.format(seconds=f"{reply.timings.total:.1f}"))
+    parts.append(texts.request.format(id=f"`{reply.request_id}`"))
+    if reply.parent_id:
+        parts.append(texts.from_parent.format(id=f"`{reply.parent_id}`"))
+    return " · ".join(parts)
+
+
+def _body(reply: Reply, texts: Texts) -> Iterator[str]:
+    if reply.phase is Phase.CANCELLED:
+        yield f"**{texts.cancelled}**"
+    elif reply.failure:
+        yield f"**{texts.failed}** {plain(reply.failure, 1000)}"
+    else:
+        yield from (row_line(row, texts) for row in reply.rows)
+
+
+def row_line(row: Row, texts: Texts) -> str:
+    """Returns one adapter of the breakdown: its words, title, and weight in which images."""
+    words = f"**{plain(row.words, TITLE_LIMIT)}**"
+    if row.title is None:
+        return f"{words} — {row.why}"
+    return f"{words} → {plain(row.title, TITLE_LIMIT)} · {' · '.join(_uses(row, texts))}"
+
+
+def _uses(row: Row, texts: Texts) -> Iterator[str]:
+    by_weight: dict[str, list[int]] = defaultdict(list)
+    for number, cell in enumerate(row.cells, 1):
+        if cell.state == "on":
+            by_weight[_weight(cell, texts)].append(number)
+    for weight, numbers in by_weight.items():
+        if len(numbers) == len(row.cells):
+            yield texts.in_all.format(weight=weight)
+        else:
+            yield texts.in_some.format(weight=weight, images=_numbers(numbers))
+    skipped = [n for n, cell in enumerate(row.cells, 1) if cell.state == "skipped"]
+    if skipped:
+        yield texts.skipped_in.format(images=_numbers(skipped))
+    if not by_weight and not skipped:
+        yield texts.in_none
+
+
+def _weight(cell: Cell, texts: Texts) -> str:
+    return f"{cell.weight:.2f}" + (f" ({texts.reduced})" if cell.reduced_from is not None else "")
+
+
+def _numbers(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def _rows(buttons: list[list[Button]]) -> tuple[ui.Item[ui.LayoutView], ...]:
+    return tuple(
+        ui.ActionRow[ui.LayoutView](*map(_button, row[start : start + ROW]))
+        for row in buttons
+        for start in range(0, len(row), ROW)
+    )
+
+
+def _button(button: Button) -> ui.Button[ui.LayoutView]:
+    danger = discord.ButtonStyle.danger if button.danger else discord.ButtonStyle.secondary
+    return ui.Button(
+        label=cut(button.label, 80),
+        custom_id=button.click.custom_id,
+        style=STYLES.get(button.click.action, danger),
+    )

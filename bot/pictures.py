@@ -1,0 +1,51 @@
+"""Pictures: the files that an answer comes with, on any platform."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.reply import Reply
+from bot.texts import Texts
+from engine.desk import Desk
+from engine.png import contact_sheet, encode_plain, open_image
+
+#: Images beside each other on the sheet: two make a square of four.
+COLUMNS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One file with what it shows, for people who cannot see it."""
+
+    name: str
+    content: bytes
+    alt: str
+
+    def open(self) -> io.BytesIO:
+        """Returns the content as a new file."""
+        return io.BytesIO(self.content)
+
+
+async def load_pictures(desk: Desk, reply: Reply) -> dict[int, Picture]:
+    """Returns the reply's images by index. Raises `StorageUnavailable`."""
+    return {
+        image.rendering.index: Picture(
+            name=f"stylus-{reply.request_id}-{image.rendering.index + 1}.png",
+            content=await desk.image(image.rendering),
+            alt=image.alt,
+        )
+        for image in reply.images
+    }
+
+
+def make_sheet(reply: Reply, pictures: Mapping[int, Picture], texts: Texts) -> Picture | None:
+    """Returns all images in one file, each with its number and adapters; None for one image."""
+    if len(pictures) < 2:
+        return None
+    labelled = [
+        (open_image(pictures[image.rendering.index].content), image.label) for image in reply.images
+    ]
+    columns = COLUMNS if len(labelled) <= COLUMNS**2 else 2 * COLUMNS
+    content = encode_plain(contact_sheet(labelled, columns=columns))
+    alt = texts.sheet.format(count=len(labelled), prompt=reply.prompt)
+    return Picture(f"stylus-{reply.request_id}-sheet.png", content, alt)

@@ -1,0 +1,86 @@
+"""The status: what people get to see of a request that is under way, with no platform in it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.actions import Button, cancel_button
+from bot.texts import Texts
+from engine.values import Composition, Phase, Progress, Request, Standing, Standings
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything to show of an open request. Equal ones look the same."""
+
+    request_id: str
+    prompt: str
+    #: The phase, and how far it is.
+    headline: str
+    #: The ideas with the titles of their adapters, as soon as they are known.
+    tasks: tuple[tuple[str, tuple[str, ...]], ...]
+    #: Sentences on what keeps it waiting.
+    hints: tuple[str, ...]
+    buttons: tuple[Button, ...]
+    #: Part of the denoising that is done; None before it.
+    done: float | None = None
+
+
+def make_status(
+    standing: Standing, standings: Standings, step: Progress | None, texts: Texts
+) -> Status:
+    """Returns the status of an open request; `step` is the last sign of its denoising."""
+    request = standing.request
+    rendering = standing.phase is Phase.RENDERING and step is not None and step.steps > 0
+    return Status(
+        request_id=request.id,
+        prompt=request.prompt,
+        headline=" · ".join(_headline(standing, standings, step if rendering else None, texts)),
+        tasks=_tasks(standing.composition),
+        hints=tuple(_hints(standing, standings, texts)),
+        buttons=(cancel_button(request.id, texts),),
+        done=step.step / step.steps if rendering and step else None,
+    )
+
+
+def first_status(request: Request, standings: Standings, texts: Texts) -> Status:
+    """Returns the status of a request that was stored just now, or has moved on since."""
+    standing = next((s for s in standings.requests if s.request.id == request.id), None)
+    if standing:
+        return make_status(standing, standings, None, texts)
+    cancel = cancel_button(request.id, texts)
+    return Status(request.id, request.prompt, texts.queued, (), (), (cancel,))
+
+
+def _headline(
+    standing: Standing, standings: Standings, step: Progress | None, texts: Texts
+) -> Iterator[str]:
+    yield {
+        Phase.QUEUED: texts.queued,
+        Phase.COMPOSING: texts.composing,
+        Phase.PLANNED: texts.planned,
+    }.get(standing.phase, texts.rendering)
+    if step:
+        yield texts.step.format(step=step.step, steps=step.steps)
+    elif standing.phase in (Phase.QUEUED, Phase.PLANNED):
+        yield from _waiting(standing, standings, texts)
+
+
+def _waiting(standing: Standing, standings: Standings, texts: Texts) -> Iterator[str]:
+    if standing.ahead:
+        yield texts.ahead.format(count=standing.ahead)
+    renderers = standings.workers.get("renderer", 0)
+    if renderers and standings.pace:
+        seconds = (standing.ahead / renderers + 1) * standings.pace
+        yield texts.eta.format(seconds=max(1, round(seconds)))
+
+
+def _hints(standing: Standing, standings: Standings, texts: Texts) -> Iterator[str]:
+    if standing.phase is Phase.QUEUED and not standings.workers.get("engine"):
+        yield texts.no_engine
+    if not standings.workers.get("renderer"):
+        yield texts.no_renderer
+
+
+def _tasks(composition: Composition | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    tasks = composition.tasks if composition else ()
+    return tuple((task.keyword, tuple(p.title for p in task.picks)) for task in tasks)

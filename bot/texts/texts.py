@@ -1,0 +1,70 @@
+"""What the bot says, without the words: each language fills in all of it.
+
+Words in braces are filled in where the text is used; a test holds every language to the same
+ones. Sentences about adapters and failures come from the engine and are English everywhere.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """All texts of one language."""
+
+    # Progress
+    queued: str
+    ahead: str
+    eta: str
+    composing: str
+    planned: str
+    rendering: str
+    step: str
+    no_engine: str
+    no_renderer: str
+    private_ends: str
+
+    # Answers
+    summary_one: str
+    summary: str
+    composed_by: str
+    seconds: str
+    request: str
+    from_parent: str
+    in_all: str
+    in_some: str
+    in_none: str
+    skipped_in: str
+    reduced: str
+    nothing_fits: str
+    alt: str
+    sheet: str
+    with_adapters: str
+    without_adapters: str
+    no_adapters: str
+    skipped_because: str
+    reductions: str
+    failed: str
+    not_allowed: str
+    cancelled: str
+    more: str
+    whole_in_file: str
+
+    # Buttons
+    reroll: str
+    vary: str
+    upscale: str
+    tasks: str
+    compare: str
+    why: str
+    retry: str
+    cancel: str
+    delete: str
+    render_again: str
+
+    # Sentences in answer to what people do
+    cancelled_now: str
+    ended_already: str
+    deleted: str
+    thanks: str
+    gone: str
+    broken: str

@@ -1,0 +1,64 @@
+"""A prompt becomes one message that ends as the answer."""
+
+from tests.discord.atelier import compose, fail, finish, render
+from tests.discord.conftest import Server, ids_of, words_of
+
+
+async def test_a_prompt_is_stored_before_it_is_acknowledged(discord_server: Server) -> None:
+    result = await discord_server.ann.slash(
+        discord_server.channel, "stylus prompt", text="red star", images=2, size="64x128", seed=7
+    )
+    request = await discord_server.newest()
+    assert (request.image_count, request.seed) == (2, 7)
+    assert (request.sampling.width, request.sampling.height) == (64, 128)
+    assert request.asker.workspace == str(discord_server.guild.id)
+    assert result.response
+    assert not result.deferred
+    shown = words_of(result.response)
+    assert "red star" in shown
+    assert "Queued" in shown
+    assert "No engine is running" in shown
+    assert "No renderer is running" in shown
+    assert ids_of(result.response) == [f"stylus:cancel:{request.id}"]
+
+
+async def test_the_same_message_becomes_the_answer(discord_server: Server) -> None:
+    request = await discord_server.prompt(images=4)
+    asked = discord_server.last.id
+    await finish(discord_server.desk, request)
+    answer = discord_server.last
+    assert answer.id == asked
+    names = [attachment.filename for attachment in answer.attachments]
+    assert len(names) == 5
+    assert names[-1].endswith("sheet.png")
+    first = answer.attachments[0].description
+    assert first == "Image 1 of “red star”, with the adapters Big star 0.8."
+    shown = words_of(answer)
+    assert "**red** → Big star · 0.80 in all images" in shown
+    assert "**star** → Neon glow · 0.80 in 2, 4" in shown
+    assert request.id in shown
+    assert f"stylus:vary:{request.id}:3" in ids_of(answer)
+
+
+async def test_a_failure_is_one_clear_sentence_with_retry(discord_server: Server) -> None:
+    request = await discord_server.prompt()
+    await fail(discord_server.desk, request, "The renderer ran out of memory.")
+    assert r"The renderer ran out of memory" in words_of(discord_server.last)
+    await discord_server.bob.click(discord_server.last, custom_id=f"stylus:retry:{request.id}")
+    again = await discord_server.newest()
+    assert again.id != request.id
+    assert (again.prompt, again.seed) == (request.prompt, request.seed)
+    assert again.asker.user == str(discord_server.bob.id)
+
+
+async def test_tasks_are_shown_as_soon_as_they_are_known(discord_server: Server) -> None:
+    request = await discord_server.prompt()
+    await compose(discord_server.desk, request)
+    await discord_server.bot.board.refresh()
+    shown = words_of(discord_server.last)
+    assert "Waiting for a renderer" in shown
+    assert "Big star" in shown
+    await render(discord_server.desk, request)
+    await discord_server.desk.deliver_waiting("discord")
+    await discord_server.bot.board.refresh()
+    assert "Waiting" not in words_of(discord_server.last)
