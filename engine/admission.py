@@ -16,13 +16,19 @@ SIZE_STEP = 64
 _ID_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: nothing that looks alike
 
 
-def admit(ask: Ask, settings: Settings) -> Request:
+#: How much of an image changes unless asked otherwise.
+STRENGTHS: dict[Kind, float] = {"translate": 0.6, "inpaint": 1.0, "upscale": 0.35}
+#: Below this not even one of a few steps would be done over.
+LEAST_STRENGTH = 0.05
+
+
+def admit(ask: Ask, settings: Settings, kind: Kind = "prompt") -> Request:
     """Returns the request. Raises `BadInput` naming the option and what it may be."""
     defaults, limits = settings.sampling, settings.limits
     request_id = new_id()
     return Request(
         id=request_id,
-        kind="prompt",
+        kind=kind,
         prompt=_prompt(ask.prompt, limits.prompt_characters),
         negative=_negative(ask.negative, defaults.negative, limits.prompt_characters),
         image_count=_within("images", _given(ask.images, defaults.images), 1, limits.images),
@@ -41,15 +47,44 @@ def admit(ask: Ask, settings: Settings) -> Request:
     )
 
 
+def check_strength(kind: Kind, strength: float | None) -> float:
+    """Returns the strength, or the kind's own where none is given. Raises `BadOption`."""
+    value = _given(strength, STRENGTHS[kind])
+    if not LEAST_STRENGTH <= value <= 1:  # also refuses what is no number
+        raise BadOption(f"strength is {value:g}; it may be {LEAST_STRENGTH} to 1.")
+    return value
+
+
+def enlarge(parent: Answer, asker: Asker, index: int, factor: int, settings: Settings) -> Request:
+    """Returns a request for image `index` of the parent in a larger size; it has no source yet.
+
+    Raises `BadOption` where there is no such image and where it would become too large.
+    """
+    refuse_failed(parent)
+    request = descend(parent, "upscale", asker, index)
+    rendering, before = parent.renderings[index], request.sampling
+    factor = _within("factor", factor, 2, 4)
+    width, height = (
+        SIZE_STEP * round(side * factor / SIZE_STEP) for side in (rendering.width, rendering.height)
+    )
+    most = settings.limits.side
+    if max(width, height) > most:
+        raise BadOption(
+            f"Image {index} would have {width}x{height} pixels; sides may have up to {most}."
+        )
+    sampling = replace(before, width=width, height=height)
+    return replace(request, image_count=1, seed=parent.plans[index].seed, sampling=sampling)
+
+
 def descend(parent: Answer, kind: Kind, asker: Asker, index: int | None = None) -> Request:
-    """Returns a reroll of the parent, or a variation of its image `index`.
+    """Returns a reroll of the parent, or what is made of its image `index`.
 
     Raises `BadOption` where the parent has nothing to start from.
     """
     origin = parent.request
     if parent.composition is None:
         raise BadOption(f"Request {origin.id} was not composed, so there is nothing to {kind}.")
-    if kind == "vary" and (index is None or not 0 <= index < len(parent.plans)):
+    if kind != "reroll" and (index is None or not 0 <= index < len(parent.plans)):
         raise BadOption(
             f"Request {origin.id} has images 0 to {len(parent.plans) - 1}, not {index}."
         )
@@ -63,6 +98,7 @@ def descend(parent: Answer, kind: Kind, asker: Asker, index: int | None = None) 
         sampling=origin.sampling,
         asker=asker,
         overrides=origin.overrides,
+        source=origin.source,
         parent_id=origin.id,
         parent_index=index,
         root_id=origin.root_id,

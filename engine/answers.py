@@ -20,10 +20,12 @@ from engine.values import (
     Rendering,
     Request,
     Sampling,
+    Source,
     Timings,
 )
 
 _overrides = TypeAdapter(Overrides)
+_source = TypeAdapter(Source | None)
 _sampling = TypeAdapter(Sampling)
 _composition = TypeAdapter(Composition)
 _plan = TypeAdapter(ImagePlan)
@@ -111,6 +113,7 @@ def to_request(row: Row[Any]) -> Request:
         sampling=_sampling.validate_python(row.sampling),
         asker=Asker(row.platform, row.workspace, row.channel, row.user_id),
         overrides=_overrides.validate_python(row.overrides),
+        source=_source.validate_python(row.source),
         parent_id=row.parent_id,
         parent_index=row.parent_index,
         root_id=row.root_id,

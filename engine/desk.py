@@ -12,39 +12,31 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from engine import answers, backlog, catalogue, delivery, ledger, workers
-from engine.access import refuse_outsider
-from engine.admission import admit, descend, once_more, refuse_failed, refuse_stranger
-from engine.composer import choose_composer
-from engine.database import Database, open_database
+from engine import answers, backlog, delivery, ledger, workers
+from engine.admission import refuse_stranger
+from engine.database import open_database
 from engine.delivery import Delivery
 from engine.ending import announce_end
-from engine.errors import BadOption, StylusError, Unavailable
+from engine.errors import StylusError, Unavailable
 from engine.events import Events
 from engine.feedback import Feedback
-from engine.homes import Homes, store_home
+from engine.homes import Homes
+from engine.intake import Intake
 from engine.log import get_log
-from engine.png import Recipe
 from engine.progress import ProgressFeed
-from engine.queue import COMPOSE_QUEUE, Queue, open_queue
+from engine.queue import open_queue
 from engine.schema import check_schema
 from engine.settings import Settings
 from engine.standings import load_standings
 from engine.storage import BlobStore
 from engine.values import (
     Answer,
-    Ask,
     Asker,
-    Home,
-    Overrides,
     Phase,
     Progress,
-    Rendering,
-    Request,
     Standings,
     Worker,
 )
-from engine.wishes import check_wishes
 
 log = get_log("desk")
 
@@ -64,129 +56,24 @@ class NotPosted(StylusError):
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(Intake):
     """Opened by `open_desk`; safe to share between tasks."""
 
-    settings: Settings
-    database: Database
-    queue: Queue
-    store: BlobStore
     feed: ProgressFeed
-    homes: Homes
     events: Events
     feedback: Feedback
     _senders: dict[str, Sender] = field(default_factory=dict)
-
-    async def submit(
-        self, ask: Ask, origin: str | None = None, home: Home | None = None
-    ) -> Request:
-        """Stores a request and enqueues it in one transaction.
-
-        `origin` is the platform's id of the event that asked; an event that comes twice
-        gives the request of its first coming. `home` is where a chat shows it.
-        Raises `BadInput`.
-        """
-        request = admit(ask, self.settings)
-        choose_composer(request.overrides.composer, self.settings)
-        async with self.database.transaction() as connection:
-            await check_wishes(connection, request, self.settings)
-        return await self._enqueue(request, origin, home)
-
-    async def repeat(self, recipe: Recipe, asker: Asker) -> Request:
-        """Enqueues the image of a recipe once more. Raises `BadInput` for what is gone."""
-        hashes = [adapter.sha256 for adapter in recipe.adapters]
-        async with self.database.transaction() as connection:
-            found = await catalogue.find_by_sha256(connection, hashes)
-        weights = {found[a.sha256].id: a.weight for a in recipe.adapters}
-        overrides = Overrides(adapters="none", pin=tuple(weights), weights=weights)
-        sampling = recipe.sampling
-        ask = Ask(
-            asker=asker,
-            prompt=recipe.prompt,
-            negative=recipe.negative,
-            images=1,
-            seed=recipe.seed,
-            width=sampling.width,
-            height=sampling.height,
-            checkpoint=sampling.checkpoint,
-            scheduler=sampling.scheduler,
-            steps=sampling.steps,
-            guidance=sampling.guidance,
-            overrides=overrides,
-        )
-        return await self.submit(ask)
 
     async def workers(self) -> list[Worker]:
         """Returns the worker processes that are alive, on any machine."""
         async with self.database.transaction() as connection:
             return await workers.alive(connection, self.settings.queue.stalled)
 
-    async def reroll(
-        self, request_id: str, asker: Asker, origin: str | None = None, home: Home | None = None
-    ) -> Request:
-        """The same tasks with masks that no request of its line has used, and new seeds."""
-        parent = await self.show(request_id, asker)
-        return await self._enqueue(descend(parent, "reroll", asker), origin, home)
-
-    async def vary(
-        self,
-        request_id: str,
-        index: int,
-        asker: Asker,
-        origin: str | None = None,
-        home: Home | None = None,
-    ) -> Request:
-        """The mask of one image with new seeds."""
-        parent = await self.show(request_id, asker)
-        refuse_failed(parent)
-        return await self._enqueue(descend(parent, "vary", asker, index), origin, home)
-
-    async def retry(
-        self, request_id: str, asker: Asker, origin: str | None = None, home: Home | None = None
-    ) -> Request:
-        """The same request once more."""
-        failed = (await self.show(request_id, asker)).request
-        return await self._enqueue(once_more(failed, asker), origin, home)
-
-    async def _enqueue(
-        self, request: Request, origin: str | None, home: Home | None = None
-    ) -> Request:
-        async with self.database.transaction() as connection:
-            await backlog.line_up(connection, request.asker)
-            if not await ledger.store_request(connection, request, origin):
-                return await answers.load_by_origin(connection, request.asker.platform, origin)
-            if home:
-                await store_home(connection, request.id, home)
-            waiting = await backlog.count_open(connection, request.asker) - 1
-            if waiting >= self.settings.limits.waiting:
-                raise BadOption(
-                    f"You have {waiting} unfinished requests, which is as many as one person "
-                    "may have; wait for one or cancel one."
-                )
-            # Every further waiting request of a person ranks behind everybody's earlier ones.
-            await self.queue.defer(connection, "compose", COMPOSE_QUEUE, request.id, -waiting)
-        return request
-
-    async def answer(self, request_id: str) -> Answer:
-        """Returns everything known of a request. Raises `UnknownRequest`."""
-        async with self.database.transaction() as connection:
-            return await answers.load_answer(connection, request_id)
-
-    async def show(self, request_id: str, asker: Asker) -> Answer:
-        """Returns what the asker may see of a request. Raises `UnknownRequest`."""
-        answer = await self.answer(request_id)
-        refuse_outsider(answer.request, await self.homes.of(request_id), asker)
-        return answer
-
     async def standings(self, platform: str, request_id: str | None = None) -> Standings:
         """Returns how far all open requests of a platform are, or one of them."""
         stalled = self.settings.queue.stalled
         async with self.database.transaction() as connection:
             return await load_standings(connection, platform, stalled, request_id)
-
-    async def image(self, rendering: Rendering) -> bytes:
-        """Returns the PNG of a rendering. Raises `StorageUnavailable`."""
-        return await asyncio.to_thread(self.store.read, rendering.blob)
 
     async def cancel(self, request_id: str, asker: Asker, *, moderator: bool = False) -> bool:
         """Cancels a request; returns False where it had ended already.
@@ -307,8 +194,8 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
                     database,
                     queue,
                     BlobStore(settings),
-                    feed,
                     Homes(database),
+                    feed,
                     Events(database),
                     Feedback(database),
                 )

@@ -26,9 +26,11 @@ from engine.values import (
     Rendering,
     Request,
     Sampling,
+    Source,
 )
 
 _overrides = TypeAdapter(Overrides)
+_source = TypeAdapter(Source | None)
 _sampling = TypeAdapter(Sampling)
 _composition = TypeAdapter(Composition)
 _plan = TypeAdapter(ImagePlan)
@@ -55,6 +57,7 @@ async def store_request(connection: AsyncConnection, request: Request, origin: s
         "seed": request.seed,
         "sampling": _sampling.dump_python(request.sampling, mode="json"),
         "overrides": _overrides.dump_python(request.overrides, mode="json"),
+        "source": _source.dump_python(request.source, mode="json"),
         "parent_id": request.parent_id,
         "parent_index": request.parent_index,
         "root_id": request.root_id,

@@ -109,7 +109,7 @@ def _draw(
     used: Sequence[Mask],
     settings: Settings,
 ) -> Draw:
-    if request.kind == "vary" and parent:
+    if request.parent_index is not None and parent:
         plan = parent.plans[request.parent_index or 0]
         mask = Mask(frozenset(a.adapter_id for a in plan.adapters))
         return Draw((mask,) * request.image_count, exhausted=False)

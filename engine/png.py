@@ -7,6 +7,7 @@ form that Stable Diffusion web UI writes, which many viewers and galleries read.
 import io
 import json
 import math
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,10 +17,13 @@ from typing import Any, NamedTuple, TypeVar
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from engine.errors import BadFile
-from engine.values import Sampling
+from engine.values import Sampling, Source
 
 VERSION = 1
 MAX_PIXELS = 16_000_000
+#: Folder of the blob store that pictures to start from are kept in.
+SOURCES = "sources"
+_SOURCE_KEY = re.compile(rf"{SOURCES}/[0-9a-f]{{2}}/[0-9a-f]{{64}}\.png")
 _CHUNK = "stylus"
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -46,6 +50,8 @@ class Recipe:
     seed: int
     sampling: Sampling
     adapters: tuple[UsedAdapter, ...]
+    #: The picture that it started from, by its place in the blob store.
+    source: Source | None = None
 
 
 def encode(image: Image.Image, recipe: Recipe) -> bytes:
@@ -89,6 +95,7 @@ def _parameters(recipe: Recipe) -> str:
         f"Seed: {recipe.seed}",
         f"Size: {sampling.width}x{sampling.height}",
         f"Model: {sampling.checkpoint}",
+        *([f"Denoising strength: {recipe.source.strength:g}"] if recipe.source else []),
         *([f'Lora hashes: "{hashes}"'] if hashes else []),
         "Version: Stylus",
     ]
@@ -150,7 +157,26 @@ def _recipe(fields: dict[str, Any]) -> Recipe:
             guidance=_finite(sampling["guidance"]),
         ),
         adapters=tuple(_adapter(item) for item in _typed(fields["adapters"], list)),
+        source=_source(fields.get("source")),
     )
+
+
+def _source(fields: dict[str, Any] | None) -> Source | None:
+    if fields is None:
+        return None
+    mask = fields["mask"]
+    return Source(
+        image=_source_key(fields["image"]),
+        strength=_finite(fields["strength"]),
+        mask=None if mask is None else _source_key(mask),
+    )
+
+
+def _source_key(value: Any) -> str:
+    """A place in the blob store that holds sources only, whoever wrote the file."""
+    if not _SOURCE_KEY.fullmatch(_typed(value, str)):
+        raise ValueError(f"{value!r} is no place of a source")
+    return str(value)
 
 
 def _adapter(fields: dict[str, Any]) -> UsedAdapter:

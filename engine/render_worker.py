@@ -20,15 +20,16 @@ from engine.ending import announce_end
 from engine.errors import BadLora, DatabaseUnavailable
 from engine.jobs import run_stage
 from engine.ledger import Claim
-from engine.png import Recipe, UsedAdapter, encode
+from engine.png import Recipe, UsedAdapter, encode, open_image
 from engine.process import Post, open_post, work
 from engine.progress import publish
 from engine.queue import render_queue
 from engine.rendering.renderer import Batch, RenderedImage, Renderer
+from engine.rendering.start import Start
 from engine.rendering.trial import load_configured
 from engine.settings import Settings
 from engine.storage import BlobStore
-from engine.values import ImagePlan, Phase, PlannedAdapter, Progress, Rendering, Request
+from engine.values import ImagePlan, Phase, PlannedAdapter, Progress, Rendering, Request, Source
 
 #: Seconds between two looks whether the request was cancelled or given to somebody else.
 CANCEL_LOOK = 0.5
@@ -94,6 +95,7 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
                 lambda adapter: _fetch(studio.store, adapter, off),
                 steps.tell,
                 stop.is_set,
+                _start(studio.store, request.source),
             ),
         )
     finally:
@@ -109,6 +111,13 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
             render_seconds=batch.render_seconds,
         ):
             await announce_end(post.queue, connection, request, Phase.RENDERED)
+
+
+def _start(store: BlobStore, source: Source | None) -> Start | None:
+    if source is None:
+        return None
+    mask = open_image(store.read(source.mask)).convert("L") if source.mask else None
+    return Start(open_image(store.read(source.image)), source.strength, mask)
 
 
 def _fetch(store: BlobStore, adapter: PlannedAdapter, off: Collection[str]) -> Path:
@@ -189,4 +198,5 @@ def _recipe(request: Request, plan: ImagePlan, rendered: RenderedImage) -> Recip
             UsedAdapter(one.adapter_id, titles[one.adapter_id], one.sha256, one.weight)
             for one in rendered.loaded
         ),
+        source=request.source,
     )

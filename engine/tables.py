@@ -132,6 +132,8 @@ requests = Table(
     Column("seed", BigInteger, nullable=False),
     Column("sampling", JSONB, nullable=False),
     Column("overrides", JSONB, nullable=False),
+    # The picture that it starts from, where there is one.
+    Column("source", JSONB(none_as_null=True)),
     Column("parent_id", Text, ForeignKey("stylus.requests.id")),
     Column("parent_index", SmallInteger),
     Column("root_id", Text, nullable=False),

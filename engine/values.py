@@ -14,7 +14,7 @@ from typing import Literal
 
 from engine.errors import CompositionRefused
 
-Kind = Literal["prompt", "reroll", "vary"]
+Kind = Literal["prompt", "reroll", "vary", "translate", "inpaint", "upscale"]
 ComposerName = Literal["local", "llm"]
 
 
@@ -96,6 +96,18 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """The picture that a request starts from, in the blob store."""
+
+    #: A PNG; scaled to the sampling's size before it is encoded.
+    image: str
+    #: How much of the denoising is done over, from above 0 (nothing changes) to 1 (all of it).
+    strength: float
+    #: A PNG of the same size, white where the picture is to be painted anew; None: all of it.
+    mask: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What somebody asked for; never changes once stored."""
 
@@ -108,9 +120,11 @@ class Request:
     sampling: Sampling
     asker: Asker
     overrides: Overrides = Overrides()
-    #: The request that this one rerolls or varies.
+    #: What translations, inpaintings, upscalings and what descends from them start from.
+    source: Source | None = None
+    #: The request that this one rerolls, varies or upscales.
     parent_id: str | None = None
-    #: The image of the parent that is varied.
+    #: The image of the parent that is varied or upscaled.
     parent_index: int | None = None
     #: The first request of the line; its own id for a first request.
     root_id: str = ""

@@ -39,7 +39,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "fsspec": ("engine.storage",),
     "discord": ("bot.discord_frontend",),
     "aiohttp": ("bot.discord_frontend",),
-    "PIL": ("engine.png", *TORCH, "bot.console"),
+    "PIL": ("engine.pictures", "engine.png", *TORCH, "bot.console"),
 }
 #: Reads of a file by these can run whatever the file's author wrote.
 UNSAFE_MODULES = {"pickle", "_pickle", "cPickle", "dill", "shelve", "marshal"}

@@ -4,7 +4,7 @@ import io
 import json
 import struct
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from engine.errors import BadFile
 from engine.png import Recipe, UsedAdapter, contact_sheet, encode, read_recipe
-from engine.values import Sampling
+from engine.values import Sampling, Source
 
 SAMPLING = Sampling("small", 64, 48, "DDIM", 20, 3.5)
 RECIPE = Recipe(
@@ -50,6 +50,30 @@ def _sentence(path: Path) -> str:
     assert path.name in str(caught.value)
     assert str(path.parent) not in str(caught.value)
     return str(caught.value)
+
+
+SOURCE = Source(f"sources/ab/{'ab' * 32}.png", 0.6, f"sources/cd/{'cd' * 32}.png")
+
+
+def test_a_recipe_names_the_picture_that_it_starts_from(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, source=SOURCE)
+    path = _write(tmp_path / "fox.png", encode(PICTURE, recipe))
+    assert read_recipe(path) == recipe
+    with Image.open(path) as image:
+        assert "Denoising strength: 0.6" in image.info["parameters"]
+
+
+@pytest.mark.parametrize("key", ["image", "mask"])
+@pytest.mark.parametrize(
+    "place", ["images/ab/x.png", "sources/../images/x.png", "/etc/passwd", 7, f"sources/ab/{1}.png"]
+)
+def test_a_recipe_leads_to_no_other_place(key: str, place: Any, tmp_path: Path) -> None:
+    fields = json.loads(json.dumps({"version": 1, **asdict(replace(RECIPE, source=SOURCE))}))
+    fields["adapters"] = []
+    assert read_recipe(_write(tmp_path / "a.png", _with_text(json.dumps(fields)))).source == SOURCE
+    fields["source"][key] = place
+    sentence = _sentence(_write(tmp_path / "b.png", _with_text(json.dumps(fields))))
+    assert "broken recipe" in sentence
 
 
 def test_a_recipe_comes_back(tmp_path: Path) -> None:

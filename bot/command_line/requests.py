@@ -1,4 +1,4 @@
-"""`stylus prompt`, `reroll`, `vary`, `show`: the whole path."""
+"""`stylus prompt`, `reroll`, `vary`, `translate`, `inpaint`, `upscale`, `show`: the whole path."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -21,12 +21,16 @@ from bot.console.documents import answer_document
 from bot.console.session import Terminal, answer_request
 from bot.console.show import print_answer
 from engine.desk import Desk, open_desk
-from engine.errors import BadOption
+from engine.errors import BadFile, BadOption
 from engine.png import read_recipe
 from engine.values import Ask, ComposerName, Overrides, Request
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the PNG files.")]
 OUT = Path("stylus-out")
+Strength = Annotated[float | None, typer.Option(help="How much of it changes, up to 1.")]
+Images = Annotated[int | None, typer.Option(help="How many images.")]
+Seed = Annotated[int | None, typer.Option(help="The first image's seed.")]
+Steps = Annotated[int | None, typer.Option(help="Denoising steps.")]
 
 
 class AdapterChoice(StrEnum):
@@ -45,17 +49,17 @@ class ComposerChoice(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file."""
-    for command in (prompt, reroll, vary, show):
+    for command in (prompt, reroll, vary, translate, inpaint, upscale, show):
         app.command()(command)
 
 
 def prompt(
     text: Annotated[str | None, typer.Argument(help="What the images should show.")] = None,
-    images: Annotated[int | None, typer.Option(help="How many images.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The first image's seed.")] = None,
+    images: Images = None,
+    seed: Seed = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels.")] = None,
     negative: Annotated[str | None, typer.Option(help="What they should not show.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    steps: Steps = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="A diffusers scheduler.")] = None,
     checkpoint: Annotated[str | None, typer.Option(help="A configured checkpoint.")] = None,
@@ -112,6 +116,61 @@ def vary(
 ) -> None:
     """Make more images like one of a request: same adapters, new seeds."""
     _answer(lambda desk: desk.vary(request_id, index, console_asker()), out, as_json)
+
+
+def translate(
+    image: Annotated[Path, typer.Argument(help="A picture to start from.")],
+    text: Annotated[str, typer.Argument(help="What it should become.")],
+    strength: Strength = None,
+    images: Images = None,
+    seed: Seed = None,
+    steps: Steps = None,
+    out: Out = OUT,
+    as_json: Json = False,
+) -> None:
+    """Turn a picture into what the prompt says, keeping its shape."""
+    picture, ask = _read(image), _ask(text, images, seed, steps)
+    _answer(lambda desk: desk.translate(picture, ask, strength), out, as_json)
+
+
+def inpaint(
+    image: Annotated[Path, typer.Argument(help="A picture to change.")],
+    mask: Annotated[Path, typer.Argument(help="One of the same size, white where to change it.")],
+    text: Annotated[str, typer.Argument(help="What it should show there.")],
+    strength: Strength = None,
+    images: Images = None,
+    seed: Seed = None,
+    steps: Steps = None,
+    out: Out = OUT,
+    as_json: Json = False,
+) -> None:
+    """Paint a part of a picture anew and leave the rest exactly as it is."""
+    picture, painted, ask = _read(image), _read(mask), _ask(text, images, seed, steps)
+    _answer(lambda desk: desk.inpaint(picture, painted, ask, strength), out, as_json)
+
+
+def upscale(
+    request_id: str,
+    index: Annotated[int, typer.Argument(help="The image, counted from 0.")],
+    factor: Annotated[int, typer.Option(help="How many times larger, 2 to 4.")] = 2,
+    strength: Strength = None,
+    out: Out = OUT,
+    as_json: Json = False,
+) -> None:
+    """Make one image of a request larger, with details of that size."""
+    asker = console_asker()
+    _answer(lambda desk: desk.upscale(request_id, index, asker, factor, strength), out, as_json)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadFile(f"{path} cannot be read ({error.strerror}); give a picture.") from error
+
+
+def _ask(text: str, images: int | None, seed: int | None, steps: int | None) -> Ask:
+    return Ask(asker=console_asker(), prompt=text, images=images, seed=seed, steps=steps)
 
 
 def show(request_id: str, as_json: Json = False) -> None:

@@ -6,7 +6,9 @@
     layers              the checkpoint's layers that a LoRA can touch
     lora_file           a LoRA file as factors for those layers
     adapters            per-image adapters on a batch, in a context manager
+    patches             the two forms in which a layer has an own sum for each image
     text, latents       prompts and seeds as tensors
+    start               pictures that images start from, as latents
     schedulers          samplers by name
     denoise             the loop
     decode              latents as images

@@ -1,5 +1,7 @@
 """One loaded model: the diffusers parts, where they run, and what family they are."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +34,33 @@ class Checkpoint:
     latent_channels: int
     #: Width and height, in pixels, of the square that one latent stands for.
     latent_pixels: int
+
+    def encode(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
+        """Latents of images (count, 3, height, width), -1 to 1; some encoders draw noise."""
+        latents = self._encode(pixels.to(self.dtype), generator)
+        if self.dtype != torch.float32 and not bool(torch.isfinite(latents).all()):
+            with self.exact_vae():
+                latents = self._encode(pixels.float(), generator)
+        scaled: Tensor = latents * self.vae.config.scaling_factor
+        return scaled.to(self.dtype)
+
+    def _encode(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
+        encoded = self.vae.encode(pixels)
+        latents: Tensor = (
+            encoded.latent_dist.sample(generator)
+            if hasattr(encoded, "latent_dist")
+            else encoded.latents
+        )
+        return latents
+
+    @contextmanager
+    def exact_vae(self) -> Iterator[None]:
+        """The autoencoder in float32: some overflow half precision, SDXL's first of all."""
+        self.vae.to(torch.float32)
+        try:
+            yield
+        finally:
+            self.vae.to(self.dtype)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Images (count, 3, height, width), about -1 to 1, of denoised latents."""

@@ -40,9 +40,5 @@ def _pixels(decoded: Tensor) -> Tensor | None:
 
 
 def _decode_in_float32(checkpoint: Checkpoint, latents: Tensor) -> Tensor:
-    """Some autoencoders overflow half precision, SDXL's first of all."""
-    checkpoint.vae.to(torch.float32)
-    try:
+    with checkpoint.exact_vae():
         return checkpoint.decode(latents.float())
-    finally:
-        checkpoint.vae.to(checkpoint.dtype)

@@ -10,6 +10,7 @@ from engine.errors import BadOption, RequestCancelled
 from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.latents import generators_of, noise_of
 from engine.rendering.schedulers import Scheduler
+from engine.rendering.start import Ground, Start, clean_latents
 from engine.rendering.text import encode_texts
 from engine.values import ImagePlan, Sampling
 
@@ -23,12 +24,14 @@ def denoise(
     plans: Sequence[ImagePlan],
     on_step: Callable[[int, int], None],
     cancelled: Callable[[], bool],
+    starts: Sequence[Start] = (),
 ) -> Tensor:
     """Denoised latents (plans, channels, height, width), in the order of the plans.
 
-    Run inside of `adapters.applied`, which gives each row its image's adapters. `on_step` is
-    told the steps done and all steps. Raises BadOption, and RequestCancelled within a step of
-    `cancelled` turning true.
+    `starts` is empty, or has a picture for each plan, all of one strength. Run inside of
+    `adapters.applied`, which gives each row its image's adapters. `on_step` is told the steps
+    done and all steps. Raises BadOption, and RequestCancelled within a step of `cancelled`
+    turning true.
     """
     check_sampling(checkpoint, sampling)
     generators = generators_of([plan.seed for plan in plans])
@@ -38,11 +41,16 @@ def denoise(
         sampling.steps,
         checkpoint.device,
         generators,
+        starts[0].strength if starts else 1.0,
     )
     guided = sampling.guidance > _NO_GUIDANCE
     states = _text_states(checkpoint, plans, guided)
-    latents = scheduler.start(_noise(checkpoint, sampling, generators))
     timesteps = scheduler.timesteps
+    # The pictures first: as in diffusers, an encoder that draws noise draws before the latents.
+    clean = clean_latents(checkpoint, sampling, starts, generators) if starts else None
+    noise = _noise(checkpoint, sampling, generators)
+    ground = None if clean is None else Ground.of(starts, clean, noise)
+    latents = ground.begin(scheduler) if ground else scheduler.start(noise)
     for index, timestep in enumerate(timesteps):
         if cancelled():
             raise RequestCancelled("The request was cancelled.")
@@ -51,6 +59,8 @@ def denoise(
         if guided:
             prediction = _guide(prediction, sampling.guidance)
         latents = scheduler.step(prediction, timestep, latents)
+        if ground:
+            latents = ground.keep(scheduler, latents, timesteps[index + 1 : index + 2])
         on_step(index + 1, len(timesteps))
     return latents
 

@@ -17,6 +17,7 @@ from engine.rendering.denoise import check_sampling, denoise
 from engine.rendering.layers import layers_of
 from engine.rendering.lora_cache import LoraCache
 from engine.rendering.lora_file import Lora, read_lora
+from engine.rendering.start import Start
 from engine.values import ImagePlan, LoadedAdapter, PlannedAdapter, Sampling, SkippedAdapter
 
 CACHE_BYTES = 2 * 2**30
@@ -64,8 +65,9 @@ class Renderer:
         fetch: Callable[[PlannedAdapter], Path],
         on_step: Callable[[int, int], None],
         cancelled: Callable[[], bool],
+        start: Start | None = None,
     ) -> Batch:
-        """All images of the plans, in one batch.
+        """All images of the plans, in one batch, from one picture where there is a start.
 
         `fetch` gives an adapter's file or raises a StylusError; an adapter that cannot be
         loaded is skipped with the reason. `on_step` is told the steps done and all steps;
@@ -73,7 +75,7 @@ class Renderer:
         """
         check_sampling(self._checkpoint, sampling)
         with self._lock:
-            return self._batch(sampling, plans, fetch, on_step, cancelled)
+            return self._batch(sampling, plans, fetch, on_step, cancelled, start)
 
     def _batch(
         self,
@@ -82,12 +84,13 @@ class Renderer:
         fetch: Callable[[PlannedAdapter], Path],
         on_step: Callable[[int, int], None],
         cancelled: Callable[[], bool],
+        start: Start | None,
     ) -> Batch:
         adapters = {adapter.adapter_id: adapter for plan in plans for adapter in plan.adapters}
         begun = time.perf_counter()
         loras = {key: self._load(adapter, fetch) for key, adapter in adapters.items()}
         loaded = time.perf_counter()
-        images = self._images(sampling, plans, loras, on_step, cancelled)
+        images = self._images(sampling, plans, loras, on_step, cancelled, start)
         finished = tuple(
             _rendered(plan, image, loras) for plan, image in zip(plans, images, strict=True)
         )
@@ -100,6 +103,7 @@ class Renderer:
         loras: Mapping[str, _Loaded],
         on_step: Callable[[int, int], None],
         cancelled: Callable[[], bool],
+        start: Start | None,
     ) -> list[Image.Image]:
         uses = [_uses(plan, loras) for plan in plans]
         # Images with the same adapters beside each other share what is computed for them.
@@ -107,8 +111,10 @@ class Renderer:
         with torch.inference_mode():
             with applied(self._layers, [uses[index] for index in order]):
                 own = [plans[index] for index in order]
-                latents = denoise(self._checkpoint, sampling, own, on_step, cancelled)
+                starts = [start] * len(own) if start else []
+                latents = denoise(self._checkpoint, sampling, own, on_step, cancelled, starts)
             images = decode_images(self._checkpoint, latents)
+            images = [start.finish(image) for image in images] if start else images
         return [image for _, image in sorted(zip(order, images, strict=True), key=_first)]
 
     def _load(self, adapter: PlannedAdapter, fetch: Callable[[PlannedAdapter], Path]) -> _Loaded:

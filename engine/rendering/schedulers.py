@@ -42,6 +42,7 @@ class Scheduler:
         steps: int,
         device: torch.device,
         generators: Sequence[torch.Generator],
+        strength: float = 1.0,
     ) -> None:
         if name not in NAMES:
             raise BadOption(f"There is no scheduler “{name}”: use one of {', '.join(NAMES)}.")
@@ -52,13 +53,31 @@ class Scheduler:
             raise BadOption(
                 f"Scheduler {name} cannot take {steps} steps: give another number of steps."
             ) from error
+        self._first = self._begin(steps, strength)
         takes_generator = "generator" in inspect.signature(self._scheduler.step).parameters
         self._extra = {"generator": list(generators)} if takes_generator else {}
 
     @property
     def timesteps(self) -> list[Tensor]:
         """One timestep for each call of the UNet; some schedulers need two calls a step."""
-        return list(self._scheduler.timesteps)
+        return list(self._scheduler.timesteps[self._first :])
+
+    def _begin(self, steps: int, strength: float) -> int:
+        """Passes over the first steps, of a picture that is there already, and says how many.
+
+        As diffusers' image-to-image pipelines do it, with one step at least.
+        """
+        done_over = min(max(1, int(steps * strength)), steps)
+        first = (steps - done_over) * int(self._scheduler.order)
+        if first and hasattr(self._scheduler, "set_begin_index"):
+            self._scheduler.set_begin_index(first)
+        return first
+
+    def noised(self, clean: Tensor, noise: Tensor, timestep: Tensor) -> Tensor:
+        """Clean latents with as much noise as there is at that timestep."""
+        times = timestep.reshape(1).repeat(len(clean))
+        latents: Tensor = self._scheduler.add_noise(clean, noise, times)
+        return latents
 
     def start(self, noise: Tensor) -> Tensor:
         """The latents to start from, for noise of variance 1."""

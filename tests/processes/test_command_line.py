@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -60,6 +61,45 @@ def test_an_image_is_rendered_again_from_its_file(running: Installation, tmp_pat
     again = document(running, "prompt", "--from-image", image["path"], "--out", str(tmp_path))
     assert again["images"][0]["seed"] == image["seed"]
     assert again["images"][0]["adapters"] == image["adapters"]
+
+
+def test_translate_inpaint_and_upscale(running: Installation, tmp_path: Path) -> None:
+    """A picture goes in by the command line and comes out changed where it should be."""
+    options = ["--seed", "3", "--images", "1", "--out", str(tmp_path / "out")]
+    source, mask = tmp_path / "in.png", tmp_path / "mask.png"
+    Image.linear_gradient("L").resize((128, 128)).convert("RGB").save(source)
+    painted = Image.new("L", (128, 128))
+    painted.paste(255, (64, 0, 128, 128))
+    painted.save(mask)
+
+    translated = document(running, "translate", str(source), PROMPT, "--steps", "4", *options)
+    assert translated["kind"] == "translate"
+    assert [task["keyword"] for task in translated["tasks"]] == ["red star", "neon glow"]
+    with Image.open(translated["images"][0]["path"]) as image:
+        assert np.abs(pixels(image) - pixels(Image.open(source))).mean() > 1
+
+    command = ["inpaint", str(source), str(mask), PROMPT, "--steps", "2", *options]
+    changed = pixels(Image.open(document(running, *command)["images"][0]["path"]))
+    before = pixels(Image.open(source))
+    assert np.array_equal(changed[:, :64], before[:, :64])
+    assert np.abs(changed[:, 64:] - before[:, 64:]).mean() > 1
+
+    first = translated["images"][0]
+    again = document(running, "prompt", "--from-image", first["path"], "--out", str(tmp_path))
+    repeated, made = (Image.open(one["path"]) for one in (again["images"][0], first))
+    assert np.array_equal(pixels(repeated), pixels(made))
+
+    large = document(running, "upscale", translated["request_id"], "0", "--out", str(tmp_path))
+    image = large["images"][0]
+    assert (image["width"], image["height"], image["seed"]) == (256, 256, 3)
+    assert image["adapters"] == first["adapters"]
+    bad = running.run("translate", str(mask.with_name("none.png")), "a star")
+    assert bad.returncode == 2
+    assert "none.png cannot be read" in bad.stderr
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.convert("RGB")).astype(int)
 
 
 def test_reroll_and_vary(running: Installation, tmp_path: Path) -> None:
