@@ -92,7 +92,7 @@ class Renderer(Section):
     device: str = "auto"
     #: "auto" is half precision on a GPU and single precision on a CPU.
     precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    #: CPU threads of torch; 0 leaves it to torch.
+    #: CPU threads of torch; 0 takes all cores but one.
     threads: int = Field(0, ge=0, le=256)
     #: Host memory for parsed adapters, in megabytes.
     adapter_cache_mb: int = Field(2048, ge=16)
