@@ -26,6 +26,13 @@ class Action(StrEnum):
     RETRY = "retry"
     CANCEL = "cancel"
     DELETE = "delete"
+    # What stands on the screen of tasks.
+    IDEAS = "ideas"
+    ADAPTERS = "adapters"
+    PINS = "pins"
+    WEIGHTS = "weights"
+    WEIGH = "weigh"
+    RENDER = "render"
     # What only reactions do.
     STAR = "star"
     GOOD = "good"
@@ -77,10 +84,22 @@ def buttons_for(reply: Reply, texts: Texts) -> list[list[Button]]:
         return [[Button(Click(Action.RETRY, request_id), texts.retry), delete]]
     whole = [
         Button(Click(Action.REROLL, request_id), texts.reroll),
-        Button(Click(Action.WHY, request_id), texts.why),
+        *_about_adapters(reply, texts),
         delete,
     ]
-    return [whole, _each(reply, Action.VARY, texts.vary)]
+    return [
+        whole,
+        _each(reply, Action.VARY, texts.vary),
+        _each(reply, Action.UPSCALE, texts.upscale),
+    ]
+
+
+def _about_adapters(reply: Reply, texts: Texts) -> list[Button]:
+    """Without adapters there is nothing to choose among, to compare or to explain."""
+    if not any(row.title for row in reply.rows):
+        return []
+    labels = {Action.TASKS: texts.tasks, Action.COMPARE: texts.compare, Action.WHY: texts.why}
+    return [Button(Click(action, reply.request_id), label) for action, label in labels.items()]
 
 
 def _each(reply: Reply, action: Action, label: str) -> list[Button]:

@@ -5,11 +5,11 @@ import unicodedata
 from dataclasses import replace
 from typing import TypeVar
 
-from engine.cards import MAX_WEIGHT
 from engine.errors import BadOption, BadPrompt, NotAllowed, UnknownCheckpoint
 from engine.plan import SEED_LIMIT
+from engine.revision import revise_overrides
 from engine.settings import Settings
-from engine.values import Answer, Ask, Asker, Kind, Overrides, Phase, Request, Sampling
+from engine.values import MAX_WEIGHT, Answer, Ask, Asker, Kind, Overrides, Phase, Request, Sampling
 
 #: Widths and heights are multiples of this: latents are an eighth of it, halved three times.
 SIZE_STEP = 64
@@ -84,7 +84,7 @@ def descend(parent: Answer, kind: Kind, asker: Asker, index: int | None = None) 
     origin = parent.request
     if parent.composition is None:
         raise BadOption(f"Request {origin.id} was not composed, so there is nothing to {kind}.")
-    if kind != "reroll" and (index is None or not 0 <= index < len(parent.plans)):
+    if kind not in ("reroll", "revise") and (index is None or not 0 <= index < len(parent.plans)):
         raise BadOption(
             f"Request {origin.id} has images 0 to {len(parent.plans) - 1}, not {index}."
         )
@@ -103,6 +103,16 @@ def descend(parent: Answer, kind: Kind, asker: Asker, index: int | None = None) 
         parent_index=index,
         root_id=origin.root_id,
     )
+
+
+def revise(parent: Answer, change: Overrides, asker: Asker) -> Request:
+    """Returns the parent's request with other adapters or weights, and the same seeds.
+
+    Raises `BadOption` where the parent was not composed or the change is refused.
+    """
+    wishes = _overrides(revise_overrides(parent.request.overrides, change))
+    made = descend(parent, "revise", asker)
+    return replace(made, seed=parent.request.seed, overrides=wishes)
 
 
 def once_more(request: Request, asker: Asker) -> Request:

@@ -14,11 +14,10 @@ from statistics import median
 from typing import Any, Literal
 
 from engine.errors import BadFile
+from engine.values import MAX_WEIGHT
 
 #: Weight where neither the card's example prompts nor its text state one.
 DEFAULT_WEIGHT = 0.8
-#: Weights beyond this are no recommendation but an accident or an attack.
-MAX_WEIGHT = 2.0
 
 TITLE_CHARACTERS = 200
 DESCRIPTION_CHARACTERS = 4000

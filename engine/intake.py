@@ -16,6 +16,7 @@ from engine.admission import (
     enlarge,
     once_more,
     refuse_failed,
+    revise,
 )
 from engine.composer import choose_composer
 from engine.database import Database
@@ -175,6 +176,20 @@ class Intake:
         parent = await self.show(request_id, asker)
         refuse_failed(parent)
         return await self._enqueue(descend(parent, "vary", asker, index), origin, home)
+
+    async def revise(
+        self,
+        request_id: str,
+        change: Overrides,
+        asker: Asker,
+        origin: str | None = None,
+        home: Home | None = None,
+    ) -> Request:
+        """The same tasks and seeds with other adapters or weights; "none" compares with none."""
+        request = revise(await self.show(request_id, asker), change, asker)
+        async with self.database.transaction() as connection:
+            await check_wishes(connection, request, self.settings)
+        return await self._enqueue(request, origin, home)
 
     async def retry(
         self, request_id: str, asker: Asker, origin: str | None = None, home: Home | None = None

@@ -19,6 +19,7 @@ from engine.embedder import MiniLM
 from engine.masks import Draw, draw_masks
 from engine.plan import plan_images
 from engine.retriever import Retrieval, Selection, retrieve
+from engine.revision import revise_composition, revise_masks
 from engine.settings import Settings
 from engine.values import Adapter, Answer, Candidate, Composition, ImagePlan, Mask, Request
 
@@ -75,10 +76,10 @@ class _Sources:
 async def _gather(
     connection: AsyncConnection, request: Request, embedder: MiniLM, settings: Settings
 ) -> _Sources:
-    if request.parent_id:
-        return _Sources(await answers.load_answer(connection, request.parent_id))
     wishes = request.overrides
     pinned = tuple((await catalogue.find_adapters(connection, wishes.pin)).values())
+    if request.parent_id:
+        return _Sources(await answers.load_answer(connection, request.parent_id), pinned)
     if wishes.adapters == "none":
         return _Sources(None, pinned)
     selection = Selection(
@@ -94,7 +95,9 @@ async def _compose(
 ) -> Composition:
     bare = Composition(request.prompt, (), composer="none")
     if sources.parent:  # rerolls and variations keep their parent's tasks
-        return sources.parent.composition or bare
+        kept = sources.parent.composition or bare
+        revised = request.kind == "revise"
+        return revise_composition(kept, request.overrides, sources.pinned) if revised else kept
     if request.overrides.adapters == "none":
         return pin_adapters(bare, sources.pinned)
     name = choose_composer(request.overrides.composer, settings)
@@ -109,6 +112,8 @@ def _draw(
     used: Sequence[Mask],
     settings: Settings,
 ) -> Draw:
+    if request.kind == "revise" and parent:
+        return Draw(revise_masks(parent.plans, composition, request.overrides), exhausted=False)
     if request.parent_index is not None and parent:
         plan = parent.plans[request.parent_index or 0]
         mask = Mask(frozenset(a.adapter_id for a in plan.adapters))

@@ -14,8 +14,11 @@ from typing import Literal
 
 from engine.errors import CompositionRefused
 
-Kind = Literal["prompt", "reroll", "vary", "translate", "inpaint", "upscale"]
+Kind = Literal["prompt", "reroll", "vary", "revise", "translate", "inpaint", "upscale"]
 ComposerName = Literal["local", "llm"]
+
+#: Weights beyond this are no recommendation but an accident or an attack.
+MAX_WEIGHT = 2.0
 
 
 class Phase(StrEnum):

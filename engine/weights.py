@@ -7,8 +7,7 @@ An adapter's weight is divided by the number of its task's adapters that the mas
 from collections.abc import Mapping
 from math import copysign, trunc
 
-from engine.cards import MAX_WEIGHT
-from engine.values import Composition, Mask, Pick, PlannedAdapter, Task
+from engine.values import MAX_WEIGHT, Composition, Mask, Pick, PlannedAdapter, Task
 
 #: Weights are kept with four decimals; a total this little above the cap is at the cap.
 TOLERANCE = 1e-6

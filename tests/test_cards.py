@@ -14,7 +14,6 @@ from engine.cards import (
     HEADING_CHARACTERS,
     LABEL_CHARACTERS,
     LABELS,
-    MAX_WEIGHT,
     TITLE_CHARACTERS,
     Card,
     base_family,
@@ -22,6 +21,7 @@ from engine.cards import (
     read_card,
 )
 from engine.errors import BadFile
+from engine.values import MAX_WEIGHT
 from tests.cards import card
 
 

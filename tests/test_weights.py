@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cards import MAX_WEIGHT
-from engine.values import Composition, Mask, PlannedAdapter, Task
+from engine.values import MAX_WEIGHT, Composition, Mask, PlannedAdapter, Task
 from engine.weights import weigh
 from tests.samples import composition, pick
 

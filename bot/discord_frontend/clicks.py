@@ -7,6 +7,7 @@ import discord
 
 from bot.actions import Action, Click
 from bot.discord_frontend.answers import open_request, say, show, texts_of
+from bot.discord_frontend.choosing import Choosing
 from bot.discord_frontend.people import asker_of, is_moderator
 from bot.discord_frontend.why import why_screen
 from bot.reply import make_reply
@@ -22,13 +23,23 @@ class Clicks:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        choosing = Choosing(desk)
         self._handlers: dict[Action, Handler] = {
             Action.REROLL: self._ask,
             Action.VARY: self._ask,
+            Action.UPSCALE: self._ask,
             Action.RETRY: self._ask,
             Action.WHY: self._why,
             Action.CANCEL: self._cancel,
             Action.DELETE: self._delete,
+            Action.TASKS: choosing.open,
+            Action.COMPARE: choosing.compare,
+            Action.IDEAS: choosing.change,
+            Action.ADAPTERS: choosing.change,
+            Action.PINS: choosing.change,
+            Action.WEIGHTS: choosing.ask_weight,
+            Action.WEIGH: choosing.weigh,
+            Action.RENDER: choosing.render,
         }
 
     async def handle(self, interaction: discord.Interaction, click: Click) -> None:
@@ -52,6 +63,10 @@ class Clicks:
             return await self._desk.reroll(click.request_id, asker, origin, home)
         if click.action is Action.RETRY:
             return await self._desk.retry(click.request_id, asker, origin, home)
+        if click.action is Action.UPSCALE:
+            return await self._desk.upscale(
+                click.request_id, click.index or 0, asker, origin=origin, home=home
+            )
         return await self._desk.vary(click.request_id, click.index or 0, asker, origin, home)
 
     async def _why(self, interaction: discord.Interaction, click: Click) -> None:

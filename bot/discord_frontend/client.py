@@ -26,6 +26,10 @@ from engine.values import Standing
 log = structlog.get_logger(part="discord")
 
 
+#: What carries an id of ours.
+CLICKS = {discord.InteractionType.component, discord.InteractionType.modal_submit}
+
+
 class StylusBot(commands.Bot):
     """Made by `create_bot`. Whatever lives long, the desk included, is opened outside."""
 
@@ -62,7 +66,7 @@ class StylusBot(commands.Bot):
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Buttons and selects, found by what they carry; commands go their own way."""
-        if interaction.type is not discord.InteractionType.component:
+        if interaction.type not in CLICKS:
             return
         data = cast(dict[str, Any], interaction.data or {})
         click = read_click(str(data.get("custom_id", "")))

@@ -61,6 +61,16 @@ class Texts:
     delete: str
     render_again: str
 
+    # The screen of tasks
+    tasks_title: str
+    tasks_help: str
+    ideas_on: str
+    adapters_on: str
+    pinned: str
+    change_weight: str
+    weight_field: str
+    nothing_to_choose: str
+
     # Sentences in answer to what people do
     cancelled_now: str
     ended_already: str

@@ -89,9 +89,9 @@ def _load(adapter: PlannedAdapter) -> LoadedAdapter:
     return loaded(adapter.adapter_id, adapter.weight)
 
 
-async def finish(desk: Desk, request: Request) -> None:
+async def finish(desk: Desk, request: Request, titles: dict[str, str] | None = None) -> None:
     """Takes a new request to its images and delivers what waits."""
-    await compose(desk, request)
+    await compose(desk, request, titles)
     await render(desk, request)
     await desk.deliver_waiting("discord")
 

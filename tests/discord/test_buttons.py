@@ -33,6 +33,14 @@ async def test_vary_is_about_one_image(discord_server: Server) -> None:
     assert (varied.kind, varied.parent_index) == ("vary", 2)
 
 
+async def test_upscale_is_about_one_image_with_the_same_seed(discord_server: Server) -> None:
+    request = await answered(discord_server)
+    await discord_server.ann.click(discord_server.last, custom_id=f"stylus:upscale:{request.id}:3")
+    larger = await discord_server.newest()
+    assert (larger.kind, larger.parent_index, larger.image_count) == ("upscale", 3, 1)
+    assert larger.seed == (await discord_server.desk.answer(request.id)).plans[3].seed
+
+
 async def test_why_is_told_to_one_person(discord_server: Server) -> None:
     request = await answered(discord_server)
     result = await discord_server.bob.click(
