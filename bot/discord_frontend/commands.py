@@ -1,14 +1,13 @@
 """`/stylus ...`: the slash commands."""
 
-import re
 from typing import Literal
 
 import discord
 from discord import app_commands
 
 from bot.discord_frontend.answers import open_request
+from bot.sizes import read_size
 from engine.desk import Desk
-from engine.errors import BadOption
 from engine.values import Ask, Asker, Home, Overrides, Request
 
 
@@ -67,13 +66,3 @@ class StylusCommands(app_commands.Group):
             return await self._desk.submit(ask, origin, home)
 
         await open_request(self._desk, interaction, submit, private=private)
-
-
-def read_size(text: str | None) -> tuple[int | None, int | None]:
-    """Returns width and height. Raises `BadOption` for what is no size."""
-    if text is None:
-        return None, None
-    found = re.fullmatch(r"\s*(\d{1,5})\s*[x×*]\s*(\d{1,5})\s*", text, re.IGNORECASE)
-    if not found:
-        raise BadOption(f"“{text[:40]}” is no size; write it as 512x512.")
-    return int(found[1]), int(found[2])

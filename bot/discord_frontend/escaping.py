@@ -2,6 +2,8 @@
 
 import re
 
+from bot.lines import cut
+
 #: Everything that begins or ends some markup. A colon and a dot end addresses too, so that no
 #: address is made a link; full words stay readable since Discord hides the backslash.
 _MARKUP = re.compile(r"([\\*_~`|<>\[\]()#:./\-])")
@@ -16,21 +18,3 @@ def plain(text: str, limit: int) -> str:
     characters that people see.
     """
     return _MARKUP.sub(r"\\\1", cut(text, limit)).replace("@", f"@{_NOTHING}")
-
-
-def cut(text: str, limit: int) -> str:
-    """Returns the text in one line of at most so many characters, for places without markup."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
-
-
-def join_lines(lines: list[str], limit: int, more: str) -> str:
-    """Returns as many whole lines as fit, and `more` in the place of the others."""
-    kept: list[str] = []
-    room = limit - len(more) - 1
-    for line in lines:
-        if len(line) + 1 > room:
-            return "\n".join([*kept, more])
-        kept.append(line)
-        room -= len(line) + 1
-    return "\n".join(kept)

@@ -3,7 +3,6 @@
 A message holds at most 40 components and 4,000 characters of text; a file's description 1,024.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -11,9 +10,11 @@ import discord
 from discord import ui
 
 from bot.actions import Action, Button, buttons_for
-from bot.discord_frontend.escaping import cut, join_lines, plain
+from bot.breakdown import summary, uses
+from bot.discord_frontend.escaping import plain
+from bot.lines import cut, join_lines
 from bot.pictures import Picture
-from bot.reply import Cell, Reply, Row
+from bot.reply import Reply, Row
 from bot.status import Status
 from bot.texts import Texts
 from engine.values import Phase
@@ -89,7 +90,7 @@ def reply_screen(
     `pictures` are by image index; `sheet` shows all of them in one file.
     """
     container = ui.Container[ui.LayoutView](accent_colour=COLOURS[reply.phase])
-    container.add_item(ui.TextDisplay(f"{_title(reply.prompt)}\n-# {_summary(reply, texts)}"))
+    container.add_item(ui.TextDisplay(f"{_title(reply.prompt)}\n-# {summary(reply, texts)}"))
     if pictures:
         container.add_item(_gallery(pictures))
     body = join_lines(list(_body(reply, texts)), BREAKDOWN_LIMIT, f"-# {texts.more}")
@@ -126,21 +127,6 @@ def _gallery(pictures: Mapping[int, Picture]) -> ui.MediaGallery[ui.LayoutView]:
     )
 
 
-def _summary(reply: Reply, texts: Texts) -> str:
-    count = len(reply.images)
-    parts = []
-    if count:
-        parts.append(texts.summary_one if count == 1 else texts.summary.format(count=count))
-    if reply.composer:
-        parts.append(texts.composed_by.format(composer=reply.composer))
-    if reply.phase is Phase.RENDERED:
-        parts.append(texts.seconds.format(seconds=f"{reply.timings.total:.1f}"))
-    parts.append(texts.request.format(id=f"`{reply.request_id}`"))
-    if reply.parent_id:
-        parts.append(texts.from_parent.format(id=f"`{reply.parent_id}`"))
-    return " · ".join(parts)
-
-
 def _body(reply: Reply, texts: Texts) -> Iterator[str]:
     if reply.phase is Phase.CANCELLED:
         yield f"**{texts.cancelled}**"
@@ -155,32 +141,7 @@ def row_line(row: Row, texts: Texts) -> str:
     words = f"**{plain(row.words, TITLE_LIMIT)}**"
     if row.title is None:
         return f"{words} — {row.why}"
-    return f"{words} → {plain(row.title, TITLE_LIMIT)} · {' · '.join(_uses(row, texts))}"
-
-
-def _uses(row: Row, texts: Texts) -> Iterator[str]:
-    by_weight: dict[str, list[int]] = defaultdict(list)
-    for number, cell in enumerate(row.cells, 1):
-        if cell.state == "on":
-            by_weight[_weight(cell, texts)].append(number)
-    for weight, numbers in by_weight.items():
-        if len(numbers) == len(row.cells):
-            yield texts.in_all.format(weight=weight)
-        else:
-            yield texts.in_some.format(weight=weight, images=_numbers(numbers))
-    skipped = [n for n, cell in enumerate(row.cells, 1) if cell.state == "skipped"]
-    if skipped:
-        yield texts.skipped_in.format(images=_numbers(skipped))
-    if not by_weight and not skipped:
-        yield texts.in_none
-
-
-def _weight(cell: Cell, texts: Texts) -> str:
-    return f"{cell.weight:.2f}" + (f" ({texts.reduced})" if cell.reduced_from is not None else "")
-
-
-def _numbers(numbers: list[int]) -> str:
-    return ", ".join(map(str, numbers))
+    return f"{words} → {plain(row.title, TITLE_LIMIT)} · {' · '.join(uses(row, texts))}"
 
 
 def _rows(buttons: list[list[Button]]) -> tuple[ui.Item[ui.LayoutView], ...]:

@@ -2,8 +2,10 @@
 
 from discord import ui
 
-from bot.discord_frontend.escaping import join_lines, plain
+from bot.breakdown import safe_link
+from bot.discord_frontend.escaping import plain
 from bot.discord_frontend.screens import COLOURS, TEXT_LIMIT, Screen, row_line
+from bot.lines import join_lines
 from bot.pictures import Picture
 from bot.reply import Reply, Row
 from bot.texts import Texts
@@ -45,11 +47,3 @@ def _document(reply: Reply, texts: Texts) -> bytes:
         parts += [f"  {cell.state} {cell.weight:g}" for cell in row.cells]
         parts += [f"  {extra}" for extra in (row.credit, row.link) if extra]
     return "\n".join([*parts, "", *reply.remarks]).encode()
-
-
-def safe_link(link: str | None) -> str | None:
-    """Returns a card's link where it leads to a place that we know; None for all others."""
-    hosts = ("https://civitai.com/", "https://huggingface.co/")
-    if link and link.startswith(hosts) and not set(link) & set(" <>()[]`\\"):
-        return link
-    return None

@@ -93,7 +93,7 @@ async def finish(desk: Desk, request: Request, titles: dict[str, str] | None = N
     """Takes a new request to its images and delivers what waits."""
     await compose(desk, request, titles)
     await render(desk, request)
-    await desk.deliver_waiting("discord")
+    await desk.deliver_waiting(request.asker.platform)
 
 
 async def fail(desk: Desk, request: Request, sentence: str) -> None:
@@ -101,4 +101,4 @@ async def fail(desk: Desk, request: Request, sentence: str) -> None:
     async with desk.database.transaction() as connection:
         assert await ledger.fail(connection, request.id, sentence)
         await announce_end(desk.queue, connection, request, Phase.FAILED)
-    await desk.deliver_waiting("discord")
+    await desk.deliver_waiting(request.asker.platform)
