@@ -14,8 +14,8 @@ from discord import ui
 
 from bot.actions import Action, Click
 from bot.choices import Choices, adapters_of, as_composed, weight_of
-from bot.discord_frontend.escaping import cut
 from bot.discord_frontend.screens import WORKING, Screen
+from bot.lines import cut
 from bot.texts import Texts
 from engine.values import Composition
 
