@@ -184,8 +184,10 @@ async def fill_builtin(database: Database, embedder: MiniLM, store: BlobStore) -
     return imported
 
 
-async def attach_file(connection: AsyncConnection, adapter_id: str, blob: str, sha256: str) -> None:
-    """Records where an adapter's file is kept and pins its hash.
+async def attach_file(
+    connection: AsyncConnection, adapter_id: str, blob: str, sha256: str, link: str | None = None
+) -> None:
+    """Records where an adapter's file is kept and pins its hash, and where it came from.
 
     Raises `BadFile` where the card states another hash.
     """
@@ -193,7 +195,7 @@ async def attach_file(connection: AsyncConnection, adapter_id: str, blob: str, s
         update(adapters)
         .where(adapters.c.id == adapter_id)
         .where(or_(adapters.c.sha256.is_(None), adapters.c.sha256 == sha256))
-        .values(blob=blob, sha256=sha256)
+        .values(blob=blob, sha256=sha256, link=func.coalesce(link, adapters.c.link))
     )
     if attached.rowcount == 0:
         raise BadFile(

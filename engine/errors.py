@@ -8,6 +8,7 @@ StylusError
 │   ├── UnknownRequest     no request of that id
 │   ├── UnknownAdapter     no adapter of that id
 │   ├── UnknownCheckpoint  no checkpoint of that name
+│   ├── BadUrl             a URL that is not fetched
 │   └── BadFile            a file that is not what it should be
 │       └── BadLora        ... not a LoRA that this renderer can load
 ├── BadSettings            the operator can mend it
@@ -15,6 +16,7 @@ StylusError
 │   ├── DatabaseUnavailable
 │   ├── SchemaOutdated     `stylus migrate` was not run
 │   ├── StorageUnavailable disk full, blob store away
+│   ├── DownloadFailed     another server did not give the file
 │   ├── EmbedderUnavailable
 │   ├── ComposerUnavailable
 │   └── CheckpointUnavailable
@@ -57,6 +59,10 @@ class UnknownCheckpoint(BadInput):
     """There is no checkpoint of that name."""
 
 
+class BadUrl(BadInput):
+    """A URL is not fetched."""
+
+
 class BadFile(BadInput):
     """A file is not what it should be."""
 
@@ -83,6 +89,10 @@ class SchemaOutdated(Unavailable):
 
 class StorageUnavailable(Unavailable):
     """Images or adapter files cannot be written or read."""
+
+
+class DownloadFailed(Unavailable):
+    """Another server did not give the file."""
 
 
 class EmbedderUnavailable(Unavailable):

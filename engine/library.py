@@ -1,23 +1,34 @@
 """The library: what an operator does with the catalogue."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from engine import catalogue
+from engine.addresses import Reach
 from engine.admission import clean_prompt
 from engine.catalogue import Imported
 from engine.database import Database, open_database
+from engine.downloads import Bounds, download
 from engine.embedder import MiniLM
-from engine.errors import BadFile
 from engine.retriever import Selection, retrieve
 from engine.schema import check_schema
 from engine.settings import Settings
 from engine.storage import BlobStore
 from engine.values import Adapter
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the person who adds a LoRA says of it."""
+
+    title: str | None = None
+    description: str = ""
+    trigger_words: tuple[str, ...] = ()
+    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +47,53 @@ class Library:
         """Catalogues cards. Raises `BadFile`; the cards before the bad one stay."""
         return await catalogue.import_cards(self.database, embedder, cards)
 
-    async def add_file(
+    async def add_file(self, path: Path, described: Described, embedder: MiniLM) -> Adapter:
+        """Adds a LoRA file, after loading it onto the checkpoint once. Raises `BadLora`."""
+        return await self._add(path, path.name, "file", described, embedder)
+
+    async def add_url(
+        self,
+        url: str,
+        described: Described,
+        embedder: MiniLM,
+        on_bytes: Callable[[int], None] = lambda _: None,
+    ) -> Adapter:
+        """Fetches a LoRA file and adds it. Raises `BadUrl`, `DownloadFailed` and `BadLora`."""
+        ours = self.settings.library
+        reach = Reach(ours.hosts, ours.private_hosts)
+        bounds = Bounds(ours.download_mb * 2**20, ours.download_seconds)
+        async with download(url, reach, bounds, on_bytes) as file:
+            return await self._add(file.path, file.name, "url", described, embedder, link=url)
+
+    async def _add(
         self,
         path: Path,
-        title: str | None,
-        description: str,
-        trigger_words: tuple[str, ...],
-        weight: float | None,
+        name: str,
+        source: str,
+        described: Described,
         embedder: MiniLM,
+        link: str | None = None,
     ) -> Adapter:
-        """Adds a LoRA file, after loading it onto the checkpoint once. Raises `BadLora`."""
         # Only this command needs torch, and only here.
         from engine.rendering.trial import try_lora
 
-        content = await asyncio.to_thread(_read, path)
         tried = await asyncio.to_thread(try_lora, path, self.settings)
         card = {
-            "source": "file",
+            "source": source,
             "source_id": tried.sha256[:16],
-            "title": title or path.stem,
-            "description": description,
-            "trigger_words": list(trigger_words),
+            "title": described.title or PurePath(name).stem,
+            "description": described.description,
+            "trigger_words": list(described.trigger_words),
             "base_model": tried.family,
-            "weight": weight,
-            "file_name": path.name,
+            "weight": described.weight,
+            "file_name": name,
             "file_sha256": tried.sha256,
         }
         await self.import_cards([card], embedder)
-        adapter_id = f"file:{tried.sha256[:16]}"
-        blob = await asyncio.to_thread(self.store.put, "adapters", content, ".safetensors")
+        adapter_id = f"{source}:{tried.sha256[:16]}"
+        blob = await asyncio.to_thread(self.store.put_file, "adapters", path, ".safetensors")
         async with self.database.transaction() as connection:
-            await catalogue.attach_file(connection, adapter_id, blob, tried.sha256)
+            await catalogue.attach_file(connection, adapter_id, blob, tried.sha256, link)
             await catalogue.set_status(connection, adapter_id, "active")
         return await self.find(adapter_id)
 
@@ -91,13 +118,6 @@ class Library:
         """Enables, disables or removes an adapter. Raises `UnknownAdapter`."""
         async with self.database.transaction() as connection:
             await catalogue.set_status(connection, adapter_id, status)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadFile(f"{path} cannot be read ({error.strerror}).") from error
 
 
 @asynccontextmanager

@@ -179,6 +179,14 @@ class Library(Section):
 
     #: Whether adapters without a file here may be fetched for a prompt.
     remote_adapters: Literal["never"] = "never"
+    #: Hosts that LoRA files are fetched from; each admits its subdomains.
+    hosts: tuple[str, ...] = ("civitai.com", "huggingface.co", "hf.co", "github.com")
+    #: Also fetch from private addresses and by plain http: for a store on one's own network.
+    private_hosts: bool = False
+    #: Largest file that is fetched, in megabytes.
+    download_mb: int = Field(2048, ge=1)
+    #: Longest that fetching one file may take, in seconds.
+    download_seconds: float = Field(900.0, gt=0, le=86400)
 
 
 class Log(Section):

@@ -2,9 +2,12 @@
 
 import errno
 import hashlib
+import io
 import os
+import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import fsspec
 
@@ -13,6 +16,9 @@ from engine.settings import Settings
 
 #: The disk is full, or the user's or the process's share of it.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+#: Bytes copied at once.
+_PIECE = 2**20
 
 
 class BlobStore:
@@ -26,24 +32,40 @@ class BlobStore:
 
     def put(self, folder: str, content: bytes, suffix: str) -> str:
         """Stores the content and returns its key. Raises `StorageUnavailable`."""
-        digest = hashlib.sha256(content).hexdigest()
-        key = f"{folder}/{digest[:2]}/{digest}{suffix}"
+        key = _key(folder, hashlib.sha256(content).hexdigest(), suffix)
         with _mapped(key):
             if not self._fs.exists(self._path(key)):
-                self._write(key, content)
+                self._make_room(key)
+                if self._local:
+                    self._write(key, io.BytesIO(content))
+                else:  # object stores show a file when it is whole
+                    self._fs.pipe_file(self._path(key), content)
         return key
 
-    def _write(self, key: str, content: bytes) -> None:
+    def put_file(self, folder: str, file: Path, suffix: str) -> str:
+        """Stores a file, piece by piece, and returns its key. Raises `StorageUnavailable`."""
+        with file.open("rb") as content:
+            key = _key(folder, hashlib.file_digest(content, "sha256").hexdigest(), suffix)
+            with _mapped(key):
+                if not self._fs.exists(self._path(key)):
+                    self._make_room(key)
+                    content.seek(0)
+                    if self._local:
+                        self._write(key, content)
+                    else:
+                        self._fs.put_file(str(file), self._path(key))
+        return key
+
+    def _make_room(self, key: str) -> None:
+        self._fs.makedirs(str(PurePosixPath(self._path(key)).parent), exist_ok=True)
+
+    def _write(self, key: str, content: BinaryIO) -> None:
         """Writes beside the place and moves: nobody ever reads half a file."""
-        path = self._path(key)
-        self._fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
-        if not self._local:
-            self._fs.pipe_file(path, content)  # object stores show a file when it is whole
-            return
-        with tempfile.NamedTemporaryFile(dir=Path(path).parent, delete=False) as file:
+        path = Path(self._path(key))
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             half = Path(file.name)
             try:
-                file.write(content)
+                shutil.copyfileobj(content, file, _PIECE)
                 file.flush()
                 os.fsync(file.fileno())  # our rows say that it is there: also after a power cut
                 half.replace(path)
@@ -75,6 +97,10 @@ class BlobStore:
 
     def _path(self, key: str) -> str:
         return f"{self._root.rstrip('/')}/{key}"
+
+
+def _key(folder: str, digest: str, suffix: str) -> str:
+    return f"{folder}/{digest[:2]}/{digest}{suffix}"
 
 
 class _mapped:  # noqa: N801  a context manager that reads like a function

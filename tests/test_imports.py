@@ -38,7 +38,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "typer": ("bot.console", "bot.command_line"),
     "fsspec": ("engine.storage",),
     "discord": ("bot.discord_frontend",),
-    "aiohttp": ("bot.discord_frontend",),
+    "aiohttp": ("bot.discord_frontend", "engine.addresses", "engine.downloads"),
+    "yarl": ("engine.addresses", "engine.downloads"),
     "PIL": ("engine.pictures", "engine.png", *TORCH, "bot.console"),
 }
 #: Reads of a file by these can run whatever the file's author wrote.

@@ -56,6 +56,30 @@ def test_content_comes_back_under_its_hash(tmp_path: Path, url: str) -> None:
     assert len(files(tmp_path)) == 1
 
 
+@pytest.mark.parametrize("url", ["", "memory://files"])
+def test_a_file_is_stored_as_its_content_is(tmp_path: Path, url: str) -> None:
+    store = store_at(tmp_path, url)
+    file = tmp_path / "a file"
+    file.write_bytes(b"content" * 1000)
+    key = store.put_file("adapters", file, ".safetensors")
+    assert key == store.put("adapters", file.read_bytes(), ".safetensors")
+    assert store.read(key) == file.read_bytes()
+
+
+def test_a_file_without_room_leaves_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "large"
+    file.write_bytes(bytes(2 * LIMIT))
+    store = store_at(tmp_path / "store")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, hard))
+    try:
+        with pytest.raises(StorageUnavailable, match="is full"):
+            store.put_file("adapters", file, ".safetensors")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert files(tmp_path) == [file]
+
+
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path, little_room: None) -> None:
     store = store_at(tmp_path)
     with pytest.raises(StorageUnavailable, match="is full; free some room"):

@@ -12,14 +12,15 @@ from bot.command_line.common import (
     Json,
     T,
     answer_console,
+    news_console,
     print_document,
     run,
     settings_for_command,
 )
+from bot.console.progress import download_progress
 from engine.card_files import read_cards
 from engine.embedder import load_embedder
-from engine.errors import BadInput
-from engine.library import Library, open_library
+from engine.library import Described, Library, open_library
 from engine.values import Adapter
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -46,22 +47,23 @@ def import_(path: Path, as_json: Json = False) -> None:
 
 @app.command()
 def add(
-    file: Annotated[str, typer.Argument(help="A .safetensors file.")],
+    file: Annotated[str, typer.Argument(help="A .safetensors file, or its URL.")],
     title: Annotated[str | None, typer.Option(help="What it is called.")] = None,
     description: Annotated[str, typer.Option(help="What it draws.")] = "",
     trigger: Annotated[list[str] | None, typer.Option(help="A trigger word.")] = None,
     weight: Annotated[float | None, typer.Option(help="Recommended weight.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Add a LoRA file that fits the checkpoint."""
-    if "://" in file:
-        raise BadInput(f"“{file[:80]}” is a URL; download the file, then add it by its path.")
+    """Add a LoRA file that fits the checkpoint, from a path or an https URL."""
+    described = Described(title, description, tuple(trigger or ()), weight)
 
     async def work(library: Library) -> dict[str, object]:
-        adapter = await library.add_file(
-            Path(file), title, description, tuple(trigger or ()), weight, load_embedder()
-        )
-        return asdict(adapter)
+        if "://" in file:
+            with download_progress(news_console()) as on_bytes:
+                added = await library.add_url(file, described, load_embedder(), on_bytes)
+        else:
+            added = await library.add_file(Path(file), described, load_embedder())
+        return asdict(added)
 
     _print_adapter(_run(work), as_json)
 

@@ -1,6 +1,7 @@
 """Progress at a terminal: one line that changes, or one line a change where it is no terminal."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 
@@ -36,3 +37,10 @@ def describe(progress: Progress) -> str:
     if progress.position:
         return f"{words}, {progress.position} before it"
     return words
+
+
+@contextmanager
+def download_progress(console: Console) -> Iterator[Callable[[int], None]]:
+    """Yields what is told how many bytes are here; shows it where somebody watches."""
+    with console.status("fetching") as status:
+        yield lambda count: status.update(f"fetching, {count / 2**20:.1f} MB are here")

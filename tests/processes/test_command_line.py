@@ -1,5 +1,6 @@
 """The command line contract: one JSON document, one sentence an error, exit codes 0, 1, 2."""
 
+import asyncio
 import hashlib
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from engine.schema import migrate, newest_revision
+from tests.loopback_files import serve_files
 from tests.processes.installation import PROMPT, Installation, make_lora
 
 ANSWER_KEYS = {
@@ -147,6 +149,31 @@ def test_the_library_by_commands(idle: Installation, tmp_path: Path) -> None:
     cards.write_text(json.dumps({"source": "x", "source_id": "1", "title": "A kite"}) + "\n")
     assert document(idle, "lora", "import", str(cards)) == {"cards": 1, "embedded": 1}
     assert document(idle, "lora", "import", str(cards)) == {"cards": 1, "embedded": 0}
+
+
+async def test_a_lora_is_added_from_a_url(idle: Installation, tmp_path: Path) -> None:
+    """Fetched from where it is allowed, checked, pinned, and found by prompts at once."""
+    file = make_lora(tmp_path / "waves.safetensors", idle.settings, seed=11)
+    content = file.read_bytes()
+    async with serve_files() as server:
+        server.contents["/waves.safetensors"] = content
+        url = f"{server.url}/waves.safetensors"
+        refused = await asyncio.to_thread(idle.run, "lora", "add", url, "--json")
+        assert refused.returncode == 2
+        assert "is not an https URL" in json.loads(refused.stdout)["error"]
+        assert server.asked == []
+        idle.environment |= {
+            "STYLUS_LIBRARY__PRIVATE_HOSTS": "true",
+            "STYLUS_LIBRARY__HOSTS": '["127.0.0.1"]',
+        }
+        added = await asyncio.to_thread(document, idle, "lora", "add", url, "--trigger", "wavy")
+        page = await asyncio.to_thread(idle.run, "lora", "add", f"{server.url}/page", "--json")
+    assert (added["title"], added["link"]) == ("waves", url)
+    assert added["sha256"] == hashlib.sha256(content).hexdigest()
+    assert page.returncode == 1
+    assert "sent a web page instead" in json.loads(page.stdout)["error"]
+    composed = await asyncio.to_thread(document, idle, "compose", "wavy")
+    assert composed["tasks"][0]["adapters"][0]["id"] == added["id"]
 
 
 def test_temporary_workers_come_and_go(idle: Installation, tmp_path: Path) -> None:
