@@ -33,6 +33,8 @@ class Action(StrEnum):
     WEIGHTS = "weights"
     WEIGH = "weigh"
     RENDER = "render"
+    # About a person, not a request.
+    FORGET = "forget"
     # What only reactions do.
     STAR = "star"
     GOOD = "good"
@@ -79,7 +81,7 @@ class Button:
 def buttons_for(reply: Reply, texts: Texts) -> list[list[Button]]:
     """Returns the rows of buttons of an answer: for the whole, then image by image."""
     request_id = reply.request_id
-    delete = Button(Click(Action.DELETE, request_id), texts.delete, danger=True)
+    delete = Button(Click(Action.DELETE, request_id), texts.delete)
     if reply.phase is not Phase.RENDERED:
         return [[Button(Click(Action.RETRY, request_id), texts.retry), delete]]
     whole = [

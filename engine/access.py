@@ -20,5 +20,7 @@ def refuse_outsider(request: Request, home: Home, asker: Asker) -> None:
     owner = request.asker
     here = (owner.platform, owner.workspace) == (asker.platform, asker.workspace)
     mine = here and owner.user == asker.user
+    if not request.prompt:  # the shell of what its asker had us forget
+        raise unknown_request(request.id)
     if asker.platform != "console" and not (mine or (here and not home.private)):
         raise unknown_request(request.id)

@@ -20,9 +20,12 @@ from engine.ending import announce_end
 from engine.errors import StylusError, Unavailable
 from engine.events import Events
 from engine.feedback import Feedback
+from engine.forgetting import Forgetting
+from engine.history import History
 from engine.homes import Homes
 from engine.intake import Intake
 from engine.log import get_log
+from engine.lookup import Lookup
 from engine.progress import ProgressFeed
 from engine.queue import open_queue
 from engine.schema import check_schema
@@ -37,6 +40,7 @@ from engine.values import (
     Standings,
     Worker,
 )
+from engine.workspaces import Workspaces
 
 log = get_log("desk")
 
@@ -62,6 +66,10 @@ class Desk(Intake):
     feed: ProgressFeed
     events: Events
     feedback: Feedback
+    history: History
+    workspaces: Workspaces
+    lookup: Lookup
+    forgetting: Forgetting
     _senders: dict[str, Sender] = field(default_factory=dict)
 
     async def workers(self) -> list[Worker]:
@@ -189,15 +197,20 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
             feed = ProgressFeed(database.conninfo)
             listening = asyncio.create_task(feed.run(), name="progress feed")
             try:
+                store = BlobStore(settings)
                 yield Desk(
                     settings,
                     database,
                     queue,
-                    BlobStore(settings),
+                    store,
                     Homes(database),
                     feed,
                     Events(database),
                     Feedback(database),
+                    History(database),
+                    Workspaces(database),
+                    Lookup(settings, database, store),
+                    Forgetting(database, store),
                 )
             finally:
                 listening.cancel()

@@ -78,7 +78,7 @@ class Intake:
     async def inpaint(
         self,
         image: bytes,
-        mask: bytes,
+        mask: bytes | None,
         ask: Ask,
         strength: float | None = None,
         origin: str | None = None,
@@ -86,7 +86,8 @@ class Intake:
     ) -> Request:
         """Paints anew what is white in the mask; all other pixels stay exactly as they are.
 
-        The mask has the picture's size. Raises `BadInput`.
+        The mask has the picture's size; without one, the picture's transparent part is painted.
+        Raises `BadInput`.
         """
         canvas = await asyncio.to_thread(inpainting_canvas, image, mask, ask, self.settings)
         return await self._begin("inpaint", canvas, ask, strength, origin, home)

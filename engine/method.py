@@ -83,7 +83,10 @@ async def _gather(
     if wishes.adapters == "none":
         return _Sources(None, pinned)
     selection = Selection(
-        base=settings.checkpoint.family, workspace=request.asker.workspace, drop=wishes.drop
+        base=settings.checkpoint.family,
+        workspace=request.asker.workspace,
+        unsafe=wishes.unsafe,
+        drop=wishes.drop,
     )
     k = settings.retriever.candidates
     found = await retrieve(connection, embedder, request.prompt, selection, k)

@@ -9,7 +9,7 @@ import math
 import warnings
 from dataclasses import dataclass
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageOps
 
 from engine.admission import SIZE_STEP
 from engine.errors import BadFile
@@ -44,13 +44,14 @@ def translation_canvas(image: bytes, ask: Ask, settings: Settings) -> Canvas:
     return Canvas(encode_plain(filled), None, width, height)
 
 
-def inpainting_canvas(image: bytes, mask: bytes, ask: Ask, settings: Settings) -> Canvas:
+def inpainting_canvas(image: bytes, mask: bytes | None, ask: Ask, settings: Settings) -> Canvas:
     """Picture and mask in the picture's own size, so that what is kept loses nothing.
 
-    Pictures larger than the limit of sides are scaled down to it. Raises `BadFile`.
+    Without a mask, what is transparent in the picture is painted anew. Pictures larger than the
+    limit of sides are scaled down to it. Raises `BadFile`.
     """
     picture = _picture(image, "image", settings)
-    painted = _mask(mask, settings)
+    painted = _holes(image, settings) if mask is None else _mask(mask, settings)
     if painted.size != picture.size:
         raise BadFile(
             f"The mask has {_shown(painted)} pixels and the image {_shown(picture)}; "
@@ -78,6 +79,16 @@ def _size(picture: Image.Image, ask: Ask, settings: Settings) -> tuple[int, int]
 def _stepped(side: float, settings: Settings) -> int:
     most = settings.limits.side // SIZE_STEP * SIZE_STEP
     return min(max(SIZE_STEP, SIZE_STEP * round(side / SIZE_STEP)), most)
+
+
+def _holes(content: bytes, settings: Settings) -> Image.Image:
+    """White where the picture is transparent: there alone two papers give two colours."""
+    papers = [_picture(content, "image", settings, paper=paper) for paper in ("white", "black")]
+    seen_through = ImageChops.difference(*papers).convert("L")
+    holes = seen_through.point([255 if value >= _WHITE else 0 for value in range(256)])
+    if holes.getbbox() is None:
+        raise BadFile("The image has no transparent part; erase what is to change, or give a mask.")
+    return holes
 
 
 def _mask(content: bytes, settings: Settings) -> Image.Image:

@@ -1,5 +1,6 @@
 """The blob store: images and adapter files, by content, on any fsspec file system."""
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -78,6 +79,11 @@ class BlobStore:
         with _mapped(key):
             content = self._fs.cat_file(self._path(key))
         return bytes(content)
+
+    def remove(self, key: str) -> None:
+        """Removes a blob, if it is there. Raises `StorageUnavailable`."""
+        with _mapped(key), contextlib.suppress(FileNotFoundError):
+            self._fs.rm_file(self._path(key))
 
     def file(self, key: str) -> Path:
         """Returns a local file with the blob's content. Raises `StorageUnavailable`."""

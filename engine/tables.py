@@ -161,6 +161,7 @@ requests = Table(
     time_column("finished_at"),
     UniqueConstraint("platform", "origin", name="uq_requests_origin"),
     Index("ix_requests_root_id", "root_id"),
+    Index("ix_requests_finished_at", "finished_at"),
     Index("ix_requests_asker", "platform", "workspace", "user_id", "created_at"),
     Index(
         "ix_requests_open",

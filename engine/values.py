@@ -7,6 +7,7 @@ sizes are pixels, adapter ids are strings that stay the same when a card is impo
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -65,6 +66,8 @@ class Overrides:
     #: Weight by adapter id, instead of the card's.
     weights: dict[str, float] = field(default_factory=dict)
     composer: ComposerName | None = None
+    #: Adapters rated unsafe may be used: admins allow it, and the channel is age-restricted.
+    unsafe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +353,33 @@ class Home:
     token_until: datetime | None = None
     #: The asker's language, such as "en-US".
     locale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the admins of a workspace decide; the defaults leave everything to the settings."""
+
+    checkpoint: str | None = None
+    images: int | None = None
+    #: Channels in which the bot answers; all where empty.
+    channels: tuple[str, ...] = ()
+    #: Requests a day for each role; the most generous one counts.
+    quotas: dict[str, int] = field(default_factory=dict)
+    #: Requests a day for people without such a role; None sets no limit.
+    daily: int | None = None
+    #: Whether adapters rated unsafe may be used, in age-restricted channels only.
+    unsafe: bool = False
+    #: Where starred answers are shown.
+    gallery: str | None = None
+    #: Whether mentioning the bot asks, besides commands.
+    mentions: bool = True
+    #: A role whose members may cancel and delete what others asked.
+    moderators: str | None = None
+
+    def quota(self, roles: Collection[str]) -> int | None:
+        """Returns how many requests a day somebody with these roles may make; None: any."""
+        granted = [self.quotas[role] for role in roles if role in self.quotas]
+        return max(granted) if granted else self.daily
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ ROOTS = ("bot.command_line", "bot.benchmarks", "bot.__main__")
 #: What everything else in the bot sees of the engine.
 COUNTER = {"engine.values", "engine.errors", "engine.settings", "engine.desk", "engine.png"}
 STORAGE = """answers backlog catalogue chat_tables database delivery delivery_worker doctor ending
-    events feedback homes ledger method overview progress queue rescue retriever scratch
-    schema standings tables wishes workers""".split()
+    events feedback forgetting history homes ledger lookup method overview progress
+    queue rescue retriever schema scratch standings tables wishes workers workspaces""".split()
 TORCH = ("engine.rendering", "engine.render_worker", "engine.builtin")
 HOMES: dict[str, tuple[str, ...]] = {
     "sqlalchemy": (*(f"engine.{name}" for name in STORAGE), "migrations"),

@@ -1,42 +1,63 @@
 """Answering an interaction: a new request with its message, one sentence, or a screen."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import discord
 import structlog
 
-from bot.discord_frontend.people import PLATFORM, asker_of, home_of
+from bot.discord_frontend.people import PLATFORM, Entry, enter
 from bot.discord_frontend.screens import Screen, sentence_screen, status_screen
 from bot.status import first_status
 from bot.texts import Texts, texts_for
 from engine.desk import Desk
 from engine.errors import StylusError
-from engine.values import Asker, Home, Request
+from engine.values import Request
 
 log = structlog.get_logger(part="discord")
 
 #: Discord's words for an interaction that was answered already, or too late.
 ANSWERED, TOO_LATE = 40060, 10062
 
-#: Stores a request: who asks, the event that asks, and where the answer is shown.
-Submit = Callable[[Asker, str, Home], Awaitable[Request]]
+#: Stores a request of somebody who may ask.
+Submit = Callable[[Entry], Awaitable[Request]]
 
 
 async def open_request(
-    desk: Desk, interaction: discord.Interaction, submit: Submit, *, private: bool = False
+    desk: Desk,
+    interaction: discord.Interaction,
+    submit: Submit,
+    *,
+    private: bool = False,
+    slow: bool = False,
 ) -> None:
-    """Stores the request, then shows that it is queued; a refusal is told to the asker alone."""
-    home = home_of(interaction, private=private)
+    """Stores the request, then shows that it is queued; a refusal is told to the asker.
+
+    `slow` is for what has to fetch files first: that is acknowledged before, so that a refusal
+    takes the place of the acknowledgement, for everybody to see.
+    """
+    if slow:
+        await interaction.response.defer(ephemeral=private, thinking=True)
     try:
-        request = await submit(asker_of(interaction), str(interaction.id), home)
+        entry = await enter(desk, interaction, private=private)
+        request = await submit(entry)
         standings = await desk.standings(PLATFORM, request.id)
     except StylusError as error:
         await say(interaction, str(error))
         return
-    screen = status_screen(first_status(request, standings, texts_for(home.locale)))
+    screen = status_screen(first_status(request, standings, texts_for(entry.home.locale)))
     message_id = await show(interaction, screen, private=private)
     if message_id:
         await desk.homes.settle(request.id, message_id)
+
+
+@asynccontextmanager
+async def telling(interaction: discord.Interaction) -> AsyncIterator[None]:
+    """Tells a refusal of what is done inside to the person alone."""
+    try:
+        yield
+    except StylusError as error:
+        await say(interaction, str(error))
 
 
 async def say(interaction: discord.Interaction, sentence: str) -> None:

@@ -17,10 +17,10 @@ from bot.choices import (
     with_weight,
 )
 from bot.discord_frontend.answers import open_request, say, show, texts_of
-from bot.discord_frontend.people import asker_of
+from bot.discord_frontend.people import Entry, asker_of
 from bot.discord_frontend.tasks import read_choices, read_form, tasks_screen, weight_form
 from engine.desk import Desk
-from engine.values import Asker, Composition, Home, Overrides, Request
+from engine.values import Composition, Overrides, Request
 
 #: Returns the choices after a select; the numbers are its values.
 Change = Callable[[Composition, Choices, frozenset[int]], Choices]
@@ -90,10 +90,8 @@ class Choosing:
         submit = partial(self._submit, click.request_id, change)
         await open_request(self._desk, interaction, submit, private=parent.private)
 
-    async def _submit(
-        self, request_id: str, change: Overrides, asker: Asker, origin: str, home: Home
-    ) -> Request:
-        return await self._desk.revise(request_id, change, asker, origin, home)
+    async def _submit(self, request_id: str, change: Overrides, entry: Entry) -> Request:
+        return await self._desk.revise(request_id, change, entry.asker, entry.origin, entry.home)
 
     async def _composition(self, interaction: discord.Interaction, click: Click) -> Composition:
         answer = await self._desk.show(click.request_id, asker_of(interaction))

@@ -1,5 +1,6 @@
 """Clicks: what buttons do, found by the ids that they carry."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -8,12 +9,12 @@ import discord
 from bot.actions import Action, Click
 from bot.discord_frontend.answers import open_request, say, show, texts_of
 from bot.discord_frontend.choosing import Choosing
-from bot.discord_frontend.people import asker_of, is_moderator
+from bot.discord_frontend.people import PLATFORM, Entry, asker_of, moderates
 from bot.discord_frontend.why import why_screen
 from bot.reply import make_reply
 from engine.desk import Desk
 from engine.errors import StylusError
-from engine.values import Asker, Home, Request
+from engine.values import Request
 
 Handler = Callable[[discord.Interaction, Click], Awaitable[None]]
 
@@ -32,6 +33,7 @@ class Clicks:
             Action.WHY: self._why,
             Action.CANCEL: self._cancel,
             Action.DELETE: self._delete,
+            Action.FORGET: self._forget,
             Action.TASKS: choosing.open,
             Action.COMPARE: choosing.compare,
             Action.IDEAS: choosing.change,
@@ -58,16 +60,21 @@ class Clicks:
         submit = partial(self._submit, click)
         await open_request(self._desk, interaction, submit, private=parent.private)
 
-    async def _submit(self, click: Click, asker: Asker, origin: str, home: Home) -> Request:
+    async def _submit(self, click: Click, entry: Entry) -> Request:
+        who = (entry.asker, entry.origin, entry.home)
         if click.action is Action.REROLL:
-            return await self._desk.reroll(click.request_id, asker, origin, home)
+            return await self._desk.reroll(click.request_id, *who)
         if click.action is Action.RETRY:
-            return await self._desk.retry(click.request_id, asker, origin, home)
+            return await self._desk.retry(click.request_id, *who)
         if click.action is Action.UPSCALE:
             return await self._desk.upscale(
-                click.request_id, click.index or 0, asker, origin=origin, home=home
+                click.request_id,
+                click.index or 0,
+                entry.asker,
+                origin=entry.origin,
+                home=entry.home,
             )
-        return await self._desk.vary(click.request_id, click.index or 0, asker, origin, home)
+        return await self._desk.vary(click.request_id, click.index or 0, *who)
 
     async def _why(self, interaction: discord.Interaction, click: Click) -> None:
         answer = await self._desk.show(click.request_id, asker_of(interaction))
@@ -76,14 +83,28 @@ class Clicks:
 
     async def _cancel(self, interaction: discord.Interaction, click: Click) -> None:
         ended = await self._desk.cancel(
-            click.request_id, asker_of(interaction), moderator=is_moderator(interaction)
+            click.request_id,
+            asker_of(interaction),
+            moderator=await moderates(self._desk, interaction),
         )
         texts = texts_of(interaction)
         await say(interaction, texts.cancelled_now if ended else texts.ended_already)
 
     async def _delete(self, interaction: discord.Interaction, click: Click) -> None:
         await self._desk.check_may_change(
-            click.request_id, asker_of(interaction), moderator=is_moderator(interaction)
+            click.request_id,
+            asker_of(interaction),
+            moderator=await moderates(self._desk, interaction),
         )
         await interaction.response.defer()
         await interaction.delete_original_response()
+
+    async def _forget(self, interaction: discord.Interaction, click: Click) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        done = await self._desk.forgetting.person(PLATFORM, str(interaction.user.id))
+        for channel, message in done.messages:
+            place = interaction.client.get_partial_messageable(int(channel))
+            with contextlib.suppress(discord.HTTPException):  # it may be gone or out of reach
+                await place.get_partial_message(int(message)).delete()
+        texts = texts_of(interaction)
+        await say(interaction, texts.forgotten.format(requests=done.requests, images=done.images))

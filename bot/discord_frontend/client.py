@@ -10,9 +10,10 @@ from discord.ext import commands
 from bot.actions import read_click
 from bot.board import Board
 from bot.discord_frontend.answers import say, texts_of
+from bot.discord_frontend.catalogue import all_commands
 from bot.discord_frontend.clicks import Clicks
-from bot.discord_frontend.commands import StylusCommands
 from bot.discord_frontend.delivery import Mailman
+from bot.discord_frontend.mentions import Mentions
 from bot.discord_frontend.people import PLATFORM
 from bot.discord_frontend.posting import Poster
 from bot.discord_frontend.publishing import publish_commands
@@ -56,7 +57,9 @@ class StylusBot(commands.Bot):
         self.mailman = Mailman(desk, self.poster, self.board)
         self._clicks = Clicks(desk)
         self._reactions = Reactions(desk, self, self.poster, self.mailman, self.board)
-        self.tree.add_command(StylusCommands(desk))
+        self._mentions = Mentions(desk, self, self.poster, self.board)
+        for command in all_commands(desk, self.mailman):
+            self.tree.add_command(command)
         self.tree.error(self._command_failed)
         desk.register(PLATFORM, self.mailman.deliver)
 
@@ -79,7 +82,8 @@ class StylusBot(commands.Bot):
             await self._apologise(interaction)
 
     async def on_message(self, message: discord.Message) -> None:
-        """Nothing is a command by prefix."""
+        """Words for the bot; nothing is a command by prefix."""
+        await self._mentions.heard(message)
 
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
         """A reaction on any message, however old."""
@@ -99,7 +103,11 @@ class StylusBot(commands.Bot):
     async def _command_failed(
         self, interaction: discord.Interaction, error: app_commands.AppCommandError
     ) -> None:
-        log.error("a command failed", exc_info=error)
+        cause = getattr(error, "original", error)
+        if isinstance(cause, StylusError):
+            await say(interaction, str(cause))
+            return
+        log.error("a command failed", exc_info=cause)
         await self._apologise(interaction)
 
     async def _apologise(self, interaction: discord.Interaction) -> None:

@@ -1,9 +1,12 @@
 """People and places of Discord, as the desk knows them."""
 
+from dataclasses import dataclass
+
 import discord
 
 from bot.discord_frontend.delivery import TOKEN_LIFE
-from engine.values import Asker, Home
+from engine.desk import Desk
+from engine.values import Asker, Home, Rules
 
 PLATFORM = "discord"
 
@@ -44,6 +47,54 @@ def _is_direct(interaction: discord.Interaction) -> bool:
     if interaction.guild_id:
         return is_member(interaction) and interaction.app_permissions.view_channel
     return interaction.context.dm_channel if interaction.context else True
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Somebody who may ask here and now, and what the place allows."""
+
+    asker: Asker
+    #: The event that asks.
+    origin: str
+    home: Home
+    rules: Rules
+    #: Whether the rules allow unsafe adapters in this very channel.
+    unsafe: bool
+
+
+async def enter(desk: Desk, interaction: discord.Interaction, *, private: bool) -> Entry:
+    """Returns who asks and under which rules. Raises `NotAllowed`."""
+    asker = asker_of(interaction)
+    rules = await desk.workspaces.admit(asker, channels_of(interaction), roles_of(interaction))
+    home = home_of(interaction, private=private)
+    unsafe = rules.unsafe and is_age_restricted(interaction)
+    return Entry(asker, str(interaction.id), home, rules, unsafe)
+
+
+def channels_of(interaction: discord.Interaction) -> set[str]:
+    """Returns the ids of the channel and of the channel that a thread belongs to."""
+    found = {interaction.channel_id, getattr(interaction.channel, "parent_id", None)}
+    return {str(one) for one in found if one}
+
+
+def roles_of(interaction: discord.Interaction) -> set[str]:
+    """Returns the ids of the person's roles in the server."""
+    member = interaction.user
+    return {str(role.id) for role in member.roles} if isinstance(member, discord.Member) else set()
+
+
+def is_age_restricted(interaction: discord.Interaction) -> bool:
+    """Whether Discord lets adults only into the channel."""
+    is_nsfw = getattr(interaction.channel, "is_nsfw", None)
+    return bool(interaction.guild_id and is_nsfw and is_nsfw())
+
+
+async def moderates(desk: Desk, interaction: discord.Interaction) -> bool:
+    """Whether the person may tidy up: by Discord's own permission, or by the chosen role."""
+    if is_moderator(interaction):
+        return True
+    rules = await desk.workspaces.rules(asker_of(interaction))
+    return rules.moderators in roles_of(interaction)
 
 
 def is_moderator(interaction: discord.Interaction) -> bool:

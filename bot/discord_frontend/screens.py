@@ -106,6 +106,13 @@ def reply_screen(
     return Screen((container, *_rows(buttons_for(reply, texts))), tuple(shown))
 
 
+def lines_screen(title: str, lines: list[str]) -> Screen:
+    """Returns how a list looks; the lines are escaped already."""
+    body = join_lines(lines, TEXT_LIMIT - 300, "…")
+    text = ui.TextDisplay[ui.LayoutView](f"### {title}\n{body}")
+    return Screen((ui.Container[ui.LayoutView](text, accent_colour=WORKING),))
+
+
 def sentence_screen(sentence: str, colour: int = COLOURS[Phase.CANCELLED]) -> Screen:
     """Returns how one sentence of ours looks."""
     text = ui.TextDisplay[ui.LayoutView](plain(sentence, 1500))

@@ -22,7 +22,7 @@ def why_screen(reply: Reply, texts: Texts) -> Screen:
     lines = [line for row in reply.rows for line in _lines(row, texts)]
     lines += [f"-# {plain(remark, 400)}" for remark in reply.remarks]
     body = join_lines(lines or [texts.no_adapters], LIMIT, texts.whole_in_file)
-    text = ui.TextDisplay[ui.LayoutView](body)
+    text = ui.TextDisplay[ui.LayoutView](f"### {texts.why_title}\n{body}")
     container = ui.Container[ui.LayoutView](text, accent_colour=COLOURS[reply.phase])
     if len("\n".join(lines)) <= LIMIT:
         return Screen((container,))

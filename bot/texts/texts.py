@@ -71,6 +71,33 @@ class Texts:
     weight_field: str
     nothing_to_choose: str
 
+    # Lists
+    why_title: str
+    history_title: str
+    history_empty: str
+    queue_title: str
+    queue_open: str
+    queue_workers: str
+    quota_title: str
+    quota_daily: str
+    quota_free: str
+    quota_waiting: str
+    nothing_open: str
+    help: tuple[str, ...]
+    forget: str
+    forget_question: str
+    forgotten: str
+    lora_found: str
+    lora_none: str
+    no_description: str
+    triggers: str
+    tags: str
+    weight: str
+    base: str
+    creator: str
+    preview_of: str
+    no_words: str
+
     # Sentences in answer to what people do
     cancelled_now: str
     ended_already: str

@@ -35,7 +35,7 @@ async def test_the_same_message_becomes_the_answer(discord_server: Server) -> No
     assert first == "Image 1 of “red star”, with the adapters Big star 0.8."
     shown = words_of(answer)
     assert "**red** → Big star · 0.80 in all images" in shown
-    assert "**star** → Neon glow · 0.80 in 2, 4" in shown
+    assert "**star** → Neon glow · 0.80 in images 2, 4" in shown
     assert request.id in shown
     assert f"stylus:vary:{request.id}:3" in ids_of(answer)
 

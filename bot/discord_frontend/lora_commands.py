@@ -1,0 +1,98 @@
+"""`/stylus lora search` and `info`: the adapters, with how they look."""
+
+import discord
+from discord import app_commands, ui
+
+from bot.breakdown import safe_link
+from bot.discord_frontend.answers import show, telling, texts_of
+from bot.discord_frontend.escaping import plain
+from bot.discord_frontend.people import asker_of
+from bot.discord_frontend.screens import WORKING, Screen, lines_screen
+from bot.lines import cut
+from bot.pictures import Picture
+from bot.texts import Texts
+from engine.desk import Desk
+from engine.errors import StylusError
+from engine.values import Adapter
+
+
+class LoraCommands(app_commands.Group, name="lora"):
+    """The adapter library, for everybody."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(description="The adapter library.")
+        self._desk = desk
+
+    @app_commands.command()
+    @app_commands.describe(text="What the adapter should draw.")
+    async def search(self, interaction: discord.Interaction, text: str) -> None:
+        """Find adapters by what they draw."""
+        async with telling(interaction):
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            texts = texts_of(interaction)
+            found = await self._desk.lookup.search(text, asker_of(interaction))
+            lines = [
+                f"**{plain(one.title, 60)}** · {one.weight:g} · `{one.id}`\n"
+                f"-# {plain(one.description, 100) or texts.no_description}"
+                for one in found
+            ]
+            title = texts.lora_found.format(text=plain(text, 60))
+            await show(interaction, lines_screen(title, lines or [texts.lora_none]), private=True)
+
+    @app_commands.command()
+    @app_commands.describe(id="The adapter's id, or words of it.")
+    async def info(self, interaction: discord.Interaction, id: str) -> None:
+        """Show everything known of an adapter."""
+        async with telling(interaction):
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            asker = asker_of(interaction)
+            adapter = await self._desk.lookup.find(id.strip(), asker)
+            preview = await self._desk.lookup.preview(adapter.id, asker)
+            screen = info_screen(adapter, preview, texts_of(interaction))
+            await show(interaction, screen, private=True)
+
+    @info.autocomplete("id")
+    async def _ids(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        if not current.strip():
+            return []
+        try:
+            found = await self._desk.lookup.search(current, asker_of(interaction), 25)
+        except StylusError:
+            return []  # a half-typed word may be no prompt yet
+        return [
+            app_commands.Choice(name=cut(f"{one.title} · {one.id}", 100), value=one.id)
+            for one in found
+            if len(one.id) <= 100
+        ]
+
+
+def info_screen(adapter: Adapter, preview: bytes | None, texts: Texts) -> Screen:
+    """Returns what is known of an adapter, with an image that was made with it."""
+    facts = [
+        plain(adapter.description, 1200),
+        _fact(texts.triggers, ", ".join(adapter.trigger_words)),
+        _fact(texts.tags, ", ".join(adapter.tags)),
+        f"**{texts.weight}** {adapter.weight:g} · **{texts.base}** {plain(adapter.base, 40)} · "
+        f"{adapter.status} · {adapter.rating}",
+        _fact(texts.creator, ", ".join(filter(None, (adapter.creator, adapter.licence)))),
+        safe_link(adapter.link) or "",
+        f"-# `{adapter.id}`",
+    ]
+    body = "\n".join(fact for fact in facts if fact)
+    container = ui.Container[ui.LayoutView](
+        ui.TextDisplay(f"### {plain(adapter.title, 200)}\n{body}"), accent_colour=WORKING
+    )
+    if preview is None:
+        return Screen((container,))
+    picture = Picture("preview.png", preview, texts.preview_of.format(title=adapter.title))
+    item = discord.MediaGalleryItem(
+        f"attachment://{picture.name}", description=cut(picture.alt, 1000)
+    )
+    container.add_item(ui.MediaGallery(item))
+    return Screen((container,), (picture,))
+
+
+def _fact(name: str, words: str) -> str:
+    return f"**{name}** {plain(words, 300)}" if words else ""

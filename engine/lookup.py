@@ -1,0 +1,66 @@
+"""Looking up adapters for people in a chat: what draws this, what is this, how does it look."""
+
+import asyncio
+from dataclasses import dataclass
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.expression import cast
+
+from engine import catalogue
+from engine.admission import clean_prompt
+from engine.chat_tables import homes
+from engine.database import Database
+from engine.embedder import load_embedder
+from engine.errors import UnknownAdapter
+from engine.retriever import Selection, retrieve
+from engine.settings import Settings
+from engine.storage import BlobStore
+from engine.tables import renderings, requests
+from engine.values import Adapter, Asker
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The catalogue as one workspace may see it."""
+
+    settings: Settings
+    database: Database
+    store: BlobStore
+
+    async def search(self, text: str, asker: Asker, limit: int = 10) -> list[Adapter]:
+        """Returns adapters by what they draw, best first. Raises `BadPrompt`."""
+        embedder = await asyncio.to_thread(load_embedder)
+        selection = Selection(
+            base=self.settings.checkpoint.family, workspace=asker.workspace, with_file=False
+        )
+        async with self.database.transaction() as connection:
+            found = await retrieve(connection, embedder, clean_prompt(text), selection, limit)
+        return [candidate.adapter for candidate in found.candidates]
+
+    async def find(self, adapter_id: str, asker: Asker) -> Adapter:
+        """Returns one adapter. Raises `UnknownAdapter`, also for another workspace's."""
+        async with self.database.transaction() as connection:
+            adapter = (await catalogue.find_adapters(connection, [adapter_id]))[adapter_id]
+        if adapter.workspace not in ("", asker.workspace):
+            raise UnknownAdapter(catalogue.unknown(adapter_id))
+        return adapter
+
+    async def preview(self, adapter_id: str, asker: Asker) -> bytes | None:
+        """Returns the newest image that the workspace has made with the adapter; None if none.
+
+        Private requests stay private: only the asker's own count.
+        """
+        used = cast(renderings.c.rendering["loaded"], JSONB).contains([{"adapter_id": adapter_id}])
+        visible = or_(homes.c.private.isnot(True), requests.c.user_id == asker.user)
+        here = and_(requests.c.platform == asker.platform, requests.c.workspace == asker.workspace)
+        async with self.database.transaction() as connection:
+            blob = await connection.scalar(
+                select(renderings.c.rendering["blob"].astext)
+                .join(requests, requests.c.id == renderings.c.request_id)
+                .outerjoin(homes, homes.c.request_id == requests.c.id)
+                .where(used, visible, here)
+                .order_by(requests.c.created_at.desc(), renderings.c.index)
+                .limit(1)
+            )
+        return await asyncio.to_thread(self.store.read, blob) if blob else None

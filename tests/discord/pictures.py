@@ -1,0 +1,163 @@
+"""`make pictures`: real answers of this program as Discord shows them, into docs/.
+
+The bot is the real one under simcord, engine and renderer are real processes on the built-in
+checkpoint, and simcord's preview is drawn by a headless Chromium.
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import playwright.async_api
+import simcord
+from simcord.actors import MemberActor
+from simcord.builders import ChannelHandle
+
+from bot.discord_frontend import create_bot
+from bot.workforce import temporary_workers
+from engine.desk import Desk, open_desk
+from engine.embedder import load_embedder
+from engine.library import open_library
+from engine.schema import migrate
+from engine.settings import Settings, load_settings
+from engine.values import Phase, Progress
+
+DOCS = Path(__file__).parents[2] / "docs"
+PROMPT = "a yellow star on a starry night sky"
+#: Debian's; playwright's own download is a browser for one program.
+CHROMIUM = "/usr/bin/chromium"
+WIDTH, HEIGHT = 720, 1700
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A server with one channel and one person, before a camera."""
+
+    desk: Desk
+    env: Any
+    channel: ChannelHandle
+    ann: MemberActor
+
+    async def shoot(self, name: str, target: Any) -> None:
+        """Writes docs/discord-NAME.png."""
+        viewers = [self.ann]
+        path = DOCS / f"discord-{name}.png"
+        async with self.env.preview(self.channel, viewers=viewers, layout="message") as preview:
+            await preview.screenshot(path, target=target, viewport=(WIDTH, HEIGHT))
+        print(path)  # noqa: T201  that is what the command is for
+
+    async def request_id(self) -> str:
+        """Returns the id of the newest request."""
+        standings = await self.desk.standings("discord")
+        return standings.requests[-1].request.id
+
+
+def use_chromium() -> None:
+    """Makes playwright start Debian's browser."""
+    launch = playwright.async_api.BrowserType.launch
+
+    async def launch_here(self: Any, **options: Any) -> Any:
+        arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
+        return await launch(self, executable_path=CHROMIUM, args=arguments, **options)
+
+    playwright.async_api.BrowserType.launch = launch_here  # type: ignore[method-assign]
+
+
+async def take_all(settings: Settings) -> None:
+    """Takes every picture."""
+    async with open_library(settings) as library:
+        await library.fill_builtin(load_embedder())
+    async with (
+        open_desk(settings) as desk,
+        temporary_workers(desk, print),
+        open_stage(desk) as stage,
+    ):
+        await take_answer(stage)
+        await take_tasks(stage)
+        await take_failure(stage)
+
+
+@asynccontextmanager
+async def open_stage(desk: Desk) -> AsyncIterator[Stage]:
+    async with simcord.run(create_bot(desk), settle_timeout=20) as env:
+        guild = env.create_guild("Stylus")
+        channel = guild.create_text_channel("art")
+        ann = guild.add_member(env.create_user("ann"))
+        with env.time_context():
+            yield Stage(desk, env, channel, ann)
+
+
+async def take_answer(stage: Stage) -> None:
+    """The request under way, then its answer."""
+    await stage.ann.slash(stage.channel, "stylus prompt", text=PROMPT, images=4, seed=7)
+    request_id = await stage.request_id()
+    board = stage.env.bot.board
+    async for progress in stage.desk.follow(request_id):
+        if progress.phase is Phase.RENDERING and progress.step > 4:
+            await show_step(board, progress)
+            break
+    await stage.shoot("running", stage.channel.last_message)
+    await finish(stage, request_id)
+    await stage.shoot("answer", stage.channel.last_message)
+
+
+async def show_step(board: Any, progress: Progress) -> None:
+    """What the board does every three seconds."""
+    board._steps[progress.request_id] = progress
+    await board.refresh()
+
+
+async def finish(stage: Stage, request_id: str) -> None:
+    async for _ in stage.desk.follow(request_id):
+        pass
+    await stage.desk.deliver_waiting("discord")
+
+
+async def take_tasks(stage: Stage) -> None:
+    """The selects of the last answer, and why its adapters were chosen."""
+    answer = stage.channel.last_message
+    assert answer
+    opened = await stage.ann.click(answer, label="Tasks")
+    await stage.shoot("tasks", opened.response)
+    why = await stage.ann.click(answer, label="Why these adapters")
+    await stage.shoot("why", why.response)
+
+
+async def take_failure(stage: Stage) -> None:
+    """A request that ends without images, with its sentence and Retry."""
+    await stage.ann.slash(stage.channel, "stylus prompt", text="a blue heart", size="64x64")
+    request_id = await stage.request_id()
+    async with stage.desk.database.transaction() as connection:
+        from sqlalchemy import text
+
+        await connection.execute(
+            text("update requests set sampling = jsonb_set(sampling, '{scheduler}', '\"Nope\"')")
+        )
+    await finish(stage, request_id)
+    await stage.shoot("failure", stage.channel.last_message)
+
+
+def main() -> None:
+    """Runs in a home of its own, which is removed afterwards."""
+    for name in [name for name in os.environ if name.startswith("STYLUS_")]:
+        del os.environ[name]
+    home = Path(tempfile.mkdtemp(prefix="stylus-pictures-"))
+    home.chmod(0o755)
+    os.environ["STYLUS_HOME"] = str(home)
+    try:
+        settings = load_settings()
+        migrate(settings)
+        use_chromium()
+        asyncio.run(take_all(settings))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

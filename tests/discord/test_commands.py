@@ -1,0 +1,180 @@
+"""The other commands: what people look up or undo of their own, pictures to start from."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from bot.discord_frontend.client import StylusBot
+from engine.errors import StorageUnavailable
+from engine.values import Phase, Request
+from tests.discord.atelier import finish, png
+from tests.discord.conftest import Server, ids_of, words_of
+
+
+async def answered(server: Server, prompt: str = "red star") -> Request:
+    request = await server.prompt(prompt, images=2)
+    await finish(server.desk, request)
+    return request
+
+
+async def told(server: Server, command: str, **options: object) -> str:
+    """Returns what Ann alone is told."""
+    result = await server.ann.slash(server.channel, command, **options)
+    shown = result.response or result.followups[-1]
+    assert shown.ephemeral
+    return words_of(shown)
+
+
+async def test_show_brings_an_old_answer_back(discord_server: Server) -> None:
+    request = await answered(discord_server)
+    result = await discord_server.bob.slash(
+        discord_server.channel, "stylus show", id=request.id, share=True
+    )
+    shown = result.response or result.followups[-1]
+    assert not shown.ephemeral
+    assert len(shown.attachments) == 3
+    await discord_server.ann.react(discord_server.last, "🔁")
+    assert (await discord_server.newest()).parent_id == request.id
+    assert "There is no request" in await told(discord_server, "stylus show", id="nothing")
+
+
+async def test_history_is_searched_and_is_ones_own(discord_server: Server) -> None:
+    star = await answered(discord_server, "red star")
+    await answered(discord_server, "blue 100% heart")
+    everything = await told(discord_server, "stylus history")
+    assert star.id in everything
+    assert "blue 100% heart" in everything
+    assert star.id not in await told(discord_server, "stylus history", search="100%")
+    result = await discord_server.bob.slash(discord_server.channel, "stylus history")
+    assert result.response
+    assert "Nothing yet" in words_of(result.response)
+
+
+async def test_queue_and_quota(discord_server: Server) -> None:
+    request = await discord_server.prompt()
+    assert request.id in await told(discord_server, "stylus queue")
+    assert "1 of 10 unfinished" in await told(discord_server, "stylus quota")
+    assert "Cancelled" in await told(discord_server, "stylus cancel")
+    assert (await discord_server.desk.answer(request.id)).phase is Phase.CANCELLED
+    assert "no request under way" in await told(discord_server, "stylus cancel")
+    assert "0 requests within 24 hours" in await told(discord_server, "stylus quota")
+
+
+async def test_help_names_every_command(discord_server: Server) -> None:
+    words = await told(discord_server, "stylus help")
+    for name in ("prompt", "translate", "inpaint", "show", "history", "queue", "delete-my-data"):
+        assert name in words
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_adapters_are_searched_and_shown(discord_server: Server) -> None:
+    found = await told(discord_server, "stylus lora search", text="a star")
+    assert "Big star" in found
+    words = await told(discord_server, "stylus lora info", id="test:star")
+    assert "five" in words
+    offered = await discord_server.ann.autocomplete(
+        discord_server.channel, "stylus lora info", "id", "star"
+    )
+    assert "test:star" in [choice["value"] for choice in offered]
+    assert "There is no adapter" in await told(discord_server, "stylus lora info", id="none")
+
+
+async def test_the_last_image_of_an_adapter_is_its_preview(discord_server: Server) -> None:
+    request = await discord_server.prompt()
+    await finish(discord_server.desk, request)
+    lookup = discord_server.desk.lookup
+    assert await lookup.preview("a", request.asker) == png()
+    assert await lookup.preview("z", request.asker) is None
+
+
+async def test_a_picture_is_translated(discord_server: Server) -> None:
+    await discord_server.ann.slash(
+        discord_server.channel, "stylus translate", image=("star.png", png(size=64)), text="a star"
+    )
+    request = await discord_server.newest()
+    assert (request.kind, request.prompt) == ("translate", "a star")
+    assert f"stylus:cancel:{request.id}" in ids_of(discord_server.last)
+    await finish(discord_server.desk, request)
+    assert len(discord_server.last.attachments) == 5
+
+
+async def test_what_is_no_picture_is_told(discord_server: Server) -> None:
+    result = await discord_server.ann.slash(
+        discord_server.channel, "stylus translate", image=("star.png", b"no"), text="a star"
+    )
+    assert "cannot be read as a picture" in words_of(result.response or result.followups[-1])
+    assert await discord_server.count("requests") == 0
+
+
+async def test_the_transparent_part_is_painted_anew(discord_server: Server) -> None:
+    holed = Image.new("RGBA", (64, 64), "red")
+    holed.paste((0, 0, 0, 0), (0, 0, 32, 64))
+    buffer = io.BytesIO()
+    holed.save(buffer, "PNG")
+    await discord_server.ann.slash(
+        discord_server.channel,
+        "stylus inpaint",
+        image=("holed.png", buffer.getvalue()),
+        text="a star",
+    )
+    request = await discord_server.newest()
+    assert request.kind == "inpaint"
+    assert request.source
+    assert request.source.mask
+    mask = Image.open(io.BytesIO(discord_server.desk.store.read(request.source.mask)))
+    assert mask.convert("L").getpixel((5, 5)) == 255
+    assert mask.convert("L").getpixel((60, 5)) == 0
+
+
+async def test_a_message_becomes_a_prompt(discord_server: Server) -> None:
+    said = await discord_server.bob.send(discord_server.channel, "a green tree")
+    await discord_server.ann.context_menu(discord_server.channel, "Stylus this", said)
+    request = await discord_server.newest()
+    assert (request.prompt, request.asker.user) == ("a green tree", str(discord_server.ann.id))
+
+
+async def test_a_mention_asks(discord_server: Server, simcord_bot: StylusBot) -> None:
+    assert simcord_bot.user
+    said = await discord_server.ann.send(
+        discord_server.channel, f"<@{simcord_bot.user.id}> a green tree"
+    )
+    request = await discord_server.newest()
+    assert request.prompt == "a green tree"
+    status = discord_server.last
+    assert status.reference
+    assert status.reference.message_id == said.id
+    await finish(discord_server.desk, request)
+    assert discord_server.last.id == status.id
+    assert len(discord_server.last.attachments) == 5
+    await discord_server.ann.send(discord_server.channel, "no words for the bot")
+    assert await discord_server.count("requests") == 1
+
+
+async def test_a_direct_message_asks(discord_server: Server) -> None:
+    await discord_server.ann.send_dm("a green tree")
+    request = await discord_server.newest()
+    assert request.asker.workspace == f"dm:{discord_server.ann.id}"
+    await finish(discord_server.desk, request)
+    assert await discord_server.desk.deliver_waiting("discord") == 0
+
+
+async def test_my_data_is_deleted_everywhere(discord_server: Server) -> None:
+    request = await answered(discord_server)
+    shown = discord_server.last
+    await discord_server.bob.react(shown, "🔁")
+    theirs = await discord_server.newest()
+    await finish(discord_server.desk, theirs)
+    await discord_server.ann.react(discord_server.last, "👍")
+    blob = (await discord_server.desk.answer(request.id)).renderings[0].blob
+    asked = await discord_server.ann.slash(discord_server.channel, "stylus delete-my-data")
+    assert asked.response
+    await discord_server.ann.click(asked.response, custom_id="stylus:forget:me")
+    assert shown.id not in discord_server.seen()
+    assert "There is no request" in await told(discord_server, "stylus show", id=request.id)
+    assert await discord_server.count("feedback") == 0
+    assert (await discord_server.desk.answer(theirs.id)).renderings, "others keep theirs"
+    assert discord_server.desk.store.read(blob), "their images hold the same bytes"
+    await discord_server.desk.forgetting.person("discord", str(discord_server.bob.id))
+    with pytest.raises(StorageUnavailable):
+        discord_server.desk.store.read(blob)
