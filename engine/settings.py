@@ -167,6 +167,24 @@ class Discord(Section):
     mail: str = Field("✉️", min_length=1)
 
 
+class Slack(Section):
+    """The app on Slack; without tokens there is none."""
+
+    #: The bot's token, which begins with xoxb-.
+    token: SecretStr = SecretStr("")
+    #: The app's token for Socket Mode, which begins with xapp-.
+    app_token: SecretStr = SecretStr("")
+    #: What Slack signs its requests with, for HTTP instead of Socket Mode.
+    signing_secret: SecretStr = SecretStr("")
+    #: What each reaction on an answer does, by Slack's names.
+    reroll: str = Field("repeat", min_length=1)
+    cancel: str = Field("x", min_length=1)
+    star: str = Field("star", min_length=1)
+    good: str = Field("+1", min_length=1)
+    bad: str = Field("-1", min_length=1)
+    mail: str = Field("email", min_length=1)
+
+
 class Storage(Section):
     """Where images and adapter files are kept."""
 
@@ -224,6 +242,7 @@ class Settings(BaseSettings):
     weights: Weights = Weights()
     queue: Queue = Queue()
     discord: Discord = Discord()
+    slack: Slack = Slack()
     storage: Storage = Storage()
     library: Library = Library()
     log: Log = Log()

@@ -14,7 +14,14 @@ from engine.settings import Settings, default_home, load_settings
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
 LINES = EXAMPLE.read_text("utf-8").splitlines()
-SECRETS = ["database.url", "llm.api_key", "discord.token"]
+SECRETS = [
+    "database.url",
+    "llm.api_key",
+    "discord.token",
+    "slack.token",
+    "slack.app_token",
+    "slack.signing_secret",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -38,7 +38,14 @@ HOMES: dict[str, tuple[str, ...]] = {
     "typer": ("bot.console", "bot.command_line"),
     "fsspec": ("engine.storage",),
     "discord": ("bot.discord_frontend",),
-    "aiohttp": ("bot.discord_frontend", "engine.addresses", "engine.downloads"),
+    "slack_sdk": ("bot.slack_frontend",),
+    "slack_bolt": ("bot.slack_frontend",),
+    "aiohttp": (
+        "bot.discord_frontend",
+        "bot.slack_frontend",
+        "engine.addresses",
+        "engine.downloads",
+    ),
     "yarl": ("engine.addresses", "engine.downloads"),
     "PIL": ("engine.pictures", "engine.png", *TORCH, "bot.console"),
 }

@@ -1,4 +1,4 @@
-"""`stylus discord`: the chat frontends as processes."""
+"""`stylus discord` and `stylus slack`: the chat frontends as processes."""
 
 import asyncio
 from typing import Annotated
@@ -13,12 +13,14 @@ from engine.settings import Settings
 
 Tied = Annotated[bool, typer.Option(hidden=True, help="End when standard input is closed.")]
 Invite = Annotated[bool, typer.Option("--invite", help="Print the address that invites the bot.")]
+Manifest = Annotated[bool, typer.Option("--manifest", help="Print the app's manifest for Slack.")]
 Optional = Annotated[bool, typer.Option("--optional", help="Without a token, wait idly.")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file."""
     app.command()(discord)
+    app.command()(slack)
 
 
 def discord(
@@ -28,7 +30,7 @@ def discord(
     settings = settings_for_command()
     if not settings.discord.token.get_secret_value():
         if optional:
-            return _idle()
+            return _idle("Discord")
         raise BadSettings(
             "There is no Discord token; set STYLUS_DISCORD__TOKEN to the one that Discord's "
             "developer portal gives for your bot."
@@ -56,12 +58,53 @@ async def _run_discord(settings: Settings, *, tied: bool) -> None:
         await run_frontend(desk, "discord", sides, tied=tied)
 
 
-def _idle() -> None:
+def slack(
+    manifest: Manifest = False,
+    optional: Optional = False,
+    tied: Tied = False,
+    as_json: Json = False,
+) -> None:
+    """Run the Slack app: takes prompts, delivers answers."""
+    if manifest:
+        from bot.slack_frontend.manifest import manifest as app_manifest
+
+        text = app_manifest()
+        print_document({"manifest": text}) if as_json else typer.echo(text, nl=False)
+        return None
+    settings = settings_for_command()
+    if not configured(settings, "slack"):
+        if optional:
+            return _idle("Slack")
+        raise BadSettings(
+            "Slack needs two tokens: set STYLUS_SLACK__TOKEN (xoxb-...) and "
+            "STYLUS_SLACK__APP_TOKEN (xapp-...) to those of the app that README.md makes."
+        )
+    run(_run_slack(settings, tied=tied))
+    if as_json:
+        print_document({"role": "slack", "stopped": True})
+    return None
+
+
+async def _run_slack(settings: Settings, *, tied: bool) -> None:
+    from bot.slack_frontend import create_app
+    from bot.slack_frontend.connection import check_token, stay_connected
+
+    async with open_desk(settings) as desk:
+        app = create_app(desk)
+        await check_token(app)
+        await run_frontend(desk, "slack", [stay_connected(app), app.board.run()], tied=tied)
+
+
+def _idle(platform: str) -> None:
     """Plain Procfile runners stop everything as soon as one of their processes ends."""
-    typer.echo("No Discord token is set, so there is nothing to do.", err=True)
+    typer.echo(f"No {platform} token is set, so there is nothing to do.", err=True)
     run(asyncio.Event().wait())
 
 
 def configured(settings: Settings, line: str) -> bool:
     """Returns whether a line of the Procfile has what it needs."""
-    return line != "discord" or bool(settings.discord.token.get_secret_value())
+    needed = {
+        "discord": (settings.discord.token,),
+        "slack": (settings.slack.token, settings.slack.app_token),
+    }
+    return all(secret.get_secret_value() for secret in needed.get(line, ()))

@@ -11,6 +11,7 @@ from bot.discord_frontend.answers import open_request, say, show, texts_of
 from bot.discord_frontend.choosing import Choosing
 from bot.discord_frontend.people import PLATFORM, Entry, asker_of, moderates
 from bot.discord_frontend.why import why_screen
+from bot.following import follow_up
 from bot.reply import make_reply
 from engine.desk import Desk
 from engine.errors import StylusError
@@ -61,20 +62,7 @@ class Clicks:
         await open_request(self._desk, interaction, submit, private=parent.private)
 
     async def _submit(self, click: Click, entry: Entry) -> Request:
-        who = (entry.asker, entry.origin, entry.home)
-        if click.action is Action.REROLL:
-            return await self._desk.reroll(click.request_id, *who)
-        if click.action is Action.RETRY:
-            return await self._desk.retry(click.request_id, *who)
-        if click.action is Action.UPSCALE:
-            return await self._desk.upscale(
-                click.request_id,
-                click.index or 0,
-                entry.asker,
-                origin=entry.origin,
-                home=entry.home,
-            )
-        return await self._desk.vary(click.request_id, click.index or 0, *who)
+        return await follow_up(self._desk, click, entry.asker, entry.origin, entry.home)
 
     async def _why(self, interaction: discord.Interaction, click: Click) -> None:
         answer = await self._desk.show(click.request_id, asker_of(interaction))

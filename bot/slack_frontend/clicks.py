@@ -1,0 +1,66 @@
+"""Clicks: what buttons do, found by the ids that they carry."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.actions import Action, Click
+from bot.following import follow_up
+from bot.reply import make_reply
+from bot.slack_frontend.opening import Opener
+from bot.slack_frontend.people import Place
+from bot.slack_frontend.removal import Removal
+from bot.slack_frontend.screens import why_screen
+from bot.slack_frontend.telling import Telling
+from bot.texts import texts_for
+from engine.desk import Desk
+from engine.errors import StylusError
+
+Handler = Callable[[Place, Click], Awaitable[None]]
+ASKING = {Action.REROLL, Action.VARY, Action.UPSCALE, Action.RETRY, Action.COMPARE}
+
+
+class Clicks:
+    """Does what a click asks for."""
+
+    def __init__(self, desk: Desk, opener: Opener, removal: Removal, telling: Telling) -> None:
+        self._desk = desk
+        self._opener = opener
+        self._removal = removal
+        self._telling = telling
+        self._handlers: dict[Action, Handler] = {
+            Action.WHY: self._why,
+            Action.CANCEL: self._cancel,
+            Action.DELETE: self._delete,
+        }
+
+    async def handle(self, place: Place, click: Click, ack: AsyncAck) -> None:
+        """Answers the click; a refusal is told to the person alone."""
+        if click.action in ASKING:
+            await self._opener.open(place, partial(follow_up, self._desk, click), ack)
+            return
+        await ack()
+        handler = self._handlers.get(click.action)
+        try:
+            if handler is None:
+                await self._telling.say(place, texts_for("").gone)
+            else:
+                await handler(place, click)
+        except StylusError as error:
+            await self._telling.say(place, str(error))
+
+    async def _why(self, place: Place, click: Click) -> None:
+        answer = await self._desk.show(click.request_id, place.asker)
+        texts = texts_for((await self._desk.homes.of(click.request_id)).locale)
+        await self._telling.show(place, why_screen(make_reply(answer, texts), texts))
+
+    async def _cancel(self, place: Place, click: Click) -> None:
+        texts = texts_for("")
+        ended = await self._removal.cancel(click.request_id, place.asker)
+        await self._telling.say(place, texts.cancelled_now if ended else texts.ended_already)
+
+    async def _delete(self, place: Place, click: Click) -> None:
+        await self._removal.delete(click.request_id, place.asker)
+        await self._telling.say(replace(place, thread=None), texts_for("").deleted)

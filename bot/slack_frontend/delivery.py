@@ -1,0 +1,99 @@
+"""Delivery: the images are shared, then the request's message becomes the answer; both once."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from bot.board import Board
+from bot.lines import cut
+from bot.pictures import Picture, load_pictures, make_sheet
+from bot.reply import Reply, make_reply
+from bot.slack_frontend.escaping import escape
+from bot.slack_frontend.people import Place, address_of, is_opening
+from bot.slack_frontend.posting import Poster
+from bot.slack_frontend.screens import Screen, reply_screen
+from bot.slack_frontend.sharing import Sharing
+from bot.slack_frontend.telling import Telling
+from bot.slack_frontend.web import SlackRefused
+from bot.texts import Texts, texts_for
+from engine.desk import Desk, NotPosted, Undeliverable
+from engine.values import Answer, Home, Phase
+
+#: Characters of the prompt beside shared images.
+COMMENT = 200
+
+
+class Claimed(Protocol):
+    """What is needed of the right to post an answer."""
+
+    @property
+    def attempt(self) -> int:
+        """How often it was claimed."""
+
+
+class Mailman:
+    """Delivers for one workspace; `deliver` is the desk's sender."""
+
+    def __init__(
+        self, desk: Desk, board: Board, poster: Poster, sharing: Sharing, telling: Telling
+    ) -> None:
+        self._desk = desk
+        self._board = board
+        self._poster = poster
+        self._sharing = sharing
+        self._telling = telling
+
+    async def deliver(self, answer: Answer, claimed: Claimed) -> str:
+        """Shows the answer and returns the message's id.
+
+        Raises `NotPosted` where that may work later, and `Undeliverable` where it never will.
+        """
+        async with self._board.answering(answer.request.id):
+            home = await self._desk.homes.of(answer.request.id)
+            if is_opening(home):
+                raise NotPosted("Its message is just being opened.")
+            try:
+                message_id = await self._deliver(answer, home, again=claimed.attempt > 1)
+            except SlackRefused as error:
+                await self._explain(answer, home, error)
+                raise Undeliverable(str(error)) from error
+        await self._desk.homes.settle(answer.request.id, message_id)
+        await self._desk.homes.drop_token(answer.request.id)
+        return message_id
+
+    async def _deliver(self, answer: Answer, home: Home, *, again: bool) -> str:
+        texts = texts_for(home.locale)
+        screen, reply, pictures = await self.prepare(answer, texts)
+        if pictures and not (again and await self._sharing.find(answer.request, home)):
+            channel = answer.request.asker.channel
+            await self._sharing.share(channel, home.reply_to, comment_for(reply, texts), pictures)
+        changed = await self._poster.change(answer.request, home, screen)
+        return changed or await self._poster.post_once(answer.request, home, screen)
+
+    async def prepare(
+        self, answer: Answer, texts: Texts
+    ) -> tuple[Screen, Reply, Sequence[Picture]]:
+        """Returns how the answer looks, what it says, and its files."""
+        reply = make_reply(answer, texts)
+        pictures = await load_pictures(self._desk, reply)
+        sheet = await asyncio.to_thread(make_sheet, reply, pictures, texts)
+        files = [*pictures.values(), *([sheet] if sheet else [])]
+        return reply_screen(reply, texts), reply, files
+
+    async def _explain(self, answer: Answer, home: Home, error: SlackRefused) -> None:
+        """Tells the person who asked, unless it was they who ended it."""
+        if answer.phase is not Phase.CANCELLED:
+            asker = answer.request.asker
+            place = Place(asker, answer.request.id, home.reply_to, address_of(home))
+            await self._telling.say(place, f"{error} The answer is kept: {asker_hint(answer)}")
+
+
+def asker_hint(answer: Answer) -> str:
+    """Returns how an answer is found again."""
+    return f"`/stylus show {answer.request.id}`"
+
+
+def comment_for(reply: Reply, texts: Texts) -> str:
+    """Returns the line over shared images, escaped."""
+    request = texts.request.format(id=f"`{reply.request_id}`")
+    return f"{escape(cut(reply.prompt, COMMENT))} · {request}"

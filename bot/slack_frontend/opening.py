@@ -1,0 +1,89 @@
+"""Opening a request: it is stored, Slack is told so, and then its message is posted."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.board import Board
+from bot.slack_frontend.background import Background
+from bot.slack_frontend.people import PLATFORM, Place
+from bot.slack_frontend.posting import Poster
+from bot.slack_frontend.screens import status_screen
+from bot.slack_frontend.telling import Telling
+from bot.slack_frontend.web import SlackRefused
+from bot.status import first_status
+from bot.texts import texts_for
+from engine.desk import Desk
+from engine.errors import StylusError
+from engine.values import Asker, Home, Request
+
+log = structlog.get_logger(part="slack")
+
+#: Seconds after which Slack has its acknowledgement, even if the database is slow.
+ACK_WITHIN = 0.8
+
+#: Stores a request: who asks, the event that asks, and where the answer is shown.
+Submit = Callable[[Asker, str, Home], Awaitable[Request]]
+
+
+class Opener:
+    """Opens requests for one workspace."""
+
+    def __init__(
+        self, desk: Desk, board: Board, poster: Poster, telling: Telling, background: Background
+    ) -> None:
+        self._desk = desk
+        self._board = board
+        self._poster = poster
+        self._telling = telling
+        self._background = background
+
+    async def open(self, place: Place, submit: Submit, ack: AsyncAck) -> None:
+        """Stores a request of a command or a click, for which Slack does not wait long."""
+        storing = asyncio.ensure_future(self._store(place, submit))
+        await asyncio.wait({storing}, timeout=ACK_WITHIN)
+        await ack()
+        self._background.start(self._show(place, storing))
+
+    async def open_event(self, place: Place, submit: Submit) -> None:
+        """Stores a request of an event; where that breaks off, Slack sends the event again."""
+        request = await self._store(place, submit)
+
+        async def stored() -> Request | None:
+            return request
+
+        self._background.start(self._show(place, stored()))
+
+    async def _store(self, place: Place, submit: Submit) -> Request | None:
+        """Returns the request; None where it was refused, which the person is told."""
+        try:
+            return await submit(place.asker, place.origin, place.home())
+        except StylusError as error:
+            self._background.start(self._telling.say(place, str(error)))
+            return None
+
+    async def _show(self, place: Place, storing: Awaitable[Request | None]) -> None:
+        request = await storing
+        if request is None:
+            return
+        try:
+            await self._post(request, place)
+        except SlackRefused as error:
+            # What cannot be shown need not be rendered either.
+            await self._desk.cancel(request.id, request.asker)
+            await self._telling.say(place, str(error))
+        except StylusError as error:
+            # The answer looks for the message, and is posted without it.
+            log.warning("a message was not opened", request=request.id, reason=str(error))
+
+    async def _post(self, request: Request, place: Place) -> None:
+        async with self._board.opening(request.id):
+            home = await self._desk.homes.of(request.id)
+            if home.message_id:
+                return
+            standings = await self._desk.standings(PLATFORM, request.id)
+            screen = status_screen(first_status(request, standings, texts_for(home.locale)))
+            post = self._poster.post_once if place.again else self._poster.post
+            await self._desk.homes.settle(request.id, await post(request, home, screen))

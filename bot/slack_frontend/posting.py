@@ -1,0 +1,145 @@
+"""Posting: a screen goes into the message of a request, once.
+
+Changing a message twice does no harm. Posting twice would, and Slack has no key against it: so our
+messages carry their request in their metadata, and are looked for wherever one may be out already.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from slack_sdk.models.metadata import Metadata
+
+from bot.slack_frontend.people import asked_at
+from bot.slack_frontend.screens import Screen
+from bot.slack_frontend.web import SlackRefused, SlackSilent, Web, ask
+from engine.desk import NotPosted
+from engine.values import Home, Request
+
+EVENT = "stylus_request"
+#: Slack's words for a message that is not there to be changed.
+GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
+#: Messages of a page, and pages that are searched.
+PAGE, PAGES = 200, 10
+#: Clocks differ.
+BEFORE = timedelta(minutes=2)
+
+
+class Poster:
+    """Posts for one workspace."""
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+
+    async def change(self, request: Request, home: Home, screen: Screen) -> str | None:
+        """Changes the request's message and returns its id; None where there is none to change.
+
+        Raises `SlackRefused`, and `NotPosted` where Slack does not answer now.
+        """
+        if home.message_id is None:
+            return None
+        try:
+            await ask(
+                self._web.client.chat_update(
+                    channel=request.asker.channel,
+                    ts=home.message_id,
+                    text=screen.text,
+                    blocks=screen.as_json(),
+                    metadata=_metadata(request.id),
+                )
+            )
+        except SlackSilent as error:
+            raise NotPosted(str(error)) from error
+        except SlackRefused as error:
+            if error.code in GONE:
+                return None
+            raise
+        return home.message_id
+
+    async def post(self, request: Request, home: Home, screen: Screen) -> str:
+        """Posts a message for the request and returns its id. Raises as `ask` does."""
+        sent = await self._send(request.asker.channel, home.reply_to, request.id, screen)
+        return str(sent["ts"])
+
+    async def post_once(self, request: Request, home: Home, screen: Screen) -> str:
+        """Like `post`, but changes the message that an earlier try may have posted."""
+        found = await self.search(request, home)
+        if found:
+            await self.change(request, Home(message_id=found), screen)
+            return found
+        return await self.post(request, home, screen)
+
+    async def whisper(self, user: str, request_id: str, screen: Screen) -> tuple[str, str]:
+        """Posts a copy to a person; returns the channel and the message's id."""
+        sent = await self._send(user, None, request_id, screen)
+        return str(sent["channel"]), str(sent["ts"])
+
+    async def _send(
+        self, channel: str, thread: str | None, request_id: str, screen: Screen
+    ) -> dict[str, Any]:
+        return await ask(
+            self._web.client.chat_postMessage(
+                channel=channel,
+                thread_ts=thread,
+                text=screen.text,
+                blocks=screen.as_json(),
+                metadata=_metadata(request_id),
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        )
+
+    async def delete(self, channel: str, message_id: str) -> None:
+        """Deletes a message of ours; one that is gone already is no error."""
+        try:
+            await ask(self._web.client.chat_delete(channel=channel, ts=message_id))
+        except SlackRefused as error:
+            if error.code not in GONE:
+                raise
+
+    async def search(self, request: Request, home: Home) -> str | None:
+        """Returns the id of the message of ours that shows the request, if it is out."""
+        async for message in self.own_messages(request, home):
+            metadata = message.get("metadata") or {}
+            payload = metadata.get("event_payload") or {}
+            if metadata.get("event_type") == EVENT and payload.get("request_id") == request.id:
+                return str(message["ts"])
+        return None
+
+    async def own_messages(self, request: Request, home: Home) -> AsyncIterator[dict[str, Any]]:
+        """Yields our messages of the place of a request since it was made, where we may read."""
+        me = await self._web.me()
+        since = _since(home)
+        cursor = ""
+        for _ in range(PAGES):
+            try:
+                page = await self._page(request.asker.channel, home.reply_to, since, cursor)
+            except SlackRefused:
+                return  # without the right to read, nothing can be found
+            for message in page.get("messages", []):
+                if message.get("user") == me:
+                    yield message
+            cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return
+
+    async def _page(
+        self, channel: str, thread: str | None, since: str, cursor: str
+    ) -> dict[str, Any]:
+        wanted: dict[str, Any] = {"channel": channel, "oldest": since, "limit": PAGE}
+        wanted |= {"inclusive": True, "include_all_metadata": True, "cursor": cursor or None}
+        if thread:
+            return await ask(self._web.client.conversations_replies(ts=thread, **wanted))
+        return await ask(self._web.client.conversations_history(**wanted))
+
+
+def _since(home: Home) -> str:
+    """Returns the time from which a message of the request may be out."""
+    asked = asked_at(home)
+    if asked:
+        return f"{(asked - BEFORE).timestamp():.6f}"
+    return home.message_id or f"{(datetime.now() - timedelta(days=1)).timestamp():.6f}"
+
+
+def _metadata(request_id: str) -> Metadata:
+    return Metadata(event_type=EVENT, event_payload={"request_id": request_id})

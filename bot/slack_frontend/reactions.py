@@ -1,0 +1,130 @@
+"""Reactions: what an emoji on any message of ours does, however old the message is.
+
+The event says which message in which channel and no more; our own table knows the request.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import structlog
+
+from bot.actions import Action, Click
+from bot.following import follow_up
+from bot.slack_frontend.delivery import Mailman, comment_for
+from bot.slack_frontend.opening import Opener
+from bot.slack_frontend.people import PLATFORM, Place
+from bot.slack_frontend.posting import Poster
+from bot.slack_frontend.removal import Removal
+from bot.slack_frontend.sharing import Sharing
+from bot.texts import texts_for
+from engine.desk import Desk
+from engine.errors import StylusError
+from engine.settings import Slack
+
+log = structlog.get_logger(part="slack")
+
+Handler = Callable[[str, Place], Awaitable[None]]
+
+
+class Reactions:
+    """Does what reactions ask for."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        opener: Opener,
+        removal: Removal,
+        mailman: Mailman,
+        poster: Poster,
+        sharing: Sharing,
+    ) -> None:
+        self._desk = desk
+        self._opener = opener
+        self._removal = removal
+        self._mailman = mailman
+        self._poster = poster
+        self._sharing = sharing
+        self._actions = read_names(desk.settings.slack)
+        self._handlers: dict[Action, Handler] = {
+            Action.CANCEL: self._cancel,
+            Action.STAR: self._star,
+            Action.GOOD: partial(self._judge, 1),
+            Action.BAD: partial(self._judge, -1),
+            Action.MAIL: self._mail,
+        }
+
+    async def added(self, place: Place, event: dict[str, Any]) -> None:
+        """Does what the reaction asks for, unless it is known already or not for us."""
+        action = self._actions.get(bare(str(event["reaction"])))
+        request_id = await self._find(event)
+        if action is None or request_id is None:
+            return
+        if action is Action.REROLL:
+            await self._reroll(request_id, place)
+        elif await self._desk.events.first(PLATFORM, place.origin):
+            try:
+                await self._handlers[action](request_id, place)
+            except StylusError as error:
+                # A channel is no place for refusals.
+                log.info("a reaction did nothing", request=request_id, reason=str(error))
+
+    async def removed(self, place: Place, event: dict[str, Any]) -> None:
+        """A thumb that is taken away counts no more."""
+        action = self._actions.get(bare(str(event["reaction"])))
+        request_id = await self._find(event)
+        if request_id and action in (Action.GOOD, Action.BAD):
+            verdict = 1 if action is Action.GOOD else -1
+            await self._desk.feedback.withdraw(request_id, place.asker.user, verdict)
+
+    async def _find(self, event: dict[str, Any]) -> str | None:
+        item = event["item"]
+        if item.get("type") != "message":
+            return None
+        return await self._desk.homes.find(PLATFORM, str(item["channel"]), str(item["ts"]))
+
+    async def _reroll(self, request_id: str, place: Place) -> None:
+        parent = await self._desk.homes.of(request_id)
+        where = (await self._desk.answer(request_id)).request.asker.channel
+        thread = parent.reply_to if where == place.asker.channel else None
+        submit = partial(follow_up, self._desk, Click(Action.REROLL, request_id))
+        await self._opener.open_event(replace(place, thread=thread), submit)
+
+    async def _cancel(self, request_id: str, place: Place) -> None:
+        if not await self._removal.cancel(request_id, place.asker):
+            await self._removal.delete(request_id, place.asker)
+
+    async def _star(self, request_id: str, place: Place) -> None:
+        await self._desk.show(request_id, place.asker)
+        await self._desk.feedback.star(request_id, place.asker.user)
+
+    async def _judge(self, verdict: int, request_id: str, place: Place) -> None:
+        answer = await self._desk.show(request_id, place.asker)
+        await self._desk.feedback.judge(answer, place.asker.user, verdict)
+
+    async def _mail(self, request_id: str, place: Place) -> None:
+        answer = await self._desk.show(request_id, place.asker)
+        texts = texts_for((await self._desk.homes.of(request_id)).locale)
+        screen, reply, pictures = await self._mailman.prepare(answer, texts)
+        channel, ts = await self._poster.whisper(place.asker.user, request_id, screen)
+        if pictures:
+            await self._sharing.share(channel, None, comment_for(reply, texts), pictures)
+        await self._desk.homes.copy(PLATFORM, channel, ts, request_id)
+
+
+def read_names(chosen: Slack) -> dict[str, Action]:
+    """Returns what each reaction of the settings does."""
+    return {
+        chosen.reroll: Action.REROLL,
+        chosen.cancel: Action.CANCEL,
+        chosen.star: Action.STAR,
+        chosen.good: Action.GOOD,
+        chosen.bad: Action.BAD,
+        chosen.mail: Action.MAIL,
+    }
+
+
+def bare(reaction: str) -> str:
+    """Returns the reaction's name without the skin tone."""
+    return reaction.split("::")[0]

@@ -1,0 +1,46 @@
+"""Removal: cancelling and deleting, by the person who asked or an admin of the workspace."""
+
+from bot.slack_frontend.posting import Poster
+from bot.slack_frontend.sharing import Sharing
+from bot.slack_frontend.web import Web, ask
+from engine.desk import Desk
+from engine.errors import NotAllowed
+from engine.values import Asker
+
+
+class Removal:
+    """Removes for one workspace."""
+
+    def __init__(self, desk: Desk, web: Web, poster: Poster, sharing: Sharing) -> None:
+        self._desk = desk
+        self._web = web
+        self._poster = poster
+        self._sharing = sharing
+
+    async def cancel(self, request_id: str, asker: Asker) -> bool:
+        """Cancels a request; returns False where it had ended. Raises `NotAllowed`."""
+        try:
+            return await self._desk.cancel(request_id, asker)
+        except NotAllowed:
+            if not await self.is_admin(asker.user):
+                raise
+            return await self._desk.cancel(request_id, asker, moderator=True)
+
+    async def delete(self, request_id: str, asker: Asker) -> None:
+        """Deletes an answer's message and files. Raises `NotAllowed`."""
+        try:
+            await self._desk.check_may_change(request_id, asker)
+        except NotAllowed:
+            moderator = await self.is_admin(asker.user)
+            await self._desk.check_may_change(request_id, asker, moderator=moderator)
+        request = (await self._desk.answer(request_id)).request
+        home = await self._desk.homes.of(request_id)
+        for file_id in await self._sharing.find(request, home):
+            await self._sharing.delete(file_id)
+        if home.message_id:
+            await self._poster.delete(request.asker.channel, home.message_id)
+
+    async def is_admin(self, user: str) -> bool:
+        """Returns whether the person administers the workspace."""
+        found = (await ask(self._web.client.users_info(user=user)))["user"]
+        return bool(found.get("is_admin") or found.get("is_owner"))

@@ -1,0 +1,53 @@
+"""Telling one person something alone, by whatever way leads to them."""
+
+import contextlib
+
+import structlog
+
+from bot.slack_frontend.people import Place
+from bot.slack_frontend.screens import Screen, sentence_screen
+from bot.slack_frontend.web import Web, ask, respond
+from engine.errors import StylusError
+
+log = structlog.get_logger(part="slack")
+
+
+class Telling:
+    """Tells people of one workspace."""
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+
+    async def say(self, place: Place, sentence: str) -> None:
+        """Tells the person a sentence; one that reaches nobody is logged."""
+        await self.show(place, sentence_screen(sentence))
+
+    async def show(self, place: Place, screen: Screen) -> None:
+        """Shows the person a screen: by the command's own address, in the place, or directly."""
+        blocks = screen.as_json()
+        if place.address and await respond(place.address, screen.text, blocks, place.thread):
+            return
+        user = place.asker.user
+        with contextlib.suppress(StylusError):
+            await ask(
+                self._web.client.chat_postEphemeral(
+                    channel=place.asker.channel,
+                    user=user,
+                    thread_ts=place.thread,
+                    text=screen.text,
+                    blocks=blocks,
+                )
+            )
+            return
+        try:
+            await ask(
+                self._web.client.chat_postMessage(
+                    channel=user,
+                    text=screen.text,
+                    blocks=blocks,
+                    unfurl_links=False,
+                    unfurl_media=False,
+                )
+            )
+        except StylusError as error:
+            log.warning("a sentence reached nobody", sentence=screen.text, reason=str(error))

@@ -1,0 +1,212 @@
+"""A Slack on loopback that keeps Slack's rules: Web API, files, Socket Mode, response URLs.
+
+People do things with it (`slash`, `click`, `mention` ...), and look at what is in its channels.
+An acknowledgement that takes over three seconds fails the test, as it fails people.
+"""
+
+import asyncio
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+from urllib.parse import parse_qsl
+
+from aiohttp import WSMsgType, web
+
+from tests.slack.rules import refuse_message
+
+TEAM, BOT, BOT_ID, APP = "T1", "UBOT", "BBOT", "A1"
+TOKEN, APP_TOKEN = "xoxb-loopback", "xapp-loopback"
+ANN, BOB, ADMIN = "UANN", "UBOB", "UADMIN"
+ART, OTHER, OLD, DM = "CART", "COTHER", "COLD", "DANN"
+#: Seconds in which Slack wants its acknowledgement.
+DEADLINE = 3.0
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Channel:
+    members: set[str]
+    archived: bool = False
+    messages: dict[str, Json] = field(default_factory=dict)
+
+
+class LoopbackSlack:
+    """One workspace with one app in it."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self.channels = {
+            ART: Channel({BOT, ANN, BOB, ADMIN}),
+            OTHER: Channel({ANN}),
+            OLD: Channel({BOT, ANN}, archived=True),
+            DM: Channel({BOT, ANN}),
+        }
+        self.users = {user: {"id": user, "is_admin": user == ADMIN} for user in (ANN, BOB, ADMIN)}
+        self.calls: list[tuple[str, Json]] = []
+        self.files: dict[str, Json] = {}
+        self.whispers: list[Json] = []
+        self.revoked = False
+        #: Faults of the next calls, by method; "after" ones are carried out first.
+        self.before: dict[str, list[web.Response]] = defaultdict(list)
+        self.after: dict[str, list[web.Response]] = defaultdict(list)
+        self.slowest_ack = 0.0
+        self._addresses: dict[str, list[float]] = {}
+        self._acks: dict[str, asyncio.Future[Any]] = {}
+        self._socket: web.WebSocketResponse | None = None
+        self.connected = asyncio.Event()
+        self.changed = asyncio.Condition()
+        self.url = ""
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.url}/api/"
+
+    def routes(self) -> web.Application:
+        app = web.Application(client_max_size=1 << 26)
+        app.router.add_post("/api/{method}", self._api)
+        app.router.add_get("/api/{method}", self._api)
+        app.router.add_post("/upload/{id}", self._upload)
+        app.router.add_post("/response/{id}", self._respond)
+        app.router.add_get("/socket", self._serve_socket)
+        return app
+
+    # ---- what people see -------------------------------------------------------------------
+
+    def messages(self, channel: str = ART, thread: str | None = None) -> list[Json]:
+        """Returns the messages of a channel, or of a thread, oldest first."""
+        found = self.channels[channel].messages.values()
+        return [m for m in found if m.get("thread_ts") == thread or m["ts"] == thread]
+
+    def called(self, method: str) -> list[Json]:
+        return [arguments for name, arguments in self.calls if name == method]
+
+    def counts(self) -> Counter[str]:
+        return Counter(name for name, _ in self.calls)
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        """Waits until something holds that a call to us can make true."""
+        async with asyncio.timeout(10), self.changed:
+            await self.changed.wait_for(lambda: bool(holds()))
+
+    # ---- the parts of what people do ----------------------------------------------------------
+
+    def number(self, prefix: str) -> str:
+        return f"{prefix}{next(self._numbers)}"
+
+    def say(self, channel: str, user: str, text: str, **more: Any) -> Json:
+        """A person writes a message; nobody is told."""
+        ts = f"{time.time():.0f}.{next(self._numbers):06d}"
+        message = {"type": "message", "ts": ts, "user": user, "text": text, **more}
+        self.channels[channel].messages[ts] = message
+        return message
+
+    async def send(self, kind: str, payload: Json, retry: int = 0) -> Json | None:
+        """Sends an envelope and returns what came with its acknowledgement, within 3 seconds."""
+        envelope: Json = {"envelope_id": self.number("envelope"), "type": kind, "payload": payload}
+        if retry:
+            envelope |= {"retry_attempt": retry, "retry_reason": "timeout"}
+        acked = self._acks[str(envelope["envelope_id"])] = asyncio.Future()
+        assert self._socket
+        began = time.monotonic()
+        await self._socket.send_json(envelope)
+        answer: Json | None = await asyncio.wait_for(acked, DEADLINE)
+        self.slowest_ack = max(self.slowest_ack, time.monotonic() - began)
+        return answer
+
+    # ---- Socket Mode -----------------------------------------------------------------------
+
+    async def hang_up(self) -> None:
+        """Ends the connection, as Slack does every few hours."""
+        assert self._socket
+        self.connected.clear()
+        await self._socket.send_json({"type": "disconnect", "reason": "refresh_requested"})
+        await self._socket.close()
+
+    async def _serve_socket(self, request: web.Request) -> web.WebSocketResponse:
+        self._socket = socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_json({"type": "hello", "num_connections": 1})
+        self.connected.set()
+        async for message in socket:
+            if message.type == WSMsgType.TEXT:
+                answer = json.loads(message.data)
+                acked = self._acks.get(answer.get("envelope_id"))
+                if acked and not acked.done():
+                    acked.set_result(answer.get("payload"))
+        return socket
+
+    # ---- response URLs ---------------------------------------------------------------------
+
+    def address(self) -> str:
+        name = self.number("r")
+        self._addresses[name] = []
+        return f"{self.url}/response/{name}"
+
+    async def _respond(self, request: web.Request) -> web.Response:
+        uses = self._addresses[request.match_info["id"]]
+        uses.append(time.time())
+        if len(uses) > 5 or uses[-1] - uses[0] > 1800:
+            return web.Response(status=404, text="used_url")
+        body = await request.json()
+        refused = refuse_message(body.get("text", ""), body.get("blocks", []))
+        if refused:
+            return web.Response(status=400, text=refused)
+        self.whispers.append(body)
+        await self._tell()
+        return web.Response(text="ok")
+
+    # ---- Web API ---------------------------------------------------------------------------
+
+    async def _api(self, request: web.Request) -> web.Response:
+        method = request.match_info["method"]
+        arguments = await _arguments(request)
+        self.calls.append((method, arguments))
+        if self.before[method]:
+            return self.before[method].pop(0)
+        answer = self._carry_out(method, arguments, request.headers.get("Authorization", ""))
+        await self._tell()
+        if self.after[method]:
+            return self.after[method].pop(0)
+        return web.json_response(answer)
+
+    async def _tell(self) -> None:
+        async with self.changed:
+            self.changed.notify_all()
+
+    def _carry_out(self, method: str, arguments: Json, authorization: str) -> Json:
+        from tests.slack.methods import METHODS
+
+        expected = APP_TOKEN if method == "apps.connections.open" else TOKEN
+        if authorization != f"Bearer {expected}":
+            return {"ok": False, "error": "invalid_auth"}
+        if self.revoked:
+            return {"ok": False, "error": "token_revoked"}
+        answer = METHODS[method](self, arguments)
+        refused = answer.get("error")
+        return {"ok": not refused, **answer}
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        file = self.files[request.match_info["id"]]
+        file["content"] = await request.read()
+        right = len(file["content"]) == file["length"]
+        return web.Response(status=200 if right else 400, text="OK")
+
+
+async def _arguments(request: web.Request) -> Json:
+    raw = await request.read()
+    if request.content_type == "application/json":
+        found = json.loads(raw or b"{}")
+    else:
+        found = dict(parse_qsl(raw.decode())) | dict(request.query)
+    return {
+        k: _read(v) if k in ("blocks", "metadata", "files", "view") else v for k, v in found.items()
+    }
+
+
+def _read(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
