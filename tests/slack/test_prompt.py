@@ -29,7 +29,7 @@ async def test_the_same_message_becomes_the_answer(workspace: Workspace) -> None
     assert answer["ts"] == root
     shown = words_of(answer)
     assert "Big star · 0.80 in all images" in shown
-    assert "Neon glow · 0.80 in 2, 4" in shown
+    assert "Neon glow · 0.80 in images 2, 4" in shown
     assert request.id in shown
     assert f"stylus:vary:{request.id}:3" in ids_of(answer)
     (images,) = [m for m in workspace.slack.messages() if "files" in m]
