@@ -35,6 +35,8 @@ class Action(StrEnum):
     RENDER = "render"
     # About a person, not a request.
     FORGET = "forget"
+    # About a server.
+    ADMIN = "admin"
     # What only reactions do.
     STAR = "star"
     GOOD = "good"

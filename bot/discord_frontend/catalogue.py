@@ -3,6 +3,7 @@
 import discord
 from discord import app_commands
 
+from bot.discord_frontend.admin import AdminCommands
 from bot.discord_frontend.answers import open_request, say, texts_of
 from bot.discord_frontend.commands import AskingCommands, ask_of
 from bot.discord_frontend.delivery import Mailman
@@ -32,7 +33,7 @@ def all_commands(
         for command in part.commands:
             stylus.add_command(command)
     stylus.add_command(LoraCommands(desk))
-    return [stylus, stylus_this(desk)]
+    return [stylus, AdminCommands(desk), stylus_this(desk)]
 
 
 def stylus_this(desk: Desk) -> app_commands.ContextMenu:

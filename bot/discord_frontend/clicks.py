@@ -7,6 +7,7 @@ from functools import partial
 import discord
 
 from bot.actions import Action, Click
+from bot.discord_frontend.admin import Admin
 from bot.discord_frontend.answers import open_request, say, show, texts_of
 from bot.discord_frontend.choosing import Choosing
 from bot.discord_frontend.people import PLATFORM, Entry, asker_of, moderates
@@ -35,6 +36,7 @@ class Clicks:
             Action.CANCEL: self._cancel,
             Action.DELETE: self._delete,
             Action.FORGET: self._forget,
+            Action.ADMIN: Admin(desk).change,
             Action.TASKS: choosing.open,
             Action.COMPARE: choosing.compare,
             Action.IDEAS: choosing.change,

@@ -91,6 +91,8 @@ class Reactions:
         return Asker(PLATFORM, workspace, channel, user)
 
     async def _reroll(self, request_id: str, asker: Asker, payload: Payload) -> None:
+        roles = {str(role.id) for role in payload.member.roles} if payload.member else set()
+        await self._desk.workspaces.admit(asker, {asker.channel}, roles)
         parent = await self._desk.homes.of(request_id)
         home = Home(
             private=parent.private and payload.guild_id is not None,
@@ -112,7 +114,19 @@ class Reactions:
         await channel.get_partial_message(payload.message_id).delete()
 
     async def _star(self, request_id: str, asker: Asker, payload: Payload) -> None:
-        await self._desk.feedback.star(request_id, asker.user)
+        """The first star shows the answer in the gallery, if it has images and is not private."""
+        answer = await self._desk.show(request_id, asker)
+        home = await self._desk.homes.of(request_id)
+        first = await self._desk.feedback.star(request_id, asker.user)
+        gallery = (await self._desk.workspaces.rules(asker)).gallery
+        if not (first and gallery and answer.renderings) or home.private:
+            return
+        channel = self._bot.get_partial_messageable(int(gallery))
+        screen = await self._mailman.screen(answer, texts_for(home.locale))
+        message = await channel.send(
+            view=screen.view(), files=screen.files(), nonce=f"star-{request_id}"
+        )
+        await self._desk.homes.copy(PLATFORM, gallery, str(message.id), request_id)
 
     async def _good(self, request_id: str, asker: Asker, payload: Payload) -> None:
         await self._desk.feedback.judge(await self._desk.show(request_id, asker), asker.user, 1)

@@ -22,8 +22,8 @@ from engine.values import Composition
 #: Options of one select, and characters of an option.
 OPTIONS = 25
 LABEL = 100
-#: The field of the form for a weight.
-FIELD = "weight"
+#: The field of a form for a number.
+FIELD = "number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +136,18 @@ def _marked(select: discord.SelectMenu) -> frozenset[int]:
 
 
 def weight_form(request_id: str, adapter: int, title: str, texts: Texts) -> ui.Modal:
-    """Returns the form that asks for a weight. Stopped: its answer is understood by its id."""
-    form = ui.Modal(
-        title=cut(title, 45), custom_id=Click(Action.WEIGH, request_id, adapter).custom_id
-    )
-    box = ui.TextInput[ui.Modal](custom_id=FIELD, max_length=8, placeholder="0.8")
-    form.add_item(ui.Label(text=cut(texts.weight_field, 45), component=box))
+    """Returns the form that asks for a weight."""
+    return number_form(Click(Action.WEIGH, request_id, adapter), title, texts.weight_field)
+
+
+def number_form(click: Click, title: str, field: str) -> ui.Modal:
+    """Returns a form with one field for a number, which may be left empty.
+
+    Stopped: its answer is understood by the id that it carries.
+    """
+    form = ui.Modal(title=cut(title, 45), custom_id=click.custom_id)
+    box = ui.TextInput[ui.Modal](custom_id=FIELD, max_length=8, required=False)
+    form.add_item(ui.Label(text=cut(field, 45), component=box))
     form.stop()
     return form
 

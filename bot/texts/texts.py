@@ -98,6 +98,34 @@ class Texts:
     preview_of: str
     no_words: str
 
+    # Settings of a server
+    settings_title: str
+    checkpoint: str
+    images: str
+    channels: str
+    gallery: str
+    moderators: str
+    quotas: str
+    others: str
+    no_limit: str
+    as_installed: str
+    all_of_them: str
+    none: str
+    on: str
+    off: str
+    unsafe: str
+    mentions: str
+    set_checkpoint: str
+    set_images: str
+    set_channels: str
+    set_gallery: str
+    set_moderators: str
+    set_quota: str
+    set_daily: str
+    daily_field: str
+    audit_title: str
+    audit_empty: str
+
     # Sentences in answer to what people do
     cancelled_now: str
     ended_already: str

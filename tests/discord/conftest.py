@@ -58,6 +58,14 @@ class Server:
         assert self.channel.last_message
         return self.channel.last_message
 
+    async def channel_message(self, custom_id: str) -> discord.Message:
+        """Returns a message of the bot's, for all to see, with a button that carries this."""
+        view = discord.ui.View(timeout=None)
+        view.add_item(discord.ui.Button(label="press", custom_id=custom_id))
+        view.stop()
+        await self.bot.get_partial_messageable(self.channel.id).send("here", view=view)
+        return self.last
+
     def seen(self) -> set[int]:
         """Returns the ids of the channel's messages."""
         return {message.id for message in self.channel.history()}

@@ -31,7 +31,7 @@ async def test_adapters_are_switched_pinned_weighted_and_rendered(discord_server
     await ann.select(screen, ["0"], custom_id=f"stylus:pins:{request.id}")
     form = await ann.select(screen, ["0"], custom_id=f"stylus:weights:{request.id}")
     assert form.modal
-    await ann.submit_modal(form, {"weight": "0.45"})
+    await ann.submit_modal(form, {"number": "0.45"})
     await ann.click(screen, custom_id=f"stylus:render:{request.id}")
     revised = await discord_server.newest()
     assert (revised.kind, revised.parent_id, revised.seed) == ("revise", request.id, 5)
@@ -47,7 +47,7 @@ async def test_a_weight_that_is_none_is_told(discord_server: Server) -> None:
     form = await discord_server.ann.select(
         opened.response, ["1"], custom_id=f"stylus:weights:{request.id}"
     )
-    told = await discord_server.ann.submit_modal(form, {"weight": "lots"})
+    told = await discord_server.ann.submit_modal(form, {"number": "lots"})
     assert told.ephemeral
     assert told.response
     assert "is no weight" in words_of(told.response)

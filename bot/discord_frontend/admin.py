@@ -1,0 +1,146 @@
+"""`/stylus-admin`: the settings of a server, for those who may manage it.
+
+Discord shows the command to them alone, but a server may change that: it is checked again here.
+"""
+
+from typing import Any, cast
+
+import discord
+from discord import app_commands
+
+from bot.actions import Action, Click
+from bot.discord_frontend.admin_screen import settings_screen
+from bot.discord_frontend.answers import show, telling, texts_of
+from bot.discord_frontend.people import asker_of
+from bot.discord_frontend.screens import Screen, lines_screen
+from bot.discord_frontend.tasks import number_form, read_form
+from bot.texts import Texts
+from engine.desk import Desk
+from engine.errors import BadOption, NotAllowed
+from engine.values import Rules
+
+#: Requests a day that may be set at most.
+MOST_DAILY = 100_000
+
+
+class AdminCommands(app_commands.Group, name="stylus-admin"):
+    """A command of its own: Discord's default permissions work on top-level commands only."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(
+            description="Settings of this server.",
+            guild_only=True,
+            default_permissions=discord.Permissions(manage_guild=True),
+            allowed_installs=app_commands.AppInstallationType(guild=True),
+        )
+        self._desk = desk
+
+    @app_commands.command()
+    async def settings(self, interaction: discord.Interaction) -> None:
+        """Choose channels, quotas, moderators, the gallery and more."""
+        async with telling(interaction):
+            refuse_others(interaction)
+            await show(interaction, await settings_of(self._desk, interaction), private=True)
+
+    @app_commands.command()
+    async def audit(self, interaction: discord.Interaction) -> None:
+        """Show who changed what."""
+        async with telling(interaction):
+            refuse_others(interaction)
+            texts = texts_of(interaction)
+            changes = await self._desk.workspaces.changes(asker_of(interaction), 20)
+            lines = [
+                f"<t:{one.at.timestamp():.0f}:R> <@{one.user}> {_in_words(one.details)}"
+                for one in changes
+            ]
+            screen = lines_screen(texts.audit_title, lines or [texts.audit_empty])
+            await show(interaction, screen, private=True)
+
+
+class Admin:
+    """Does what the parts of the screen ask for."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def change(self, interaction: discord.Interaction, click: Click) -> None:
+        """Changes the rule that the part is about, or asks for a number first."""
+        refuse_others(interaction)
+        field = click.request_id
+        data = cast(dict[str, Any], interaction.data)
+        is_form = interaction.type is discord.InteractionType.modal_submit
+        if not is_form and (field == "daily" or (field == "quota" and data["values"])):
+            name = field if field == "daily" else f"quota-{data['values'][0]}"
+            await self._ask_number(interaction, name, texts_of(interaction))
+            return
+        rules = await self._desk.workspaces.rules(asker_of(interaction))
+        changed = _from_form(field, read_form(data), rules) if is_form else None
+        await self._desk.workspaces.change(
+            asker_of(interaction), **(changed or _from_select(field, data, rules))
+        )
+        screen = await settings_of(self._desk, interaction)
+        await interaction.response.edit_message(view=screen.view())
+
+    async def _ask_number(self, interaction: discord.Interaction, name: str, texts: Texts) -> None:
+        form = number_form(Click(Action.ADMIN, name), texts.set_daily, texts.daily_field)
+        await interaction.response.send_modal(form)
+
+
+async def settings_of(desk: Desk, interaction: discord.Interaction) -> Screen:
+    """Returns the screen with the rules as they are now."""
+    texts, asker = texts_of(interaction), asker_of(interaction)
+    changes = await desk.workspaces.changes(asker, 1)
+    last = texts.audit_empty
+    if changes:
+        last = f"<t:{changes[0].at.timestamp():.0f}:R> <@{changes[0].user}>"
+    rules = await desk.workspaces.rules(asker)
+    return settings_screen(rules, [desk.settings.checkpoint.name], last, texts)
+
+
+def refuse_others(interaction: discord.Interaction) -> None:
+    """Raises `NotAllowed` for people who may not manage the server."""
+    if not interaction.guild_id or not interaction.permissions.manage_guild:
+        raise NotAllowed(
+            "Only people who may manage this server can change its settings; ask one of them."
+        )
+
+
+def _from_select(field: str, data: dict[str, Any], rules: Rules) -> dict[str, Any]:
+    """Returns the rule as the select or button has it."""
+    values = [str(value) for value in data.get("values", [])]
+    one = values[0] if values else None
+    changes: dict[str, Any] = {
+        "checkpoint": one,
+        "images": int(one) if field == "images" and one else None,
+        "channels": tuple(values),
+        "gallery": one,
+        "moderators": one,
+        "unsafe": not rules.unsafe,
+        "mentions": not rules.mentions,
+        "quota": None,
+    }
+    if field not in changes:
+        raise BadOption(f"There is no setting “{field[:40]}”.")
+    return {} if field == "quota" else {field: changes[field]}
+
+
+def _from_form(field: str, text: str, rules: Rules) -> dict[str, Any]:
+    """Returns the quota as it was written; nothing written takes it away."""
+    count = _number(text)
+    if field == "daily":
+        return {"daily": count}
+    role = field.removeprefix("quota-")
+    quotas = {other: limit for other, limit in rules.quotas.items() if other != role}
+    return {"quotas": quotas if count is None else {**quotas, role: count}}
+
+
+def _number(text: str) -> int | None:
+    if not text.strip():
+        return None
+    if not text.strip().isdecimal() or int(text) > MOST_DAILY:
+        raise BadOption(f"“{text[:20]}” is no number of requests; write one such as 20.")
+    return int(text)
+
+
+def _in_words(details: dict[str, Any]) -> str:
+    return " · ".join(f"`{name}` {was} → {now}" for name, (was, now) in details.items())
