@@ -68,6 +68,17 @@ class Workspace:
                 text("update deliveries set posting_at = now() - interval '1 minute'")
             )
 
+    async def make_old(self, request_id: str) -> None:
+        """The request was made a minute ago."""
+        async with self.desk.database.transaction() as connection:
+            await connection.execute(
+                text(
+                    "update homes set token_until = token_until - interval '1 minute' "
+                    "where request_id = :id"
+                ),
+                {"id": request_id},
+            )
+
     async def restart(self) -> None:
         """Another process takes over."""
         await self.handler.close_async()  # type: ignore[no-untyped-call]

@@ -89,6 +89,12 @@ class People(LoopbackSlack):
         await self.event({**message, "channel": DM, "channel_type": "im"})
         return message
 
+    async def tell_of_share(self, message: Json) -> None:
+        """Slack tells the app that its files are in a message now."""
+        for file in message["files"]:
+            shared = {"type": "file_shared", "file_id": file["id"], "user_id": BOT}
+            await self.event({**shared, "channel_id": ART, "event_ts": message["ts"]})
+
     async def react(
         self, message: Json, name: str, user: str = BOB, *, channel: str = ART, away: bool = False
     ) -> Json:

@@ -1,0 +1,139 @@
+"""Buttons and reactions work by ids alone: after a restart, on old messages, for whoever may."""
+
+from engine.feedback import Verdicts
+from engine.values import Phase, Request
+from tests.discord.atelier import finish
+from tests.slack.conftest import Workspace, words_of
+from tests.slack.loopback import ADMIN, ANN, ART, BOB, DM
+
+
+async def answered(workspace: Workspace) -> Request:
+    """Returns a request whose answer is in the channel, seen by an app that was restarted."""
+    request = await workspace.prompt()
+    await finish(workspace.desk, request)
+    await workspace.restart()
+    return request
+
+
+async def test_reroll_answers_in_the_channel_after_a_restart(workspace: Workspace) -> None:
+    request = await answered(workspace)
+    parent = workspace.root
+    await workspace.slack.click(f"stylus:reroll:{request.id}", parent)
+    await workspace.settled()
+    again = await workspace.newest()
+    assert (again.kind, again.parent_id, again.asker.user) == ("reroll", request.id, BOB)
+    await finish(workspace.desk, again)
+    assert workspace.root["ts"] != parent["ts"]
+    assert f"from `{request.id}`" in words_of(workspace.root)
+
+
+async def test_vary_upscale_and_compare_are_about_what_they_say(workspace: Workspace) -> None:
+    request = await answered(workspace)
+    root = workspace.root
+    found = {}
+    for action in ("vary", "upscale", "compare"):
+        subject = f"{request.id}:1" if action != "compare" else request.id
+        await workspace.slack.click(f"stylus:{action}:{subject}", root)
+        await workspace.settled()
+        made = await workspace.newest()
+        found[action] = (made.kind, made.parent_index)
+    assert found == {"vary": ("vary", 1), "upscale": ("upscale", 1), "compare": ("revise", None)}
+
+
+async def test_why_is_told_to_one_person(workspace: Workspace) -> None:
+    request = await answered(workspace)
+    before = len(workspace.slack.messages())
+    await workspace.slack.click(f"stylus:why:{request.id}", workspace.root)
+    await workspace.settled()
+    assert "a reason" in words_of(workspace.slack.whispers[-1])
+    assert workspace.slack.whispers[-1]["response_type"] == "ephemeral"
+    assert len(workspace.slack.messages()) == before
+
+
+async def test_only_its_owner_and_admins_cancel(workspace: Workspace) -> None:
+    request = await workspace.prompt()
+    button = f"stylus:cancel:{request.id}"
+    await workspace.slack.click(button, workspace.root, BOB)
+    assert "somebody else" in workspace.slack.whispers[-1]["text"]
+    assert (await workspace.desk.answer(request.id)).phase is Phase.QUEUED
+    await workspace.slack.click(button, workspace.root, ADMIN)
+    assert (await workspace.desk.answer(request.id)).phase is Phase.CANCELLED
+    await workspace.deliver()
+    assert "Cancelled" in words_of(workspace.root)
+
+
+async def test_delete_takes_the_images_too(workspace: Workspace) -> None:
+    request = await answered(workspace)
+    button = f"stylus:delete:{request.id}"
+    await workspace.slack.click(button, workspace.root, BOB)
+    assert workspace.slack.files
+    await workspace.slack.click(button, workspace.root, ANN)
+    assert workspace.slack.files == {}
+    assert workspace.slack.messages() == []
+
+
+async def test_arrows_reroll_once_for_each_reaction(workspace: Workspace) -> None:
+    request = await answered(workspace)
+    event = await workspace.slack.react(workspace.root, "repeat")
+    await workspace.settled()
+    again = await workspace.newest()
+    assert (again.kind, again.parent_id, again.asker.user) == ("reroll", request.id, BOB)
+    first = await workspace.slack.event(event)
+    await workspace.slack.event(event, event_id=first, retry=1)
+    await workspace.settled()
+    assert await workspace.count("requests") == 3
+
+
+async def test_an_event_that_comes_again_cancels_but_does_not_delete(workspace: Workspace) -> None:
+    await workspace.prompt()
+    root = workspace.root
+    event = {
+        "type": "reaction_added",
+        "user": ANN,
+        "reaction": "x",
+        "item": {"type": "message", "channel": ART, "ts": root["ts"]},
+    }
+    first = await workspace.slack.event(event)
+    await workspace.slack.event(event, event_id=first, retry=1)
+    assert [m["ts"] for m in workspace.slack.messages()] == [root["ts"]]
+    await workspace.slack.react(root, "x", ANN)
+    assert workspace.slack.messages() == []
+
+
+async def test_thumbs_count_for_the_adapters_until_taken_away(workspace: Workspace) -> None:
+    await answered(workspace)
+    await workspace.slack.react(workspace.root, "+1::skin-tone-4", ANN)
+    await workspace.slack.react(workspace.root, "-1", BOB)
+    verdicts = workspace.desk.feedback.verdicts
+    assert await verdicts() == [Verdicts(("a", "b"), good=1, bad=1)]
+    await workspace.slack.react(workspace.root, "-1", BOB, away=True)
+    assert await verdicts() == [Verdicts(("a", "b"), good=1, bad=0)]
+
+
+async def test_reactions_on_the_shared_images_count_too(workspace: Workspace) -> None:
+    request = await answered(workspace)
+    (images,) = [m for m in workspace.slack.messages() if "files" in m]
+    await workspace.slack.tell_of_share(images)
+    await workspace.slack.react(images, "repeat")
+    await workspace.settled()
+    assert (await workspace.newest()).parent_id == request.id
+
+
+async def test_mail_sends_a_copy_that_can_be_reacted_on(workspace: Workspace) -> None:
+    request = await answered(workspace)
+    await workspace.slack.react(workspace.root, "email", ANN)
+    copy, images = workspace.slack.messages(DM)
+    assert request.id in words_of(copy)
+    assert len(images["files"]) == 3
+    await workspace.slack.react(copy, "repeat", ANN, channel=DM)
+    await workspace.settled()
+    assert (await workspace.newest()).parent_id == request.id
+
+
+async def test_other_messages_and_emoji_mean_nothing(workspace: Workspace) -> None:
+    await answered(workspace)
+    said = workspace.slack.say(ART, ANN, "hello")
+    await workspace.slack.react(said, "repeat")
+    await workspace.slack.react(workspace.root, "tada")
+    await workspace.settled()
+    assert await workspace.count("requests") == 1
