@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from bot.status import Status, make_status
 from bot.texts import texts_for
@@ -23,10 +24,18 @@ INTERVAL = 3.0
 Show = Callable[[Standing, Status], Awaitable[None]]
 
 
+def utc_now() -> datetime:
+    """Returns the time."""
+    return datetime.now(UTC)
+
+
 class Board:
     """Made with a frontend; `run` belongs into the frontend process's task group."""
 
-    def __init__(self, desk: Desk, platform: str, show: Show) -> None:
+    def __init__(
+        self, desk: Desk, platform: str, show: Show, now: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._now = now
         self._desk = desk
         self._platform = platform
         self._show = show
@@ -58,7 +67,7 @@ class Board:
         for standing in standings.requests:
             texts = texts_for(standing.home.locale)
             step = self._steps.get(standing.request.id)
-            status = make_status(standing, standings, step, texts)
+            status = make_status(standing, standings, step, texts, self._now())
             if self._shown.get(status.request_id) != status:
                 changed.append(self._update(standing, status))
         await asyncio.gather(*changed)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from bot.actions import Button, cancel_button
 from bot.texts import Texts
-from engine.values import Composition, Phase, Progress, Request, Standing, Standings
+from engine.values import Composition, Home, Phase, Progress, Request, Standing, Standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,16 @@ class Status:
     done: float | None = None
 
 
+#: How long before a message can be changed no more its reader is told.
+FAREWELL = timedelta(minutes=2)
+
+
 def make_status(
-    standing: Standing, standings: Standings, step: Progress | None, texts: Texts
+    standing: Standing,
+    standings: Standings,
+    step: Progress | None,
+    texts: Texts,
+    now: datetime | None = None,
 ) -> Status:
     """Returns the status of an open request; `step` is the last sign of its denoising."""
     request = standing.request
@@ -36,7 +45,7 @@ def make_status(
         prompt=request.prompt,
         headline=" · ".join(_headline(standing, standings, step if rendering else None, texts)),
         tasks=_tasks(standing.composition),
-        hints=tuple(_hints(standing, standings, texts)),
+        hints=tuple(_hints(standing, standings, texts, now)),
         buttons=(cancel_button(request.id, texts),),
         done=step.step / step.steps if rendering and step else None,
     )
@@ -74,11 +83,21 @@ def _waiting(standing: Standing, standings: Standings, texts: Texts) -> Iterator
         yield texts.eta.format(seconds=max(1, round(seconds)))
 
 
-def _hints(standing: Standing, standings: Standings, texts: Texts) -> Iterator[str]:
+def _hints(
+    standing: Standing, standings: Standings, texts: Texts, now: datetime | None
+) -> Iterator[str]:
+    if now and _ends_soon(standing.home, now):
+        yield texts.private_ends.format(id=standing.request.id)
     if standing.phase is Phase.QUEUED and not standings.workers.get("engine"):
         yield texts.no_engine
     if not standings.workers.get("renderer"):
         yield texts.no_renderer
+
+
+def _ends_soon(home: Home, now: datetime) -> bool:
+    """Whether the answer will find no way to this message, unless it comes right now."""
+    only_by_token = home.private or not home.direct
+    return only_by_token and home.token_until is not None and now > home.token_until - FAREWELL
 
 
 def _tasks(composition: Composition | None) -> tuple[tuple[str, tuple[str, ...]], ...]:

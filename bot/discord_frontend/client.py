@@ -53,7 +53,7 @@ class StylusBot(commands.Bot):
         )
         self.desk = desk
         self.poster = Poster(self)
-        self.board = Board(desk, PLATFORM, self._show_status)
+        self.board = Board(desk, PLATFORM, self._show_status, discord.utils.utcnow)
         self.mailman = Mailman(desk, self.poster, self.board)
         self._clicks = Clicks(desk)
         self._reactions = Reactions(desk, self, self.poster, self.mailman, self.board)

@@ -18,6 +18,8 @@ from engine.values import Home, Request
 
 #: Discord's words for a message, channel or token that is gone.
 GONE = {10003, 10008, 10015, 50001, 50027}
+#: Statuses of an answer that may be another one later.
+TOO_MANY, BROKEN = 429, 500
 #: Our own messages of a channel that are searched for one that is out already.
 SEARCHED = 50
 
@@ -107,7 +109,10 @@ async def busy_is_later() -> AsyncIterator[None]:
     """
     try:
         yield
-    except (TimeoutError, discord.DiscordServerError, aiohttp.ClientError) as error:
+    except (TimeoutError, discord.HTTPException, aiohttp.ClientError) as error:
+        status = getattr(error, "status", BROKEN)
+        if status != TOO_MANY and status < BROKEN:
+            raise
         raise NotPosted("Discord does not answer now; it is tried again.") from error
 
 

@@ -78,7 +78,7 @@ def words_of(message: Any) -> str:
 
 def ids_of(message: Any) -> list[str]:
     """Returns the custom ids of a message's components."""
-    return [part["custom_id"] for part in _walk(_components(message)) if part.get("custom_id")]
+    return [part["custom_id"] for part in walk(_components(message)) if part.get("custom_id")]
 
 
 def _components(message: Any) -> list[dict[str, Any]]:
@@ -86,14 +86,15 @@ def _components(message: Any) -> list[dict[str, Any]]:
     return [part if isinstance(part, dict) else part.to_dict() for part in found]
 
 
-def _walk(parts: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def walk(parts: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yields every part, however deep."""
     for part in parts:
         yield part
-        yield from _walk(part.get("components", []))
+        yield from walk(part.get("components", []))
 
 
 def _texts(parts: list[dict[str, Any]]) -> list[str]:
-    return [part["content"] for part in _walk(json.loads(json.dumps(parts))) if "content" in part]
+    return [part["content"] for part in walk(json.loads(json.dumps(parts))) if "content" in part]
 
 
 @pytest.fixture
