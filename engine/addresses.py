@@ -14,6 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from engine.errors import BadUrl
+from engine.settings import Library
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,11 @@ class Reach:
     hosts: tuple[str, ...]
     #: Also plain http and private addresses, for a store on one's own network.
     private: bool = False
+
+    @classmethod
+    def of(cls, library: Library) -> "Reach":
+        """Returns where the settings let downloads go."""
+        return cls(library.hosts, library.private_hosts)
 
 
 def check_url(url: URL, reach: Reach) -> None:

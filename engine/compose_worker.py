@@ -1,19 +1,23 @@
 """The engine process: takes requests off the compose queue and leaves plans to render."""
 
-from engine import backlog, ledger
+from engine import backlog, catalogue, ledger
+from engine.addition_fetch import fetch_addition
 from engine.embedder import load_embedder
 from engine.jobs import run_stage
 from engine.ledger import Claim
 from engine.method import plan_request
 from engine.process import Post, open_post, work
 from engine.progress import publish
-from engine.queue import COMPOSE_QUEUE, RESCUE_QUEUE, render_queue
+from engine.queue import COMPOSE_QUEUE, LIBRARY_QUEUE, render_queue
 from engine.rescue import register_rescue
 from engine.settings import Settings
+from engine.storage import BlobStore
 from engine.values import Phase, Progress
 
 #: Requests composed at once; the work is short and mostly waiting for Postgres or the LLM.
 CONCURRENCY = 4
+#: Places beside those for the rescuer, one download and one embedding.
+LIBRARY_JOBS = 3
 
 
 async def run_engine(settings: Settings, *, tied: bool = False) -> None:
@@ -26,12 +30,20 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
         async def compose(request_id: str) -> None:
             await run_stage(post, request_id, Phase.QUEUED, Phase.COMPOSING, compose_request)
 
+        @post.queue.app.task(name="fetch", queue=LIBRARY_QUEUE)
+        async def fetch(addition_id: str) -> None:
+            await fetch_addition(post, BlobStore(settings), addition_id)
+
+        @post.queue.app.task(name="embed", queue=LIBRARY_QUEUE)
+        async def embed() -> None:
+            await catalogue.embed_pending(post.database, load_embedder())
+
         await work(
             post,
             "engine",
-            [COMPOSE_QUEUE, RESCUE_QUEUE],
+            [COMPOSE_QUEUE, LIBRARY_QUEUE],
             device="cpu",
-            concurrency=CONCURRENCY,
+            concurrency=CONCURRENCY + LIBRARY_JOBS,
             tied=tied,
         )
 

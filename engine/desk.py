@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from engine import answers, backlog, delivery, ledger, workers
+from engine.additions import Additions
 from engine.admission import refuse_stranger
 from engine.database import open_database
 from engine.delivery import Delivery
@@ -70,6 +71,7 @@ class Desk(Intake):
     workspaces: Workspaces
     lookup: Lookup
     forgetting: Forgetting
+    additions: Additions
     _senders: dict[str, Sender] = field(default_factory=dict)
 
     async def workers(self) -> list[Worker]:
@@ -211,6 +213,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
                     Workspaces(database),
                     Lookup(settings, database, store),
                     Forgetting(database, store),
+                    Additions(settings, database, queue, store),
                 )
             finally:
                 listening.cancel()

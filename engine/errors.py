@@ -8,6 +8,7 @@ StylusError
 │   ├── UnknownRequest     no request of that id
 │   ├── UnknownAdapter     no adapter of that id
 │   ├── UnknownCheckpoint  no checkpoint of that name
+│   ├── UnknownAddition    no proposed LoRA of that id
 │   ├── BadUrl             a URL that is not fetched
 │   └── BadFile            a file that is not what it should be
 │       └── BadLora        ... not a LoRA that this renderer can load
@@ -57,6 +58,10 @@ class UnknownAdapter(BadInput):
 
 class UnknownCheckpoint(BadInput):
     """There is no checkpoint of that name."""
+
+
+class UnknownAddition(BadInput):
+    """There is no proposed LoRA of that id."""
 
 
 class BadUrl(BadInput):

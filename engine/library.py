@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from engine import catalogue
+from engine.additions import Described
 from engine.addresses import Reach
 from engine.admission import clean_prompt
 from engine.catalogue import Imported
@@ -19,16 +20,6 @@ from engine.schema import check_schema
 from engine.settings import Settings
 from engine.storage import BlobStore
 from engine.values import Adapter
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """What the person who adds a LoRA says of it."""
-
-    title: str | None = None
-    description: str = ""
-    trigger_words: tuple[str, ...] = ()
-    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +51,7 @@ class Library:
     ) -> Adapter:
         """Fetches a LoRA file and adds it. Raises `BadUrl`, `DownloadFailed` and `BadLora`."""
         ours = self.settings.library
-        reach = Reach(ours.hosts, ours.private_hosts)
+        reach = Reach.of(ours)
         bounds = Bounds(ours.download_mb * 2**20, ours.download_seconds)
         async with download(url, reach, bounds, on_bytes) as file:
             return await self._add(file.path, file.name, "url", described, embedder, link=url)

@@ -19,7 +19,8 @@ from engine.errors import DatabaseUnavailable
 from engine.tables import SEARCH_PATH
 
 COMPOSE_QUEUE = "compose"
-RESCUE_QUEUE = "library"
+LIBRARY_QUEUE = "library"
+RESCUE_QUEUE = LIBRARY_QUEUE
 
 
 def render_queue(checkpoint: str) -> str:
@@ -41,12 +42,36 @@ class Queue:
     async def defer(
         self, connection: AsyncConnection, task: str, queue: str, request_id: str, priority: int
     ) -> None:
-        """Enqueues a job inside the caller's transaction. Raises `DatabaseUnavailable`."""
+        """Enqueues a request's job in the caller's transaction. Raises `DatabaseUnavailable`."""
+        await self._defer(connection, task, queue, {"priority": priority}, request_id=request_id)
+
+    async def defer_fetch(self, connection: AsyncConnection, addition_id: str) -> None:
+        """Enqueues the fetching of a proposed LoRA; one is fetched at a time, for downloads must
+        never take all places that prompts are composed in."""
+        options = {"lock": "fetch"}
+        await self._defer(connection, "fetch", LIBRARY_QUEUE, options, addition_id=addition_id)
+
+    async def defer_check(self, connection: AsyncConnection, addition_id: str, queue: str) -> None:
+        """Enqueues the check of a proposed LoRA on a queue of renderers."""
+        await self._defer(connection, "check", queue, {}, addition_id=addition_id)
+
+    async def defer_embedding(self, connection: AsyncConnection) -> None:
+        """Enqueues the embedding of all cards that lack it."""
+        await self._defer(connection, "embed", LIBRARY_QUEUE, {"lock": "embed"})
+
+    async def _defer(
+        self,
+        connection: AsyncConnection,
+        task: str,
+        queue: str,
+        options: dict[str, Any],
+        **arguments: str,
+    ) -> None:
         raw = await connection.get_raw_connection()
         try:
             await self.app.configure_task(
-                task, queue=queue, priority=priority, connection=raw.driver_connection
-            ).defer_async(request_id=request_id)
+                task, queue=queue, connection=raw.driver_connection, **options
+            ).defer_async(**arguments)
         except procrastinate.exceptions.ConnectorException as error:
             raise DatabaseUnavailable(
                 "The job queue does not take anything; `stylus doctor` tells more."

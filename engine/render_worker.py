@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from engine import answers, catalogue, ledger
+from engine.addition_check import check_addition
 from engine.ending import announce_end
 from engine.errors import BadLora, DatabaseUnavailable
 from engine.jobs import run_stage
@@ -65,6 +66,10 @@ async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
                     await render_request(post, studio, claimed)
 
                 await run_stage(post, request_id, Phase.PLANNED, Phase.RENDERING, job)
+
+            @post.queue.app.task(name="check", queue=queue)
+            async def check(addition_id: str) -> None:
+                await check_addition(post, studio.store, addition_id, studio.renderer.examine)
 
             await work(
                 post,

@@ -154,7 +154,7 @@ class Adapter:
     #: Recommended weight.
     weight: float
     rating: Literal["safe", "unsafe"]
-    status: Literal["active", "disabled", "removed"]
+    status: Literal["active", "disabled", "removed", "proposed"]
     #: Lower-case hexadecimal hash of the file; None where the card states none.
     sha256: str | None
     #: Where the file is kept in the blob store; None for a card without a file here.

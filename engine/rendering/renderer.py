@@ -58,6 +58,10 @@ class Renderer:
         # Adapters patch the model that all batches share.
         self._lock = threading.Lock()
 
+    def examine(self, path: Path, title: str) -> tuple[str, str]:
+        """Returns sha256 and base family of a LoRA file that fits. Raises `BadLora`."""
+        return read_lora(path, self._layers, title).sha256, self._checkpoint.family
+
     def render(
         self,
         sampling: Sampling,

@@ -1,0 +1,80 @@
+"""From a file or a URL in a chat to the first image that uses it, with real processes."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from engine.additions import Addition, Described
+from engine.desk import Desk, open_desk
+from engine.values import Asker
+from tests.loopback_files import LoopbackFiles, serve_files
+from tests.processes.installation import Installation, make_lora
+from tests.processes.test_path import ask, finish
+
+ADMIN = Asker("console", user="admin")
+WAVY = Described("Wavy lines", "Draws wavy lines.", ("wavy",), 0.7)
+
+
+@pytest.fixture
+async def files() -> AsyncIterator[LoopbackFiles]:
+    async with serve_files() as served:
+        yield served
+
+
+@pytest.fixture
+async def desk(idle: Installation) -> AsyncIterator[Desk]:
+    """The desk of an installation that fetches from the loopback and whose workers run."""
+    idle.environment |= {
+        "STYLUS_LIBRARY__PRIVATE_HOSTS": "true",
+        "STYLUS_LIBRARY__HOSTS": '["127.0.0.1"]',
+    }
+    library = idle.settings.library.model_copy(
+        update={"private_hosts": True, "hosts": ("127.0.0.1",)}
+    )
+    idle.start("engine")
+    idle.start("renderer")
+    async with open_desk(idle.settings.model_copy(update={"library": library})) as desk:
+        yield desk
+
+
+async def settled(desk: Desk, made: Addition) -> Addition:
+    return [seen async for seen in desk.additions.follow(made.id)][-1]
+
+
+async def test_from_a_url_to_the_first_image(
+    desk: Desk, idle: Installation, files: LoopbackFiles, tmp_path: Path
+) -> None:
+    """No prompt finds it before an admin has approved; then the next one does."""
+    lora = make_lora(tmp_path / "wavy.safetensors", idle.settings, seed=21).read_bytes()
+    files.contents["/wavy.safetensors"] = lora
+    url = f"{files.url}/wavy.safetensors"
+    made = await settled(desk, await desk.additions.propose_url(url, WAVY, ADMIN))
+    assert (made.state, made.sentence) == ("proposed", None)
+    before = await finish(desk, await desk.submit(ask("wavy lines")))
+    assert before.composition
+    assert made.adapter_id not in {p.adapter_id for p in before.composition.picks}
+    await desk.additions.decide(made.id, ADMIN, approve=True, allowed=True)
+    after = await finish(desk, await desk.submit(ask("wavy lines")))
+    assert made.adapter_id in {a.adapter_id for a in after.renderings[0].loaded}
+    again = await settled(
+        desk, await desk.additions.propose_file("again.safetensors", lora, WAVY, ADMIN)
+    )
+    assert again.state == "refused"
+    assert again.sentence == "That file is in the library already, as “Wavy lines”."
+    assert desk.store.read(str(again.upload)) == lora, "the library's own file stays"
+
+
+async def test_what_is_no_lora_is_refused_and_leaves_nothing(
+    desk: Desk, files: LoopbackFiles
+) -> None:
+    file = await desk.additions.propose_file("nasty.pt", b"\x80\x04evil", WAVY, ADMIN)
+    page = await desk.additions.propose_url(f"{files.url}/page", WAVY, ADMIN)
+    refused = await settled(desk, file)
+    assert refused.state == "refused"
+    assert "Wavy lines" in str(refused.sentence)
+    folder = desk.settings.home / "blobs" / str(file.upload)
+    assert not folder.exists()
+    gone = await settled(desk, page)
+    assert (gone.state, gone.adapter_id) == ("refused", None)
+    assert "sent a web page instead of a file" in str(gone.sentence)

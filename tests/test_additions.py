@@ -1,0 +1,102 @@
+"""Additions: who may propose what, and who decides."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+
+from engine.additions import MOST_OPEN, Addition, Described
+from engine.desk import Desk
+from engine.errors import BadFile, BadOption, BadUrl, NotAllowed, UnknownAddition
+from tests.samples import ADA, BOB
+
+STAR = Described("A star", "Draws stars.", ("starry",), 0.7)
+
+
+async def proposed(desk: Desk) -> Addition:
+    """An addition of Ada's that a renderer has checked: it became the test catalogue's star."""
+    made = await desk.additions.propose_file("star.safetensors", b"a file", STAR, ADA)
+    async with desk.database.transaction() as connection:
+        await connection.execute(
+            text("update additions set state = 'proposed', adapter_id = 'test:star'")
+        )
+        await connection.execute(
+            text("update adapters set status = 'proposed' where id = 'test:star'")
+        )
+    return await desk.additions.load(made.id)
+
+
+async def status(desk: Desk) -> str:
+    async with desk.database.transaction() as connection:
+        statement = text("select status from adapters where id = 'test:star'")
+        return str(await connection.scalar(statement))
+
+
+async def jobs(desk: Desk) -> list[tuple[str, str]]:
+    async with desk.database.transaction() as connection:
+        rows = await connection.execute(
+            text("select task_name, queue_name from procrastinate_jobs order by id")
+        )
+        return [(row[0], row[1]) for row in rows]
+
+
+async def test_a_file_goes_to_a_renderer_and_a_url_is_fetched_first(desk: Desk) -> None:
+    file = await desk.additions.propose_file("star.safetensors", b"a file", STAR, ADA)
+    link = await desk.additions.propose_url("https://civitai.com/x/star.bin", STAR, ADA)
+    assert await jobs(desk) == [("check", "render:builtin"), ("fetch", "library")]
+    assert await desk.additions.load(file.id) == file
+    assert (file.state, file.described, file.workspace) == ("fetched", STAR, ADA.workspace)
+    assert (link.state, link.file_name) == ("waiting", "star.bin")
+    assert desk.store.read(str(file.upload)) == b"a file"
+
+
+async def test_what_may_not_be_fetched_is_refused_at_once(desk: Desk) -> None:
+    with pytest.raises(BadUrl, match=r"not fetched from evil\.org"):
+        await desk.additions.propose_url("https://evil.org/x", STAR, ADA)
+    small = desk.settings.library.model_copy(update={"download_mb": 1})
+    strict = replace(desk.additions, settings=desk.settings.model_copy(update={"library": small}))
+    with pytest.raises(BadFile, match="“huge” is larger than 1 MB"):
+        await strict.propose_file("huge", bytes(2**20 + 1), STAR, ADA)
+    assert await jobs(desk) == []
+
+
+async def test_a_person_has_so_many_undecided_ones(desk: Desk) -> None:
+    for n in range(MOST_OPEN):
+        await desk.additions.propose_file(f"{n}", b"a file", STAR, ADA)
+    with pytest.raises(BadOption, match=f"You have {MOST_OPEN} undecided LoRAs"):
+        await desk.additions.propose_file("one more", b"a file", STAR, ADA)
+    await desk.additions.propose_file("another's", b"a file", STAR, BOB)
+
+
+async def test_an_admin_of_the_place_decides_once(desk: Desk, catalogue: tuple[str, ...]) -> None:
+    made = await proposed(desk)
+    assert [a.id for a in await desk.additions.proposed(BOB)] == [made.id]
+    with pytest.raises(NotAllowed, match="Only an admin decides"):
+        await desk.additions.decide(made.id, ADA, approve=True, allowed=False)
+    stranger = replace(BOB, workspace="another")
+    assert await desk.additions.proposed(stranger) == []
+    with pytest.raises(UnknownAddition, match="There is no proposed LoRA"):
+        await desk.additions.decide(made.id, stranger, approve=True, allowed=True)
+    assert await status(desk) == "proposed"
+    decided = await desk.additions.decide(made.id, BOB, approve=True, allowed=True)
+    assert (decided.state, await status(desk)) == ("approved", "active")
+    with pytest.raises(BadOption, match="“A star” is approved; nothing is decided"):
+        await desk.additions.decide(made.id, BOB, approve=False, allowed=True)
+    assert await status(desk) == "active"
+    entry = (await desk.workspaces.changes(BOB))[0]
+    assert (entry.user, entry.action) == (BOB.user, "lora approved")
+
+
+async def test_what_is_rejected_is_gone(desk: Desk, catalogue: tuple[str, ...]) -> None:
+    made = await proposed(desk)
+    decided = await desk.additions.decide(made.id, BOB, approve=False, allowed=True)
+    assert (decided.state, await status(desk)) == ("rejected", "removed")
+    assert await desk.additions.proposed(BOB) == []
+
+
+async def test_what_is_not_checked_yet_is_not_decided(desk: Desk) -> None:
+    made = await desk.additions.propose_file("star", b"a file", STAR, ADA)
+    with pytest.raises(BadOption, match="is fetched; nothing is decided"):
+        await desk.additions.decide(made.id, BOB, approve=True, allowed=True)
+    with pytest.raises(UnknownAddition):
+        await desk.additions.load("nobody")
