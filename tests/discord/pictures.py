@@ -66,7 +66,7 @@ def use_chromium() -> None:
         arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
         return await launch(self, executable_path=CHROMIUM, args=arguments, **options)
 
-    playwright.async_api.BrowserType.launch = launch_here  # type: ignore[method-assign]
+    playwright.async_api.BrowserType.launch = launch_here  # type: ignore[method-assign,unused-ignore]
 
 
 async def take_all(settings: Settings) -> None:
