@@ -47,7 +47,12 @@ HOMES: dict[str, tuple[str, ...]] = {
         "engine.addresses",
         "engine.downloads",
     ),
-    "yarl": ("engine.addresses", "engine.downloads", "engine.additions"),
+    "yarl": (
+        "bot.slack_frontend.web",
+        "engine.addresses",
+        "engine.downloads",
+        "engine.additions",
+    ),
     "PIL": ("engine.pictures", "engine.png", *TORCH, "bot.console"),
 }
 #: Reads of a file by these can run whatever the file's author wrote.

@@ -1,5 +1,6 @@
 """The app: what it listens to, and which part does what."""
 
+import json
 import re
 from typing import Any
 
@@ -10,17 +11,22 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.actions import read_click
 from bot.board import Board
+from bot.slack_frontend.app_home import publish_home
 from bot.slack_frontend.background import Background
 from bot.slack_frontend.clicks import Clicks
 from bot.slack_frontend.commands import Commands
 from bot.slack_frontend.delivery import Mailman
+from bot.slack_frontend.forms import PROMPT_FORM, Forms, channel_of
 from bot.slack_frontend.messages import Messages
 from bot.slack_frontend.opening import Opener
+from bot.slack_frontend.own_commands import OwnCommands
 from bot.slack_frontend.people import (
     PLATFORM,
     place_of_click,
     place_of_command,
+    place_of_form,
     place_of_message,
+    place_of_person,
     place_of_reaction,
     place_of_shortcut,
 )
@@ -29,6 +35,7 @@ from bot.slack_frontend.reactions import Reactions
 from bot.slack_frontend.removal import Removal
 from bot.slack_frontend.screens import status_screen
 from bot.slack_frontend.sharing import Sharing, request_of_file, shares_of
+from bot.slack_frontend.tasks import TASKS_FORM, Tasks
 from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.web import Web
 from bot.status import Status
@@ -40,6 +47,7 @@ log = structlog.get_logger(part="slack")
 
 COMMAND = "/stylus"
 SHORTCUT = "stylus_this"
+FORM_SHORTCUT = "stylus_form"
 #: What tells that Slack sends an event once more.
 RETRY = "x-slack-retry-num"
 
@@ -67,10 +75,13 @@ class StylusApp(AsyncApp):
         opener = Opener(desk, self.board, self._poster, telling, self.background)
         removal = Removal(desk, self.web, self._poster, self._sharing)
         mailman = Mailman(desk, self.board, self._poster, self._sharing, telling)
-        self._commands = Commands(desk, opener)
-        self._clicks = Clicks(desk, opener, removal, telling)
+        self._forms = Forms(desk, self.web, opener, telling)
+        self._tasks = Tasks(desk, self.web, opener, telling)
+        own = OwnCommands(desk, mailman, removal)
+        self._commands = Commands(desk, opener, own, self._forms, telling, self.background)
+        self._clicks = Clicks(desk, opener, removal, self._tasks, telling)
         self._messages = Messages(desk, self.web, opener)
-        self._reactions = Reactions(desk, opener, removal, mailman, self._poster, self._sharing)
+        self._reactions = Reactions(desk, opener, removal, mailman)
         desk.register(PLATFORM, mailman.deliver)
         self._listen()
 
@@ -78,6 +89,10 @@ class StylusApp(AsyncApp):
         self.command(COMMAND)(self._command)
         self.action(re.compile("^stylus:"))(self._click)
         self.shortcut(SHORTCUT)(self._shortcut)
+        self.shortcut(FORM_SHORTCUT)(self._form_shortcut)
+        self.view(PROMPT_FORM)(self._prompt_form)
+        self.view(TASKS_FORM)(self._tasks_form)
+        self.event("app_home_opened")(self._home)
         self.event("app_mention")(self._mention)
         self.event("message")(self._message)
         self.event("reaction_added")(self._reaction)
@@ -88,7 +103,8 @@ class StylusApp(AsyncApp):
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         place = place_of_command(context, body)
-        await self._commands.handle(place, str(body.get("text", "")), ack)
+        trigger = str(body["trigger_id"])
+        await self._commands.handle(place, str(body.get("text", "")), trigger, ack)
 
     async def _click(self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         click = read_click(str(body["actions"][0]["action_id"]))
@@ -101,6 +117,33 @@ class StylusApp(AsyncApp):
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await self._messages.pointed_at(place_of_shortcut(context, body), body["message"], ack)
+
+    async def _form_shortcut(
+        self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        place = place_of_person(context, body)
+        self.background.start(self._forms.open_prompt(place, place.origin))
+
+    async def _prompt_form(
+        self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        values = body["view"]["state"]["values"]
+        place = place_of_form(context, body, channel_of(values))
+        await self._forms.submitted(place, values, ack)
+
+    async def _tasks_form(
+        self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        view = body["view"]
+        request_id, channel, thread = json.loads(view["private_metadata"])
+        place = place_of_form(context, body, channel, thread)
+        await self._tasks.submitted(place, request_id, view["state"]["values"], ack)
+
+    async def _home(self, event: dict[str, Any], context: AsyncBoltContext) -> None:
+        if event.get("tab") == "home":
+            asker = place_of_person(context, {}).asker
+            self.background.start(publish_home(self.desk, self.web, asker))
 
     async def _mention(
         self, body: dict[str, Any], context: AsyncBoltContext, request: AsyncBoltRequest

@@ -7,12 +7,12 @@ from functools import partial
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.actions import Action, Click
-from bot.following import follow_up
 from bot.reply import make_reply
-from bot.slack_frontend.opening import Opener
+from bot.slack_frontend.opening import Opener, submit_click
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.removal import Removal
 from bot.slack_frontend.screens import why_screen
+from bot.slack_frontend.tasks import Tasks
 from bot.slack_frontend.telling import Telling
 from bot.texts import texts_for
 from engine.desk import Desk
@@ -25,8 +25,11 @@ ASKING = {Action.REROLL, Action.VARY, Action.UPSCALE, Action.RETRY, Action.COMPA
 class Clicks:
     """Does what a click asks for."""
 
-    def __init__(self, desk: Desk, opener: Opener, removal: Removal, telling: Telling) -> None:
+    def __init__(
+        self, desk: Desk, opener: Opener, removal: Removal, tasks: Tasks, telling: Telling
+    ) -> None:
         self._desk = desk
+        self._tasks = tasks
         self._opener = opener
         self._removal = removal
         self._telling = telling
@@ -34,12 +37,14 @@ class Clicks:
             Action.WHY: self._why,
             Action.CANCEL: self._cancel,
             Action.DELETE: self._delete,
+            Action.FORGET: self._forget,
+            Action.TASKS: self._open_tasks,
         }
 
     async def handle(self, place: Place, click: Click, ack: AsyncAck) -> None:
         """Answers the click; a refusal is told to the person alone."""
         if click.action in ASKING:
-            await self._opener.open(place, partial(follow_up, self._desk, click), ack)
+            await self._opener.open(place, partial(submit_click, self._desk, click), ack)
             return
         await ack()
         handler = self._handlers.get(click.action)
@@ -64,3 +69,11 @@ class Clicks:
     async def _delete(self, place: Place, click: Click) -> None:
         await self._removal.delete(click.request_id, place.asker)
         await self._telling.say(replace(place, thread=None), texts_for("").deleted)
+
+    async def _forget(self, place: Place, click: Click) -> None:
+        requests, images = await self._removal.forget(place.asker)
+        sentence = texts_for("").forgotten.format(requests=requests, images=images)
+        await self._telling.say(place, sentence)
+
+    async def _open_tasks(self, place: Place, click: Click) -> None:
+        await self._tasks.open(place, click, place.origin)

@@ -4,28 +4,53 @@ from functools import partial
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from bot.slack_frontend.background import Background
 from bot.slack_frontend.escaping import read_text
-from bot.slack_frontend.flags import to_ask
-from bot.slack_frontend.opening import Opener
+from bot.slack_frontend.forms import Forms
+from bot.slack_frontend.opening import Opener, submit_text
+from bot.slack_frontend.own_commands import Handler, OwnCommands
 from bot.slack_frontend.people import Place
+from bot.slack_frontend.telling import Telling
 from engine.desk import Desk
-from engine.values import Asker, Home, Request
-
-
-async def submit_text(desk: Desk, text: str, asker: Asker, origin: str, home: Home) -> Request:
-    """Stores the request that a person wrote, flags and all. Raises `BadInput`."""
-    return await desk.submit(to_ask(text, asker), origin, home)
+from engine.errors import StylusError
 
 
 class Commands:
     """Does what a command asks for."""
 
-    def __init__(self, desk: Desk, opener: Opener) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        opener: Opener,
+        own: OwnCommands,
+        forms: Forms,
+        telling: Telling,
+        background: Background,
+    ) -> None:
         self._desk = desk
         self._opener = opener
+        self._own = own
+        self._forms = forms
+        self._telling = telling
+        self._background = background
 
-    async def handle(self, place: Place, text: str, ack: AsyncAck) -> None:
-        """Answers the command; what is no command of ours is a prompt."""
+    async def handle(self, place: Place, text: str, trigger: str, ack: AsyncAck) -> None:
+        """Answers the command; what is no command of ours is a prompt, nothing opens the form."""
         word, _, rest = read_text(text).strip().partition(" ")
-        prompt = rest if word == "prompt" else f"{word} {rest}"
-        await self._opener.open(place, partial(submit_text, self._desk, prompt), ack)
+        handler = self._own.handlers.get(word)
+        if handler:
+            await ack()
+            self._background.start(self.answer(handler, place, rest))
+        elif word == "" or (word == "prompt" and not rest.strip()):
+            await ack()
+            self._background.start(self._forms.open_prompt(place, trigger))
+        else:
+            prompt = rest if word == "prompt" else f"{word} {rest}"
+            await self._opener.open(place, partial(submit_text, self._desk, prompt), ack)
+
+    async def answer(self, handler: Handler, place: Place, rest: str) -> None:
+        """Shows the person what the handler gives, or why it does not."""
+        try:
+            await self._telling.show(place, await handler(place, rest))
+        except StylusError as error:
+            await self._telling.say(place, str(error))

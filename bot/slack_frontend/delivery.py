@@ -9,7 +9,7 @@ from bot.lines import cut
 from bot.pictures import Picture, load_pictures, make_sheet
 from bot.reply import Reply, make_reply
 from bot.slack_frontend.escaping import escape
-from bot.slack_frontend.people import Place, address_of, is_opening
+from bot.slack_frontend.people import PLATFORM, Place, address_of, is_opening
 from bot.slack_frontend.posting import Poster
 from bot.slack_frontend.screens import Screen, reply_screen
 from bot.slack_frontend.sharing import Sharing
@@ -80,17 +80,22 @@ class Mailman:
         files = [*pictures.values(), *([sheet] if sheet else [])]
         return reply_screen(reply, texts), reply, files
 
+    async def copy(self, answer: Answer, channel: str, thread: str | None = None) -> None:
+        """Shows an answer once more, in a channel or to a person. Raises as `ask` does."""
+        texts = texts_for("")
+        screen, reply, pictures = await self.prepare(answer, texts)
+        place, ts = await self._poster.post_copy(channel, thread, answer.request.id, screen)
+        await self._desk.homes.copy(PLATFORM, place, ts, answer.request.id)
+        if pictures:
+            await self._sharing.share(place, thread, comment_for(reply, texts), pictures)
+
     async def _explain(self, answer: Answer, home: Home, error: SlackRefused) -> None:
         """Tells the person who asked, unless it was they who ended it."""
         if answer.phase is not Phase.CANCELLED:
             asker = answer.request.asker
             place = Place(asker, answer.request.id, home.reply_to, address_of(home))
-            await self._telling.say(place, f"{error} The answer is kept: {asker_hint(answer)}")
-
-
-def asker_hint(answer: Answer) -> str:
-    """Returns how an answer is found again."""
-    return f"`/stylus show {answer.request.id}`"
+            hint = f"The answer is kept: /stylus show {answer.request.id}"
+            await self._telling.say(place, f"{error} {hint}")
 
 
 def comment_for(reply: Reply, texts: Texts) -> str:

@@ -7,12 +7,12 @@ Phones and Macs make a dash of two hyphens and curly quotes of straight ones; bo
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from bot.sizes import read_size
 from engine.errors import BadOption
-from engine.values import Ask, Asker, ComposerName, Overrides
+from engine.values import Ask, Asker, ComposerName, Overrides, Rules
 
 _FLAG = re.compile(r"(?:^|(?<=\s))(?:--|—)([a-z][a-z-]*)(?:[ =]+(\"[^\"]*\"|“[^”]*”|(?!--|—)\S+))?")
 NAMES = (
@@ -71,6 +71,16 @@ def to_ask(text: str, asker: Asker) -> Ask:
             drop=tuple(written.flags.get("drop", ())),
             composer=_one_of(written, "composer", get_args(ComposerName)),
         ),
+    )
+
+
+def within(ask: Ask, rules: Rules) -> Ask:
+    """Returns the ask with what the workspace decides where the person does not."""
+    return replace(
+        ask,
+        images=ask.images or rules.images,
+        checkpoint=ask.checkpoint or rules.checkpoint,
+        overrides=replace(ask.overrides, unsafe=rules.unsafe),
     )
 
 

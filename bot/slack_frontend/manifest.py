@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from bot.slack_frontend.app import COMMAND, SHORTCUT
+from bot.slack_frontend.app import COMMAND, FORM_SHORTCUT, SHORTCUT
 
 #: Each right with what needs it.
 SCOPES = {
@@ -21,6 +21,7 @@ SCOPES = {
     "users:read": "see who is an admin",
 }
 EVENTS = (
+    "app_home_opened",
     "app_mention",
     "file_shared",
     "message.im",
@@ -42,7 +43,7 @@ def _manifest() -> dict[str, Any]:
         },
         "features": {
             "app_home": {
-                "home_tab_enabled": False,
+                "home_tab_enabled": True,
                 "messages_tab_enabled": True,
                 "messages_tab_read_only_enabled": False,
             },
@@ -53,7 +54,13 @@ def _manifest() -> dict[str, Any]:
                     "type": "message",
                     "callback_id": SHORTCUT,
                     "description": "Make images of this message",
-                }
+                },
+                {
+                    "name": "Stylus",
+                    "type": "global",
+                    "callback_id": FORM_SHORTCUT,
+                    "description": "Make images of a prompt",
+                },
             ],
             "slash_commands": [
                 {

@@ -5,12 +5,13 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.slack_frontend.commands import submit_text
 from bot.slack_frontend.escaping import read_text, without_mention
-from bot.slack_frontend.opening import Opener
+from bot.slack_frontend.flags import to_ask, within
+from bot.slack_frontend.opening import Entry, Opener, submit_text
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.web import Web
 from engine.desk import Desk
+from engine.values import Request
 
 
 class Messages:
@@ -23,24 +24,46 @@ class Messages:
 
     async def mentioned(self, place: Place, event: dict[str, Any]) -> None:
         """“@stylus a fox in neon rain”, in a channel or a thread."""
-        if is_by_person(event):
-            text = without_mention(str(event.get("text", "")), await self._web.me())
-            await self._ask(place, text)
+        rules = await self._desk.workspaces.rules(place.asker)
+        if is_by_person(event) and rules.mentions:
+            await self._ask(place, event)
 
     async def written(self, place: Place, event: dict[str, Any]) -> None:
         """A direct message is a prompt; other messages are not for us."""
         if event.get("channel_type") == "im" and is_by_person(event):
-            text = without_mention(str(event.get("text", "")), await self._web.me())
-            await self._ask(place, text)
+            await self._ask(place, event)
 
     async def pointed_at(self, place: Place, message: dict[str, Any], ack: AsyncAck) -> None:
         """“Stylus this” on a message: its words are the prompt."""
         text = without_mention(str(message.get("text", "")), await self._web.me())
         await self._opener.open(place, partial(submit_text, self._desk, read_text(text)), ack)
 
-    async def _ask(self, place: Place, text: str) -> None:
-        submit = partial(submit_text, self._desk, read_text(text))
+    async def _ask(self, place: Place, event: dict[str, Any]) -> None:
+        text = read_text(without_mention(str(event.get("text", "")), await self._web.me()))
+        pictures = [f for f in event.get("files", []) if is_picture(f)]
+        if pictures:
+            submit = partial(self._start_from, pictures, text)
+        else:
+            submit = partial(submit_text, self._desk, text)
         await self._opener.open_event(place, submit)
+
+    async def _start_from(self, files: list[dict[str, Any]], text: str, entry: Entry) -> Request:
+        """Changes the picture as the words say; after “inpaint”, only where the second one is
+        white, or where the first is transparent."""
+        most = self._desk.settings.limits.picture_megabytes * 2**20
+        contents = [await self._web.download(file, most) for file in files[:2]]
+        word, _, rest = text.partition(" ")
+        if word.lower() == "inpaint":
+            ask = within(to_ask(rest, entry.asker), entry.rules)
+            mask = contents[1] if len(contents) > 1 else None
+            return await self._desk.inpaint(contents[0], mask, ask, None, entry.origin, entry.home)
+        ask = within(to_ask(text, entry.asker), entry.rules)
+        return await self._desk.translate(contents[0], ask, None, entry.origin, entry.home)
+
+
+def is_picture(file: dict[str, Any]) -> bool:
+    """Whether somebody has sent an image with the message."""
+    return str(file.get("mimetype", "")).startswith("image/")
 
 
 def is_by_person(event: dict[str, Any]) -> bool:

@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from bot.actions import Click
 from bot.board import Board
+from bot.following import follow_up
 from bot.slack_frontend.background import Background
+from bot.slack_frontend.flags import to_ask, within
 from bot.slack_frontend.people import PLATFORM, Place
 from bot.slack_frontend.posting import Poster
 from bot.slack_frontend.screens import status_screen
@@ -17,15 +21,27 @@ from bot.status import first_status
 from bot.texts import texts_for
 from engine.desk import Desk
 from engine.errors import StylusError
-from engine.values import Asker, Home, Request
+from engine.values import Asker, Home, Request, Rules
 
 log = structlog.get_logger(part="slack")
 
 #: Seconds after which Slack has its acknowledgement, even if the database is slow.
 ACK_WITHIN = 0.8
 
-#: Stores a request: who asks, the event that asks, and where the answer is shown.
-Submit = Callable[[Asker, str, Home], Awaitable[Request]]
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Somebody who may ask here and now, and what the place allows."""
+
+    asker: Asker
+    #: The event that asks.
+    origin: str
+    home: Home
+    rules: Rules
+
+
+#: Stores a request of somebody who may ask.
+Submit = Callable[[Entry], Awaitable[Request]]
 
 
 class Opener:
@@ -59,10 +75,15 @@ class Opener:
     async def _store(self, place: Place, submit: Submit) -> Request | None:
         """Returns the request; None where it was refused, which the person is told."""
         try:
-            return await submit(place.asker, place.origin, place.home())
+            return await submit(await self._enter(place))
         except StylusError as error:
             self._background.start(self._telling.say(place, str(error)))
             return None
+
+    async def _enter(self, place: Place) -> Entry:
+        asker = place.asker
+        rules = await self._desk.workspaces.admit(asker, {asker.channel}, ())
+        return Entry(asker, place.origin, place.home(), rules)
 
     async def _show(self, place: Place, storing: Awaitable[Request | None]) -> None:
         request = await storing
@@ -87,3 +108,14 @@ class Opener:
             screen = status_screen(first_status(request, standings, texts_for(home.locale)))
             post = self._poster.post_once if place.again else self._poster.post
             await self._desk.homes.settle(request.id, await post(request, home, screen))
+
+
+async def submit_click(desk: Desk, click: Click, entry: Entry) -> Request:
+    """Stores the request that a button or reaction asks for. Raises `BadInput`."""
+    return await follow_up(desk, click, entry.asker, entry.origin, entry.home)
+
+
+async def submit_text(desk: Desk, text: str, entry: Entry) -> Request:
+    """Stores the request that a person wrote, flags and all. Raises `BadInput`."""
+    ask = within(to_ask(text, entry.asker), entry.rules)
+    return await desk.submit(ask, entry.origin, entry.home)

@@ -60,6 +60,24 @@ def place_of_click(context: AsyncBoltContext, body: dict[str, Any]) -> Place:
     )
 
 
+def place_of_form(
+    context: AsyncBoltContext, body: dict[str, Any], channel: str, thread: str | None = None
+) -> Place:
+    """Returns where the answer to a form goes."""
+    addresses = [one.get("response_url") for one in body.get("response_urls", [])]
+    return Place(
+        asker=_asker(context, channel),
+        origin=str(body["trigger_id"]),
+        thread=thread,
+        address=addresses[0] if addresses else None,
+    )
+
+
+def place_of_person(context: AsyncBoltContext, body: dict[str, Any]) -> Place:
+    """Returns the place of somebody who is in no channel."""
+    return Place(_asker(context, str(context.user_id)), str(body.get("trigger_id", "")))
+
+
 def place_of_shortcut(context: AsyncBoltContext, body: dict[str, Any]) -> Place:
     """Returns where a message shortcut was used; we answer under that message."""
     message = body["message"]

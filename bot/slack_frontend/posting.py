@@ -69,9 +69,11 @@ class Poster:
             return found
         return await self.post(request, home, screen)
 
-    async def whisper(self, user: str, request_id: str, screen: Screen) -> tuple[str, str]:
-        """Posts a copy to a person; returns the channel and the message's id."""
-        sent = await self._send(user, None, request_id, screen)
+    async def post_copy(
+        self, channel: str, thread: str | None, request_id: str, screen: Screen
+    ) -> tuple[str, str]:
+        """Posts a copy, to a person as well; returns the channel and the message's id."""
+        sent = await self._send(channel, thread, request_id, screen)
         return str(sent["channel"]), str(sent["ts"])
 
     async def _send(
@@ -96,6 +98,12 @@ class Poster:
         except SlackRefused as error:
             if error.code not in GONE:
                 raise
+
+    async def files_of(self, channel: str, ts: str) -> list[str]:
+        """Returns the ids of the files in a message. Raises as `ask` does."""
+        found = await ask(self._web.client.conversations_replies(channel=channel, ts=ts, limit=1))
+        shown = [m for m in found.get("messages", []) if m.get("ts") == ts]
+        return [str(file["id"]) for m in shown for file in m.get("files") or []]
 
     async def search(self, request: Request, home: Home) -> str | None:
         """Returns the id of the message of ours that shows the request, if it is out."""

@@ -11,14 +11,10 @@ from typing import Any
 import structlog
 
 from bot.actions import Action, Click
-from bot.following import follow_up
-from bot.slack_frontend.delivery import Mailman, comment_for
-from bot.slack_frontend.opening import Opener
+from bot.slack_frontend.delivery import Mailman
+from bot.slack_frontend.opening import Opener, submit_click
 from bot.slack_frontend.people import PLATFORM, Place
-from bot.slack_frontend.posting import Poster
 from bot.slack_frontend.removal import Removal
-from bot.slack_frontend.sharing import Sharing
-from bot.texts import texts_for
 from engine.desk import Desk
 from engine.errors import StylusError
 from engine.settings import Slack
@@ -37,15 +33,11 @@ class Reactions:
         opener: Opener,
         removal: Removal,
         mailman: Mailman,
-        poster: Poster,
-        sharing: Sharing,
     ) -> None:
         self._desk = desk
         self._opener = opener
         self._removal = removal
         self._mailman = mailman
-        self._poster = poster
-        self._sharing = sharing
         self._actions = read_names(desk.settings.slack)
         self._handlers: dict[Action, Handler] = {
             Action.CANCEL: self._cancel,
@@ -88,7 +80,7 @@ class Reactions:
         parent = await self._desk.homes.of(request_id)
         where = (await self._desk.answer(request_id)).request.asker.channel
         thread = parent.reply_to if where == place.asker.channel else None
-        submit = partial(follow_up, self._desk, Click(Action.REROLL, request_id))
+        submit = partial(submit_click, self._desk, Click(Action.REROLL, request_id))
         await self._opener.open_event(replace(place, thread=thread), submit)
 
     async def _cancel(self, request_id: str, place: Place) -> None:
@@ -96,8 +88,12 @@ class Reactions:
             await self._removal.delete(request_id, place.asker)
 
     async def _star(self, request_id: str, place: Place) -> None:
-        await self._desk.show(request_id, place.asker)
-        await self._desk.feedback.star(request_id, place.asker.user)
+        """The first star shows the answer in the gallery, if it has images."""
+        answer = await self._desk.show(request_id, place.asker)
+        first = await self._desk.feedback.star(request_id, place.asker.user)
+        gallery = (await self._desk.workspaces.rules(place.asker)).gallery
+        if first and gallery and answer.renderings:
+            await self._mailman.copy(answer, gallery)
 
     async def _judge(self, verdict: int, request_id: str, place: Place) -> None:
         answer = await self._desk.show(request_id, place.asker)
@@ -105,12 +101,7 @@ class Reactions:
 
     async def _mail(self, request_id: str, place: Place) -> None:
         answer = await self._desk.show(request_id, place.asker)
-        texts = texts_for((await self._desk.homes.of(request_id)).locale)
-        screen, reply, pictures = await self._mailman.prepare(answer, texts)
-        channel, ts = await self._poster.whisper(place.asker.user, request_id, screen)
-        if pictures:
-            await self._sharing.share(channel, None, comment_for(reply, texts), pictures)
-        await self._desk.homes.copy(PLATFORM, channel, ts, request_id)
+        await self._mailman.copy(answer, place.asker.user)
 
 
 def read_names(chosen: Slack) -> dict[str, Action]:

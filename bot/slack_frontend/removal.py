@@ -1,10 +1,13 @@
 """Removal: cancelling and deleting, by the person who asked or an admin of the workspace."""
 
+import contextlib
+
+from bot.slack_frontend.people import PLATFORM
 from bot.slack_frontend.posting import Poster
 from bot.slack_frontend.sharing import Sharing
 from bot.slack_frontend.web import Web, ask
 from engine.desk import Desk
-from engine.errors import NotAllowed
+from engine.errors import NotAllowed, StylusError
 from engine.values import Asker
 
 
@@ -39,6 +42,19 @@ class Removal:
             await self._sharing.delete(file_id)
         if home.message_id:
             await self._poster.delete(request.asker.channel, home.message_id)
+
+    async def forget(self, asker: Asker) -> tuple[int, int]:
+        """Forgets a person, and deletes the messages and files that show what they asked.
+
+        Returns how many requests and how many images are gone.
+        """
+        done = await self._desk.forgetting.person(PLATFORM, asker.user)
+        for channel, ts in done.messages:
+            with contextlib.suppress(StylusError):  # it may be gone or out of reach
+                for file_id in await self._poster.files_of(channel, ts):
+                    await self._sharing.delete(file_id)
+                await self._poster.delete(channel, ts)
+        return done.requests, done.images
 
     async def is_admin(self, user: str) -> bool:
         """Returns whether the person administers the workspace."""

@@ -95,6 +95,13 @@ def why_screen(reply: Reply, texts: Texts) -> Screen:
     return Screen(tuple(whole), _line(reply.prompt))
 
 
+def lines_screen(title: str, lines: list[str]) -> Screen:
+    """Returns how a list looks; its lines may hold people's words."""
+    shown = join_lines([cut(line, FIELD) for line in lines], SENTENCE, "…")
+    body = SectionBlock(text=PlainTextObject(text=shown, emoji=False))
+    return Screen((HeaderBlock(text=plain(title, HEADER)), body), escape(cut(title, HEADER)))
+
+
 def sentence_screen(sentence: str) -> Screen:
     """Returns how one sentence of ours looks; it may hold people's words."""
     text = plain(sentence, SENTENCE)

@@ -14,9 +14,10 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
+from yarl import URL
 
 from engine.desk import NotPosted
-from engine.errors import StylusError, Unavailable
+from engine.errors import BadFile, StylusError, Unavailable
 
 #: How often a call is made again after the pause that Slack asks for.
 PATIENCE = 2
@@ -64,6 +65,42 @@ class Web:
         if self._me is None:
             self._me = await ask(self.client.auth_test())
         return str(self._me["user_id"])
+
+    async def download(self, file: dict[str, Any], most: int) -> bytes:
+        """Returns what somebody has uploaded. Raises `BadFile` for what cannot be had."""
+        name = str(file.get("name", ""))[:60]
+        if int(file.get("size", 0)) > most:
+            raise BadFile(f"“{name}” has more than {most // 2**20} MB; send a smaller one.")
+        address = str(file.get("url_private_download") or file.get("url_private") or "")
+        rights = {"Authorization": f"Bearer {self.client.token}"} if self._is_slack(address) else {}
+        try:
+            async with (
+                aiohttp.ClientSession(headers=rights) as session,
+                session.get(address, allow_redirects=False) as got,
+            ):
+                got.raise_for_status()
+                content = await _read(got.content, most)
+        except (TimeoutError, aiohttp.ClientError, ValueError) as error:
+            raise BadFile(f"“{name}” cannot be read from Slack; send it again.") from error
+        if len(content) > most:
+            raise BadFile(f"“{name}” has more than {most // 2**20} MB; send a smaller one.")
+        return content
+
+    def _is_slack(self, address: str) -> bool:
+        """Whether the bot's token may go there."""
+        url = URL(address)
+        ours = URL(self.client.base_url)
+        return url.origin() == ours.origin() or (
+            url.scheme == "https" and str(url.host).endswith(".slack.com")
+        )
+
+
+async def _read(content: aiohttp.StreamReader, most: int) -> bytes:
+    """Returns what comes, at most one byte more than may come."""
+    read = bytearray()
+    while len(read) <= most and (part := await content.read(most + 1 - len(read))):
+        read += part
+    return bytes(read)
 
 
 async def ask(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:

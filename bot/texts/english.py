@@ -83,6 +83,32 @@ ENGLISH = Texts(
         "Reactions on any answer: 🔁 new masks · ❌ cancel or delete · ⭐ gallery · 👍 👎 · ✉️ "
         "send it to me",
     ),
+    help_slack=(
+        "*/stylus prompt* text: images, with the LoRA adapters chosen for each idea of the text",
+        'Options after it: --images 4 --size 512x512 --seed 7 --negative "text" --adapters none',
+        "*/stylus* alone: a form with all of that",
+        "*/stylus show* id · *history* · *queue* · *quota* · *cancel*",
+        "*/stylus lora search* text · *lora info* id: the adapter library",
+        "*/stylus delete-my-data*: removes what you asked and got",
+        "Mention me with your text, in threads too, or write me directly. With a picture I change "
+        "that; after the word inpaint, only its transparent part, or what a second one has white.",
+        "On a message: More message shortcuts → Stylus this",
+        "Reactions on any answer: 🔁 new masks · ❌ cancel or delete · ⭐ gallery · 👍 👎 · 📧 "
+        "send it to me",
+    ),
+    shown_here="Here it is.",
+    shown_directly="It is in your direct messages with me.",
+    form_prompt="What the images should show",
+    form_images="How many images",
+    form_size="Width and height in pixels, such as 512x512",
+    form_seed="Seed; the same seed gives the same images",
+    form_negative="What the images should not show",
+    form_adapters="Adapters",
+    form_adapters_auto="chosen for me",
+    form_adapters_none="none",
+    form_channel="Where to answer",
+    form_submit="Make images",
+    form_close="Close",
     forget="Delete all of it",
     forget_question=(
         "This removes your prompts, images and thumbs here and everywhere else, and deletes the "

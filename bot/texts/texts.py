@@ -84,6 +84,20 @@ class Texts:
     quota_waiting: str
     nothing_open: str
     help: tuple[str, ...]
+    help_slack: tuple[str, ...]
+    shown_here: str
+    shown_directly: str
+    form_prompt: str
+    form_images: str
+    form_size: str
+    form_seed: str
+    form_negative: str
+    form_adapters: str
+    form_adapters_auto: str
+    form_adapters_none: str
+    form_channel: str
+    form_submit: str
+    form_close: str
     forget: str
     forget_question: str
     forgotten: str

@@ -50,6 +50,10 @@ class LoopbackSlack:
         self.calls: list[tuple[str, Json]] = []
         self.files: dict[str, Json] = {}
         self.whispers: list[Json] = []
+        #: Forms that were opened, oldest first, and each person's Home.
+        self.forms: list[Json] = []
+        self.homes: dict[str, Json] = {}
+        self._triggers: dict[str, float] = {}
         self.revoked = False
         #: Faults of the next calls, by method; "after" ones are carried out first.
         self.before: dict[str, list[web.Response]] = defaultdict(list)
@@ -73,6 +77,7 @@ class LoopbackSlack:
         app.router.add_post("/upload/{id}", self._upload)
         app.router.add_post("/response/{id}", self._respond)
         app.router.add_get("/socket", self._serve_socket)
+        app.router.add_get("/files/{id}", self._download)
         return app
 
     # ---- what people see -------------------------------------------------------------------
@@ -97,6 +102,19 @@ class LoopbackSlack:
 
     def number(self, prefix: str) -> str:
         return f"{prefix}{next(self._numbers)}"
+
+    def trigger(self) -> str:
+        """Returns what allows to open one form within some seconds."""
+        trigger = self.number("trigger")
+        self._triggers[trigger] = time.monotonic()
+        return trigger
+
+    def use_trigger(self, trigger: str) -> str:
+        """Returns Slack's word for a trigger that is no longer good; empty for one that is."""
+        given = self._triggers.pop(trigger, None)
+        if given is None:
+            return "exchanged_trigger_id"
+        return "expired_trigger_id" if time.monotonic() - given > DEADLINE else ""
 
     def say(self, channel: str, user: str, text: str, **more: Any) -> Json:
         """A person writes a message; nobody is told."""
@@ -189,6 +207,11 @@ class LoopbackSlack:
         answer = METHODS[method](self, arguments)
         refused = answer.get("error")
         return {"ok": not refused, **answer}
+
+    async def _download(self, request: web.Request) -> web.Response:
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return web.Response(status=302, headers={"Location": "/login"})
+        return web.Response(body=self.files[request.match_info["id"]]["content"])
 
     async def _upload(self, request: web.Request) -> web.Response:
         file = self.files[request.match_info["id"]]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.slack.loopback import BOT, BOT_ID, TEAM, Channel, Json, LoopbackSlack
-from tests.slack.rules import refuse_message
+from tests.slack.rules import refuse_message, refuse_view
 
 Method = Callable[[LoopbackSlack, Json], Json]
 
@@ -130,6 +130,23 @@ def user_info(slack: LoopbackSlack, arguments: Json) -> Json:
     return {"user": user} if user else {"error": "user_not_found"}
 
 
+def open_view(slack: LoopbackSlack, arguments: Json) -> Json:
+    view = arguments["view"]
+    refused = slack.use_trigger(arguments["trigger_id"]) or refuse_view(view)
+    if refused:
+        return {"error": refused}
+    slack.forms.append(view)
+    return {"view": view}
+
+
+def publish_view(slack: LoopbackSlack, arguments: Json) -> Json:
+    refused = refuse_view(arguments["view"])
+    if refused:
+        return {"error": refused}
+    slack.homes[arguments["user_id"]] = arguments["view"]
+    return {}
+
+
 def _page(messages: list[Json], arguments: Json) -> Json:
     oldest = float(arguments.get("oldest", 0))
     found = [m for m in messages if float(m["ts"]) >= oldest]
@@ -175,4 +192,6 @@ METHODS: dict[str, Method] = {
     "conversations.history": history,
     "conversations.replies": replies,
     "users.info": user_info,
+    "views.open": open_view,
+    "views.publish": publish_view,
 }

@@ -23,7 +23,7 @@ class People(LoopbackSlack):
                 "channel_id": channel,
                 "user_id": user,
                 "api_app_id": APP,
-                "trigger_id": self.number("trigger"),
+                "trigger_id": self.trigger(),
                 "response_url": self.address(),
                 "is_enterprise_install": "false",
             },
@@ -49,6 +49,26 @@ class People(LoopbackSlack):
             "message_action", BOB, callback_id=callback, channel={"id": channel}, message=message
         )
 
+    async def send_form(self, values: dict[str, Any], user: str = ANN) -> Json | None:
+        """A person fills in the newest form; returns what Slack is told, such as errors."""
+        form = self.forms[-1]
+        state = {name: {name: value} for name, value in values.items()}
+        addresses = [{"response_url": self.address(), "channel_id": ART}]
+        return await self._interact(
+            "view_submission",
+            user,
+            view={**form, "id": "V1", "state": {"values": state}},
+            response_urls=addresses,
+        )
+
+    def upload(self, user: str, name: str, content: bytes) -> Json:
+        """A person uploads a picture; returns it as events have it."""
+        file_id = self.number("F")
+        self.files[file_id] = {"id": file_id, "name": name, "user": user, "content": content}
+        address = f"{self.url}/files/{file_id}"
+        kind = {"mimetype": "image/png", "size": len(content)}
+        return {"id": file_id, "name": name, "url_private_download": address, **kind}
+
     async def _interact(self, kind: str, user: str, **body: Any) -> Json | None:
         return await self.send(
             "interactive",
@@ -57,7 +77,7 @@ class People(LoopbackSlack):
                 "team": {"id": TEAM, "domain": "t"},
                 "user": {"id": user, "team_id": TEAM},
                 "api_app_id": APP,
-                "trigger_id": self.number("trigger"),
+                "trigger_id": self.trigger(),
                 "response_url": self.address(),
                 **body,
             },

@@ -21,6 +21,21 @@ def refuse_message(text: str, blocks: list[dict[str, Any]], *, most: int = MOST_
     return "" if all(_is_right(block) for block in blocks) else "invalid_blocks"
 
 
+def refuse_view(view: dict[str, Any]) -> str:
+    """Returns Slack's word for what is wrong with a form or a Home; empty where nothing is."""
+    titles = [view[name]["text"] for name in ("title", "submit", "close") if name in view]
+    ids = [block.get("block_id") for block in view["blocks"] if block["type"] == "input"]
+    wrong = (
+        any(len(title) > 24 for title in titles)
+        or len(view["blocks"]) > 100
+        or len(ids) != len(set(ids))
+        or len(view.get("private_metadata", "")) > 3000
+        or (bool(ids) and "submit" not in view)
+        or not all(map(_is_right, view["blocks"]))
+    )
+    return "invalid_arguments" if wrong else ""
+
+
 def _is_right(block: dict[str, Any]) -> bool:
     kind = block.get("type")
     if kind not in TYPES or len(block.get("block_id", "")) > 255:
@@ -38,6 +53,12 @@ def _is_right(block: dict[str, Any]) -> bool:
         )
     if kind == "context":
         return 1 <= len(block["elements"]) <= 10 and all(_fits(e, 3000) for e in block["elements"])
+    if kind == "input":
+        options = block["element"].get("options", [{"text": block["label"]}])
+        fit = all(
+            _fits(option["text"], 2000 if "value" not in option else 75) for option in options
+        )
+        return _fits(block["label"], 2000) and 1 <= len(options) <= 100 and fit
     if kind == "actions":
         return 1 <= len(block["elements"]) <= 25 and all(map(_is_element, block["elements"]))
     return True

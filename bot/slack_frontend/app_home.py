@@ -1,0 +1,24 @@
+"""The app's Home: what somebody asked lately, their quota, and the queue."""
+
+from slack_sdk.models.blocks import Block, DividerBlock
+from slack_sdk.models.views import View
+
+from bot.slack_frontend.own_commands import TEXTS, history_lines, queue_lines, quota_lines
+from bot.slack_frontend.screens import lines_screen
+from bot.slack_frontend.web import Web, ask
+from engine.desk import Desk
+from engine.values import Asker
+
+
+async def publish_home(desk: Desk, web: Web, asker: Asker) -> None:
+    """Shows the person their Home as it is now. Raises as `ask` does."""
+    parts = [
+        (TEXTS.history_title, await history_lines(desk, asker)),
+        (TEXTS.quota_title, await quota_lines(desk, asker)),
+        (TEXTS.queue_title, await queue_lines(desk, asker)),
+    ]
+    blocks: list[Block] = []
+    for title, lines in parts:
+        blocks += [*lines_screen(title, lines).blocks, DividerBlock()]
+    view = View(type="home", blocks=blocks[:-1])
+    await ask(web.client.views_publish(user_id=asker.user, view=view.to_dict()))

@@ -1,0 +1,179 @@
+"""Commands beside the prompt, forms, and the app's Home."""
+
+from typing import Any
+
+import pytest
+
+from engine.errors import BadOption
+from engine.values import Asker, Rules
+from tests.discord.atelier import compose, finish, png, render
+from tests.slack.conftest import Workspace, words_of
+from tests.slack.loopback import ANN, ART, BOB, BOT, DM
+
+MINE = Asker("slack", ":T1", ART, ANN)
+
+
+async def told(workspace: Workspace, command: str, user: str = ANN) -> str:
+    """Returns what a command tells the person alone."""
+    await workspace.slack.slash(command, user=user)
+    await workspace.settled()
+    return words_of(workspace.slack.whispers[-1])
+
+
+async def test_what_one_wants_to_know_is_told_to_them_alone(workspace: Workspace) -> None:
+    request = await workspace.prompt("red <!channel> star --images 2")
+    assert "--images 4" in await told(workspace, "help")
+    assert request.id in await told(workspace, "history")
+    assert request.id not in await told(workspace, "history nothing")
+    assert request.id in await told(workspace, "queue")
+    assert request.id not in await told(workspace, "queue", BOB)
+    assert "1 requests within 24 hours" in await told(workspace, "quota")
+    assert "Queued" in await told(workspace, f"show {request.id}")
+    assert "somebody else" in await told(workspace, f"cancel {request.id}", BOB)
+    assert "Cancelled" in await told(workspace, "cancel")
+    assert "no request under way" in await told(workspace, "cancel")
+    assert "no request" in await told(workspace, "show nothing00x")
+    assert len(workspace.slack.messages(ART)) == 1
+
+
+async def test_show_sends_the_answer_to_the_person_or_shares_it(workspace: Workspace) -> None:
+    request = await workspace.prompt()
+    await finish(workspace.desk, request)
+    assert "direct messages" in await told(workspace, f"show {request.id}")
+    assert [bool(m.get("files")) for m in workspace.slack.messages(DM)] == [False, True]
+    before = len(workspace.slack.messages(ART))
+    await told(workspace, f"show {request.id} share")
+    assert len(workspace.slack.messages(ART)) == before + 2
+
+
+async def test_the_library_is_searched_by_what_adapters_draw(
+    catalogue: tuple[str, ...], workspace: Workspace
+) -> None:
+    found = await told(workspace, "lora search a star")
+    assert any(adapter_id in found for adapter_id in catalogue)
+    assert catalogue[0] in await told(workspace, f"lora info {catalogue[0]}")
+    assert "no adapter" in await told(workspace, "lora info nothing")
+
+
+async def test_the_form_asks_like_the_command(workspace: Workspace) -> None:
+    await workspace.slack.slash("")
+    await workspace.settled()
+    answer = await workspace.slack.send_form(filled("red star", images="2", size="64x128"))
+    assert answer is None
+    await workspace.settled()
+    request = await workspace.newest()
+    assert (request.prompt, request.image_count, request.sampling.height) == ("red star", 2, 128)
+    assert request.overrides.adapters == "none"
+    assert "red star" in words_of(workspace.root)
+    await workspace.slack.send_form(filled("red star", size="big"))
+    await workspace.settled()
+    assert "no size" in workspace.slack.whispers[-1]["text"]
+
+
+def filled(prompt: str, **fields: str) -> dict[str, Any]:
+    values: dict[str, Any] = {name: {"value": text} for name, text in fields.items()}
+    return values | {
+        "prompt": {"value": prompt},
+        "adapters": {"selected_option": {"value": "none"}},
+        "channel": {"selected_conversation": ART},
+    }
+
+
+def chosen(*numbers: int) -> dict[str, Any]:
+    return {"selected_options": [{"value": str(number)} for number in numbers]}
+
+
+async def test_tasks_render_again_what_is_chosen(
+    catalogue: tuple[str, ...], workspace: Workspace
+) -> None:
+    star, neon = catalogue[:2]
+    request = await workspace.prompt()
+    await compose(workspace.desk, request, {star: "Big star", neon: "Neon glow"})
+    await render(workspace.desk, request)
+    await workspace.deliver()
+    await workspace.slack.click(f"stylus:tasks:{request.id}", workspace.root)
+    values = {
+        "ideas": chosen(0, 1),
+        "adapters": chosen(1),
+        "pins": chosen(1),
+        "weight-1": {"value": "many"},
+    }
+    answer = await workspace.slack.send_form(values)
+    assert answer == {
+        "response_action": "errors",
+        "errors": {"weight-1": "“many” is no weight; write a number such as 0.8."},
+    }
+    await workspace.slack.send_form({**values, "weight-1": {"value": "0.5"}})
+    await workspace.settled()
+    again = await workspace.newest()
+    assert (again.kind, again.parent_id, again.seed) == ("revise", request.id, request.seed)
+    wishes = again.overrides
+    assert (wishes.pin, wishes.drop, wishes.weights) == ((neon,), (star,), {neon: 0.5})
+
+
+async def test_a_picture_with_words_is_changed_by_them(workspace: Workspace) -> None:
+    file = workspace.slack.upload(ANN, "cat.png", png(size=64))
+    await workspace.slack.mention("a red star --images 2", files=[file])
+    await workspace.settled()
+    made = await workspace.newest()
+    assert (made.kind, made.prompt, made.image_count) == ("translate", "a red star", 2)
+    mask = workspace.slack.upload(ANN, "mask.png", png("white", 64))
+    await workspace.slack.mention("inpaint a red star", files=[file, mask])
+    await workspace.settled()
+    assert (await workspace.newest()).kind == "inpaint"
+
+
+async def test_home_shows_what_one_asked(workspace: Workspace) -> None:
+    request = await workspace.prompt()
+    await workspace.slack.event({"type": "app_home_opened", "user": ANN, "tab": "home"})
+    await workspace.settled()
+    assert request.id in words_of(workspace.slack.homes[ANN])
+
+
+async def test_the_rules_of_the_workspace_are_kept(workspace: Workspace) -> None:
+    change = workspace.desk.workspaces.change
+    await change(MINE, images=3, mentions=False)
+    assert (await workspace.prompt("red star")).image_count == 3
+    await workspace.slack.mention("red star")
+    assert await workspace.count("requests") == 1
+    await change(MINE, channels=("CELSE",))
+    assert "not allowed in this channel" in await told(workspace, "prompt red star")
+    await change(MINE, channels=(), daily=1)
+    assert "requests within 24 hours" in await told(workspace, "prompt red star")
+    assert await workspace.count("requests") == 1
+
+
+async def test_delete_my_data_takes_messages_and_files(workspace: Workspace) -> None:
+    request = await workspace.prompt()
+    await finish(workspace.desk, request)
+    (images,) = [m for m in workspace.slack.messages() if "files" in m]
+    await workspace.slack.tell_of_share(images)
+    await told(workspace, "delete-my-data")
+    await workspace.slack.click("stylus:forget:me", workspace.root, ANN)
+    assert "1 requests and 1 images are gone" in words_of(workspace.slack.whispers[-1])
+    assert [m for m in workspace.slack.messages() if m["user"] == BOT] == []
+    assert workspace.slack.files == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a --colour red", "no option --colour"),
+        ("a --images two", "takes a number"),
+        ("a --seed", "needs a value"),
+        ("a --adapters some", "may be auto or none"),
+    ],
+)
+def test_a_flag_that_is_wrong_is_named(text: str, sentence: str) -> None:
+    from bot.slack_frontend.flags import to_ask
+
+    with pytest.raises(BadOption, match=sentence):
+        to_ask(text, MINE)
+
+
+def test_flags_are_read_as_phones_write_them() -> None:
+    from bot.slack_frontend.flags import to_ask, within
+
+    ask = to_ask("a fox — red —images 2 --negative “text, frame” in rain", MINE)
+    assert (ask.prompt, ask.images, ask.negative) == ("a fox — red in rain", 2, "text, frame")
+    assert within(ask, Rules(images=7)).images == 2
