@@ -37,6 +37,9 @@ class Action(StrEnum):
     FORGET = "forget"
     # About a server.
     ADMIN = "admin"
+    # About a proposed LoRA.
+    APPROVE = "approve"
+    REJECT = "reject"
     # What only reactions do.
     STAR = "star"
     GOOD = "good"

@@ -11,8 +11,8 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine import catalogue
+from engine.addition_rows import Addition, title_of
 from engine.addition_stages import Claim, advance, run_stage
-from engine.additions import Addition, title_of
 from engine.cards import Card, read_card
 from engine.errors import BadOption
 from engine.process import Post

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.additions import Addition, State, title_of, to_addition
+from engine.addition_rows import Addition, State, title_of, to_addition
 from engine.errors import BadOption, DatabaseUnavailable, StylusError
 from engine.library_tables import additions
 from engine.log import get_log

@@ -9,30 +9,38 @@ it away.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from yarl import URL
 
 from engine import catalogue
+from engine.addition_rows import (
+    UNDER_WAY,
+    Addition,
+    Described,
+    State,
+    load_addition,
+    title_of,
+    to_addition,
+    to_row,
+    unknown,
+)
 from engine.addresses import Reach, check_url
 from engine.admission import new_id
 from engine.database import Database
 from engine.errors import BadFile, BadOption, NotAllowed, UnknownAddition
 from engine.library_tables import additions
+from engine.log import get_log
 from engine.queue import Queue, render_queue
 from engine.settings import Settings
 from engine.storage import BlobStore
-from engine.values import Asker
+from engine.values import Adapter, Asker
 from engine.workspaces import Workspaces
 
-State = Literal[
-    "waiting", "fetching", "fetched", "checking", "proposed", "approved", "rejected", "refused"
-]
-UNDER_WAY: tuple[State, ...] = ("waiting", "fetching", "fetched", "checking")
+log = get_log("additions")
 
 #: Undecided additions one person may have.
 MOST_OPEN = 10
@@ -40,44 +48,8 @@ MOST_OPEN = 10
 LOOK = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
-    """What the person who adds a LoRA says of it; the rest is read off the file."""
-
-    title: str | None = None
-    description: str = ""
-    trigger_words: tuple[str, ...] = ()
-    weight: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Addition:
-    """One LoRA on its way into the library."""
-
-    id: str
-    asker: Asker
-    described: Described
-    state: State
-    #: Where the file comes from: a URL, or the key of an uploaded file.
-    url: str | None = None
-    upload: str | None = None
-    #: What the file was called where it came from.
-    file_name: str = ""
-    #: Everybody's, or the asker's workspace's alone.
-    everybody: bool = False
-    #: Why it was refused.
-    sentence: str | None = None
-    adapter_id: str | None = None
-
-    @property
-    def settled(self) -> bool:
-        """Whether nothing more happens to it by itself."""
-        return self.state not in UNDER_WAY
-
-    @property
-    def workspace(self) -> str:
-        """Who may use the adapter, as the catalogue has it."""
-        return "" if self.everybody else self.asker.workspace
+#: Tells in a chat how a check went and returns the message's id.
+Teller = Callable[[Addition, Adapter | None], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +60,7 @@ class Additions:
     database: Database
     queue: Queue
     store: BlobStore
+    _tellers: dict[str, Teller] = field(default_factory=dict)
 
     async def propose_url(
         self, url: str, described: Described, asker: Asker, *, everybody: bool = False
@@ -123,7 +96,7 @@ class Additions:
                 raise BadOption(
                     f"You have {MOST_OPEN} undecided LoRAs; wait until an admin has decided."
                 )
-            await connection.execute(insert(additions).values(_row(addition)))
+            await connection.execute(insert(additions).values(to_row(addition)))
             if addition.url:
                 await self.queue.defer_fetch(connection, addition.id)
             else:
@@ -161,6 +134,53 @@ class Additions:
             )
             return [to_addition(row) for row in rows]
 
+    def register(self, platform: str, teller: Teller) -> None:
+        """Names who tells a platform's people how checks went."""
+        self._tellers[platform] = teller
+
+    async def tell_waiting(self, platform: str) -> int:
+        """Tells of every check that has ended since; returns how many were told.
+
+        Frontends call this from time to time. One that cannot be told keeps no other waiting.
+        """
+        teller = self._tellers.get(platform)
+        if teller is None:
+            return 0
+        told = [await self._tell(teller, one) for one in await self._untold(platform)]
+        return sum(told)
+
+    async def _untold(self, platform: str) -> list[Addition]:
+        async with self.database.transaction() as connection:
+            rows = await connection.execute(
+                select(additions)
+                .where(
+                    additions.c.platform == platform,
+                    additions.c.state.in_(("proposed", "refused")),
+                    additions.c.message_id.is_(None),
+                )
+                .order_by(additions.c.created_at)
+            )
+            return [to_addition(row) for row in rows]
+
+    async def _tell(self, teller: Teller, addition: Addition) -> bool:
+        try:
+            message_id = await teller(addition, await self._adapter(addition))
+        except Exception:  # told again later
+            log.exception("nobody was told of an addition", addition=addition.id)
+            return False
+        async with self.database.transaction() as connection:
+            await connection.execute(
+                update(additions).where(additions.c.id == addition.id).values(message_id=message_id)
+            )
+        return True
+
+    async def _adapter(self, addition: Addition) -> Adapter | None:
+        if addition.adapter_id is None:
+            return None
+        async with self.database.transaction() as connection:
+            found = await catalogue.find_adapters(connection, [addition.adapter_id])
+        return found[addition.adapter_id]
+
     async def decide(
         self, addition_id: str, admin: Asker, *, approve: bool, allowed: bool
     ) -> Addition:
@@ -182,8 +202,8 @@ class Additions:
                 raise BadOption(f"“{title_of(addition)}” is {addition.state}; nothing is decided.")
             status = "active" if approve else "removed"
             await catalogue.set_status(connection, addition.adapter_id, status)
-        adapter = addition.adapter_id
-        await Workspaces(self.database).note(admin, f"lora {state}", adapter=adapter)
+        changed_to = {addition.adapter_id: ["proposed", state]}
+        await Workspaces(self.database).note(admin, "lora", **changed_to)
         return await self.load(addition_id)
 
 
@@ -194,31 +214,12 @@ def _url(url: str) -> URL:
         raise BadOption(f"“{url[:80]}” is not a URL.") from error
 
 
-def title_of(addition: Addition) -> str:
-    """Returns what to call it."""
-    return addition.described.title or addition.file_name.removesuffix(".safetensors") or "the LoRA"
-
-
 def _refuse_outsider(addition: Addition, admin: Asker, allowed: bool) -> None:
     here = (addition.asker.platform, addition.asker.workspace)
     if here != (admin.platform, admin.workspace):
         raise UnknownAddition(unknown(addition.id))
     if not allowed:
         raise NotAllowed("Only an admin decides what comes into the library.")
-
-
-def unknown(addition_id: str) -> str:
-    """Returns the sentence for an addition that nobody may know of."""
-    return f"There is no proposed LoRA “{addition_id[:40]}”."
-
-
-async def load_addition(connection: AsyncConnection, addition_id: str) -> Addition:
-    """Returns one addition. Raises `UnknownAddition`."""
-    found = await connection.execute(select(additions).where(additions.c.id == addition_id))
-    row = found.one_or_none()
-    if row is None:
-        raise UnknownAddition(unknown(addition_id))
-    return to_addition(row)
 
 
 async def _count_open(connection: AsyncConnection, asker: Asker) -> int:
@@ -234,39 +235,3 @@ async def _count_open(connection: AsyncConnection, asker: Asker) -> int:
             )
         )
     ) or 0
-
-
-def _row(addition: Addition) -> dict[str, Any]:
-    described, asker = addition.described, addition.asker
-    return {
-        "id": addition.id,
-        "platform": asker.platform,
-        "workspace": asker.workspace,
-        "channel": asker.channel,
-        "user_id": asker.user,
-        "state": addition.state,
-        "url": addition.url,
-        "upload": addition.upload,
-        "file_name": addition.file_name,
-        "everybody": addition.everybody,
-        "title": described.title,
-        "description": described.description,
-        "trigger_words": list(described.trigger_words),
-        "weight": described.weight,
-    }
-
-
-def to_addition(row: Row[Any]) -> Addition:
-    """Returns the addition of a row."""
-    return Addition(
-        id=row.id,
-        asker=Asker(row.platform, row.workspace, row.channel, row.user_id),
-        described=Described(row.title, row.description, tuple(row.trigger_words), row.weight),
-        state=row.state,
-        url=row.url,
-        upload=row.upload,
-        file_name=row.file_name,
-        everybody=row.everybody,
-        sentence=row.sentence,
-        adapter_id=row.adapter_id,
-    )

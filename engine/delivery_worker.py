@@ -72,6 +72,7 @@ async def _look_again(desk: Desk, platform: str) -> None:
     while True:
         with contextlib.suppress(DatabaseUnavailable):
             await desk.deliver_waiting(platform)
+            await desk.additions.tell_waiting(platform)
         await asyncio.sleep(LOOK_AGAIN)
 
 

@@ -13,6 +13,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from engine import answers, backlog, delivery, ledger, workers
+from engine.addition_rows import Addition as Addition
+from engine.addition_rows import Described as Described
+from engine.addition_rows import title_of as title_of
 from engine.additions import Additions
 from engine.admission import refuse_stranger
 from engine.database import open_database
@@ -33,6 +36,7 @@ from engine.schema import check_schema
 from engine.settings import Settings
 from engine.standings import load_standings
 from engine.storage import BlobStore
+from engine.upkeep import Upkeep
 from engine.values import (
     Answer,
     Asker,
@@ -72,6 +76,7 @@ class Desk(Intake):
     lookup: Lookup
     forgetting: Forgetting
     additions: Additions
+    upkeep: Upkeep
     _senders: dict[str, Sender] = field(default_factory=dict)
 
     async def workers(self) -> list[Worker]:
@@ -214,6 +219,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
                     Lookup(settings, database, store),
                     Forgetting(database, store),
                     Additions(settings, database, queue, store),
+                    Upkeep(database),
                 )
             finally:
                 listening.cancel()

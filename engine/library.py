@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from engine import catalogue
-from engine.additions import Described
+from engine.addition_rows import Described
 from engine.addresses import Reach
 from engine.admission import clean_prompt
 from engine.catalogue import Imported

@@ -30,6 +30,8 @@ additions = Table(
     Column("sentence", Text),
     Column("adapter_id", Text, ForeignKey("stylus.adapters.id", ondelete="SET NULL")),
     Column("decided_by", Text),
+    # The message that tells how the check went; null until one does.
+    Column("message_id", Text),
     time_column("created_at", now=True),
     time_column("finished_at"),
     Index("ix_additions_place", "platform", "workspace", "state"),

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from engine.additions import MOST_OPEN, Addition, Described
+from engine.addition_rows import Addition, Described
+from engine.additions import MOST_OPEN
 from engine.desk import Desk
 from engine.errors import BadFile, BadOption, BadUrl, NotAllowed, UnknownAddition
 from tests.samples import ADA, BOB
@@ -84,7 +85,8 @@ async def test_an_admin_of_the_place_decides_once(desk: Desk, catalogue: tuple[s
         await desk.additions.decide(made.id, BOB, approve=False, allowed=True)
     assert await status(desk) == "active"
     entry = (await desk.workspaces.changes(BOB))[0]
-    assert (entry.user, entry.action) == (BOB.user, "lora approved")
+    assert (entry.user, entry.action) == (BOB.user, "lora")
+    assert entry.details == {"test:star": ["proposed", "approved"]}
 
 
 async def test_what_is_rejected_is_gone(desk: Desk, catalogue: tuple[str, ...]) -> None:

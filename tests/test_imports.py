@@ -15,10 +15,10 @@ ROOT = Path(__file__).parent.parent
 ROOTS = ("bot.command_line", "bot.benchmarks", "bot.__main__")
 #: What everything else in the bot sees of the engine.
 COUNTER = {"engine.values", "engine.errors", "engine.settings", "engine.desk", "engine.png"}
-STORAGE = """addition_check addition_stages additions answers backlog catalogue chat_tables database
-    delivery delivery_worker doctor ending events feedback forgetting history homes ledger
-    library_tables lookup method overview progress queue rescue retriever schema scratch
-    standings tables wishes workers workspaces""".split()
+STORAGE = """addition_check addition_rows addition_stages additions answers backlog catalogue
+    chat_tables database delivery delivery_worker doctor ending events feedback
+    forgetting history homes ledger library_tables lookup method overview progress
+    queue rescue retriever schema scratch standings tables wishes workers workspaces""".split()
 TORCH = ("engine.rendering", "engine.render_worker", "engine.builtin")
 HOMES: dict[str, tuple[str, ...]] = {
     "sqlalchemy": (*(f"engine.{name}" for name in STORAGE), "migrations"),

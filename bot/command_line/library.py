@@ -18,7 +18,7 @@ from bot.command_line.common import (
     settings_for_command,
 )
 from bot.console.progress import download_progress
-from engine.additions import Described
+from engine.addition_rows import Described
 from engine.card_files import read_cards
 from engine.embedder import load_embedder
 from engine.library import Library, open_library

@@ -26,14 +26,15 @@ MOST_DAILY = 100_000
 class AdminCommands(app_commands.Group, name="stylus-admin"):
     """A command of its own: Discord's default permissions work on top-level commands only."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, lora: app_commands.Group) -> None:
         super().__init__(
-            description="Settings of this server.",
+            description="Settings and library of this server.",
             guild_only=True,
             default_permissions=discord.Permissions(manage_guild=True),
             allowed_installs=app_commands.AppInstallationType(guild=True),
         )
         self._desk = desk
+        self.add_command(lora)
 
     @app_commands.command()
     async def settings(self, interaction: discord.Interaction) -> None:

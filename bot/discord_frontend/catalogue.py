@@ -4,6 +4,7 @@ import discord
 from discord import app_commands
 
 from bot.discord_frontend.admin import AdminCommands
+from bot.discord_frontend.admin_lora import AdminLoraCommands, proposing
 from bot.discord_frontend.answers import open_request, say, texts_of
 from bot.discord_frontend.commands import AskingCommands, ask_of
 from bot.discord_frontend.delivery import Mailman
@@ -32,8 +33,12 @@ def all_commands(
     for part in (AskingCommands(desk), OwnCommands(desk, mailman)):
         for command in part.commands:
             stylus.add_command(command)
-    stylus.add_command(LoraCommands(desk))
-    return [stylus, AdminCommands(desk), stylus_this(desk)]
+    lora = LoraCommands(desk)
+    lora.add_command(
+        proposing(desk, "propose", "Propose a LoRA for this server's library.", admin=False)
+    )
+    stylus.add_command(lora)
+    return [stylus, AdminCommands(desk, AdminLoraCommands(desk)), stylus_this(desk)]
 
 
 def stylus_this(desk: Desk) -> app_commands.ContextMenu:

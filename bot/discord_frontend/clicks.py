@@ -7,6 +7,7 @@ from functools import partial
 import discord
 
 from bot.actions import Action, Click
+from bot.discord_frontend.additions import Deciding
 from bot.discord_frontend.admin import Admin
 from bot.discord_frontend.answers import open_request, say, show, texts_of
 from bot.discord_frontend.choosing import Choosing
@@ -37,6 +38,8 @@ class Clicks:
             Action.DELETE: self._delete,
             Action.FORGET: self._forget,
             Action.ADMIN: Admin(desk).change,
+            Action.APPROVE: Deciding(desk).decide,
+            Action.REJECT: Deciding(desk).decide,
             Action.TASKS: choosing.open,
             Action.COMPARE: choosing.compare,
             Action.IDEAS: choosing.change,

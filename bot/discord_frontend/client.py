@@ -9,6 +9,7 @@ from discord.ext import commands
 
 from bot.actions import read_click
 from bot.board import Board
+from bot.discord_frontend.additions import Announcer
 from bot.discord_frontend.answers import say, texts_of
 from bot.discord_frontend.catalogue import all_commands
 from bot.discord_frontend.clicks import Clicks
@@ -62,6 +63,7 @@ class StylusBot(commands.Bot):
             self.tree.add_command(command)
         self.tree.error(self._command_failed)
         desk.register(PLATFORM, self.mailman.deliver)
+        desk.additions.register(PLATFORM, Announcer(self).tell)
 
     async def setup_hook(self) -> None:
         """Publishes the commands where they have changed."""

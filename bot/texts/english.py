@@ -151,6 +151,17 @@ ENGLISH = Texts(
     daily_field="How many a day; empty: no limit",
     audit_title="Who changed what",
     audit_empty="Nothing was changed yet.",
+    lora_checking=(
+        "“{title}” is fetched and checked now; how that went is told here. Its id is {id}."
+    ),
+    lora_proposed="“{title}” is proposed for the library",
+    lora_refused="“{title}” was not taken: {reason}",
+    lora_by="proposed by {user}",
+    lora_approve="Approve",
+    lora_reject="Reject",
+    lora_decided="“{title}” is {state}.",
+    lora_none_proposed="Nothing waits for a decision.",
+    lora_status="“{title}” is {status} now.",
     cancelled_now="Cancelled.",
     ended_already="That request has ended already.",
     deleted="Deleted.",

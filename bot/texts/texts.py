@@ -140,6 +140,17 @@ class Texts:
     audit_title: str
     audit_empty: str
 
+    # LoRAs on their way into the library
+    lora_checking: str
+    lora_proposed: str
+    lora_refused: str
+    lora_by: str
+    lora_approve: str
+    lora_reject: str
+    lora_decided: str
+    lora_none_proposed: str
+    lora_status: str
+
     # Sentences in answer to what people do
     cancelled_now: str
     ended_already: str

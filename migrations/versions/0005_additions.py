@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("sentence", sa.Text()),
         sa.Column("adapter_id", sa.Text()),
         sa.Column("decided_by", sa.Text()),
+        sa.Column("message_id", sa.Text()),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.additions import Addition, Described
+from engine.addition_rows import Addition, Described
 from engine.desk import Desk, open_desk
 from engine.values import Asker
 from tests.loopback_files import LoopbackFiles, serve_files

@@ -1,0 +1,132 @@
+"""`/stylus-admin lora` and `/stylus lora propose`: people propose LoRAs, admins decide."""
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import discord
+from discord import app_commands
+
+from bot.discord_frontend.additions import addition_screen
+from bot.discord_frontend.admin import refuse_others
+from bot.discord_frontend.answers import say, show, telling, texts_of
+from bot.discord_frontend.people import asker_of
+from engine.desk import Addition, Described, Desk, title_of
+from engine.errors import BadFile, BadOption
+from engine.values import Asker
+
+Weight = app_commands.Range[float, -2.0, 2.0]
+#: Proposed LoRAs that are listed at once, each in a message of its own.
+MOST_LISTED = 5
+FIELDS = {
+    "url": "Where the .safetensors file can be downloaded.",
+    "file": "The .safetensors file itself.",
+    "title": "What it is called.",
+    "description": "What it draws; the better the words, the better prompts find it.",
+    "triggers": "Words that switch it on, with commas between them.",
+    "weight": "The weight it works best at.",
+}
+
+
+class AdminLoraCommands(app_commands.Group, name="lora"):
+    """The library, for those who may manage the server."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(description="The adapter library of this server.")
+        self._desk = desk
+        self.add_command(proposing(desk, "add", "Add a LoRA to this server's library.", admin=True))
+
+    @app_commands.command()
+    async def proposed(self, interaction: discord.Interaction) -> None:
+        """Show the LoRAs that wait for a decision."""
+        async with telling(interaction):
+            refuse_others(interaction)
+            texts = texts_of(interaction)
+            waiting = await self._desk.additions.proposed(asker_of(interaction))
+            if not waiting:
+                await say(interaction, texts.lora_none_proposed)
+            for addition in waiting[:MOST_LISTED]:
+                adapter = await self._desk.lookup.find(
+                    str(addition.adapter_id), asker_of(interaction)
+                )
+                await show(interaction, addition_screen(addition, adapter, texts), private=True)
+
+    @app_commands.command()
+    @app_commands.describe(id="The adapter's id, as `/stylus lora search` shows it.")
+    async def disable(self, interaction: discord.Interaction, id: str) -> None:
+        """Stop using an adapter, also for requests that wait."""
+        await self._set(interaction, id, "disabled")
+
+    @app_commands.command()
+    @app_commands.describe(id="The adapter's id, as the audit log shows it.")
+    async def enable(self, interaction: discord.Interaction, id: str) -> None:
+        """Use a disabled adapter again."""
+        await self._set(interaction, id, "active")
+
+    @app_commands.command()
+    @app_commands.describe(id="The adapter's id, as `/stylus lora search` shows it.")
+    async def remove(self, interaction: discord.Interaction, id: str) -> None:
+        """Take an adapter out of this server's library."""
+        await self._set(interaction, id, "removed")
+
+    async def _set(
+        self,
+        interaction: discord.Interaction,
+        adapter_id: str,
+        status: Literal["active", "disabled", "removed"],
+    ) -> None:
+        async with telling(interaction):
+            refuse_others(interaction)
+            changed = await self._desk.upkeep.set_status(
+                adapter_id.strip(), status, asker_of(interaction), allowed=True
+            )
+            words = texts_of(interaction).lora_status
+            await say(interaction, words.format(title=changed.title, status=status))
+
+
+def proposing(
+    desk: Desk, name: str, description: str, *, admin: bool
+) -> app_commands.Command[app_commands.Group, ..., None]:
+    """Returns the command that proposes a LoRA, for admins or for everybody."""
+
+    @app_commands.describe(**FIELDS)
+    async def propose(
+        interaction: discord.Interaction,
+        url: str | None = None,
+        file: discord.Attachment | None = None,
+        title: app_commands.Range[str, 1, 100] | None = None,
+        description: app_commands.Range[str, 1, 2000] = "",
+        triggers: app_commands.Range[str, 1, 500] = "",
+        weight: Weight | None = None,
+    ) -> None:
+        async with telling(interaction):
+            if admin:
+                refuse_others(interaction)
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            words = tuple(word.strip() for word in triggers.split(",") if word.strip())
+            described = Described(title, description, words, weight)
+            made = await _propose(desk, asker_of(interaction), url, file)(described)
+            checking = texts_of(interaction).lora_checking
+            await say(interaction, checking.format(title=title_of(made), id=made.id))
+
+    return app_commands.Command(name=name, description=description, callback=propose)
+
+
+def _propose(
+    desk: Desk, asker: Asker, url: str | None, file: discord.Attachment | None
+) -> Callable[[Described], Awaitable[Addition]]:
+    """Returns what proposes the one of both that was given."""
+    if (url is None) == (file is None):
+        raise BadOption("Give either a URL or a file.")
+
+    async def from_url(described: Described) -> Addition:
+        return await desk.additions.propose_url(str(url), described, asker)
+
+    async def from_file(described: Described) -> Addition:
+        assert file
+        most = desk.settings.library.download_mb
+        if file.size > most * 2**20:
+            raise BadFile(f"“{file.filename}” is larger than {most} MB, the most that is taken.")
+        content = await file.read()
+        return await desk.additions.propose_file(file.filename, content, described, asker)
+
+    return from_file if url is None else from_url

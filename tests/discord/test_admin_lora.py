@@ -1,0 +1,140 @@
+"""LoRAs through chat: anybody proposes, everybody sees how it went, admins decide by a button."""
+
+from typing import Any
+
+import pytest
+from simcord.actors import MemberActor
+from sqlalchemy import text
+
+from tests.discord.conftest import Server, ids_of
+from tests.discord.conftest import words_of as escaped_words_of
+from tests.discord.test_admin import admin_of, asker
+
+URL = "https://civitai.com/files/starry.safetensors"
+
+
+def words_of(message: Any) -> str:
+    """Returns what people read: Discord shows no escapes."""
+    return escaped_words_of(message).replace("\\", "")
+
+
+async def change(server: Server, statement: str, **values: object) -> None:
+    async with server.desk.database.transaction() as connection:
+        await connection.execute(text(statement), values)
+
+
+async def checked(server: Server, catalogue: tuple[str, ...], who: MemberActor) -> str:
+    """Somebody proposes a LoRA and a renderer has found it good; returns the addition's id."""
+    await who.slash(server.channel, "stylus lora propose", url=URL, title="Starry")
+    workspace = str(server.guild.id)
+    await change(server, "update additions set state = 'proposed', adapter_id = 'test:star'")
+    statement = (
+        "update adapters set status = 'proposed', workspace = :workspace where id = 'test:star'"
+    )
+    await change(server, statement, workspace=workspace)
+    return (await server.desk.additions.proposed(asker(server, who)))[0].id
+
+
+async def status(server: Server) -> str:
+    async with server.desk.database.transaction() as connection:
+        return str(
+            await connection.scalar(text("select status from adapters where id='test:star'"))
+        )
+
+
+async def test_anybody_proposes_by_url_or_file(discord_server: Server) -> None:
+    server = discord_server
+    said = await server.ann.slash(
+        server.channel,
+        "stylus lora propose",
+        url=URL,
+        title="Starry",
+        triggers="starry, five points",
+        weight=0.7,
+    )
+    assert said.response
+    assert said.response.ephemeral
+    assert "“Starry” is fetched and checked now" in words_of(said.response)
+    async with server.desk.database.transaction() as connection:
+        row = (await connection.execute(text("select * from additions"))).one()
+    assert (row.url, row.title, row.trigger_words, row.weight) == (
+        URL,
+        "Starry",
+        ["starry", "five points"],
+        0.7,
+    )
+    assert (row.workspace, row.everybody) == (str(server.guild.id), False)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({}, "Give either a URL or a file."),
+        ({"url": "https://evil.org/x"}, "not fetched from evil.org"),
+    ],
+)
+async def test_what_cannot_be_proposed_is_said(
+    discord_server: Server, options: dict[str, str], sentence: str
+) -> None:
+    said = await discord_server.ann.slash(discord_server.channel, "stylus lora propose", **options)
+    assert said.response
+    assert sentence in words_of(said.response)
+    assert await discord_server.count("additions") == 0
+
+
+async def test_only_admins_decide_and_the_card_says_what(
+    discord_server: Server, catalogue: tuple[str, ...]
+) -> None:
+    server = discord_server
+    eve = admin_of(server)
+    addition = await checked(server, catalogue, server.ann)
+    assert await server.desk.additions.tell_waiting("discord") == 1
+    assert await server.desk.additions.tell_waiting("discord") == 0
+    card = server.last
+    assert "“Starry” is proposed for the library" in words_of(card)
+    assert "Draws a five-pointed star" in words_of(card)
+    approve = f"stylus:approve:{addition}"
+    assert ids_of(card) == [approve, f"stylus:reject:{addition}"]
+    refused = await server.bob.click(card, custom_id=approve)
+    assert refused.response
+    assert "Only people who may manage this server" in words_of(refused.response)
+    assert await status(server) == "proposed"
+    await eve.click(card, custom_id=approve)
+    assert await status(server) == "active"
+    assert "“Starry” is approved." in words_of(server.last)
+    assert ids_of(server.last) == []
+    log = await eve.slash(server.channel, "stylus-admin audit")
+    assert log.response
+    assert "`test:star` proposed → approved" in words_of(log.response)
+
+
+async def test_a_refusal_is_told_where_it_was_asked(discord_server: Server) -> None:
+    server = discord_server
+    await server.ann.slash(server.channel, "stylus lora propose", url=URL, title="<@1> Starry")
+    sentence = "It is made for another base."
+    await change(server, "update additions set state = 'refused', sentence = :it", it=sentence)
+    assert await server.desk.additions.tell_waiting("discord") == 1
+    said = words_of(server.last)
+    assert sentence in said
+    assert "<@1>" not in said
+    assert ids_of(server.last) == []
+
+
+async def test_an_admin_finds_what_waits_and_keeps_the_library(
+    discord_server: Server, catalogue: tuple[str, ...]
+) -> None:
+    server = discord_server
+    eve = admin_of(server)
+    addition = await checked(server, catalogue, server.ann)
+    listed = await eve.slash(server.channel, "stylus-admin lora proposed")
+    assert listed.response
+    assert f"stylus:reject:{addition}" in ids_of(listed.response)
+    await server.desk.additions.decide(addition, asker(server, eve), approve=True, allowed=True)
+    for command, after in (("disable", "disabled"), ("enable", "active"), ("remove", "removed")):
+        done = await eve.slash(server.channel, f"stylus-admin lora {command}", id="test:star")
+        assert done.response
+        assert f"“Big star” is {after} now." in words_of(done.response)
+        assert await status(server) == after
+    everybodys = await eve.slash(server.channel, "stylus-admin lora disable", id="test:heart")
+    assert everybodys.response
+    assert "belongs to everybody here" in words_of(everybodys.response)
