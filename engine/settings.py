@@ -176,6 +176,10 @@ class Slack(Section):
     app_token: SecretStr = SecretStr("")
     #: What Slack signs its requests with, for HTTP instead of Socket Mode.
     signing_secret: SecretStr = SecretStr("")
+    #: Where HTTP requests are taken, at /slack/events.
+    listen: str = Field("127.0.0.1:3000", pattern=r"^[^:/\s]+:\d{1,5}$")
+    #: Slack's Web API; GovSlack has one of its own.
+    api_url: str = Field("https://slack.com/api/", pattern=r"^https?://\S+/$")
     #: What each reaction on an answer does, by Slack's names.
     reroll: str = Field("repeat", min_length=1)
     cancel: str = Field("x", min_length=1)

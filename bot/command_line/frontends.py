@@ -77,7 +77,8 @@ def slack(
             return _idle("Slack")
         raise BadSettings(
             "Slack needs two tokens: set STYLUS_SLACK__TOKEN (xoxb-...) and "
-            "STYLUS_SLACK__APP_TOKEN (xapp-...) to those of the app that README.md makes."
+            "STYLUS_SLACK__APP_TOKEN (xapp-...) to those of the app that README.md makes, or "
+            "for HTTP STYLUS_SLACK__SIGNING_SECRET in the place of the second."
         )
     run(_run_slack(settings, tied=tied))
     if as_json:
@@ -103,8 +104,7 @@ def _idle(platform: str) -> None:
 
 def configured(settings: Settings, line: str) -> bool:
     """Returns whether a line of the Procfile has what it needs."""
-    needed = {
-        "discord": (settings.discord.token,),
-        "slack": (settings.slack.token, settings.slack.app_token),
-    }
+    slack = settings.slack
+    door = slack.app_token if slack.app_token.get_secret_value() else slack.signing_secret
+    needed = {"discord": (settings.discord.token,), "slack": (slack.token, door)}
     return all(secret.get_secret_value() for secret in needed.get(line, ()))

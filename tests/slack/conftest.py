@@ -36,8 +36,7 @@ class Workspace:
 
     async def count(self, table: str) -> int:
         """Returns how many rows a table has."""
-        async with self.desk.database.transaction() as connection:
-            return int(await connection.scalar(text(f"select count(*) from {table}")) or 0)
+        return await count(self.desk, table)
 
     async def settled(self) -> None:
         """Waits until the app has done everything it was asked for."""
@@ -89,6 +88,12 @@ class Workspace:
     def root(self) -> Json:
         """Returns the message of ours in the channel that was posted last."""
         return [m for m in self.slack.messages(ART) if "metadata" in m][-1]
+
+
+async def count(desk: Desk, table: str) -> int:
+    """Returns how many rows a table has."""
+    async with desk.database.transaction() as connection:
+        return int(await connection.scalar(text(f"select count(*) from {table}")) or 0)
 
 
 async def start(slack: People, desk: Desk) -> tuple[StylusApp, AsyncSocketModeHandler]:

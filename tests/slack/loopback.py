@@ -93,9 +93,9 @@ class LoopbackSlack:
     def counts(self) -> Counter[str]:
         return Counter(name for name, _ in self.calls)
 
-    async def until(self, holds: Callable[[], object]) -> None:
+    async def until(self, holds: Callable[[], object], seconds: float = 10) -> None:
         """Waits until something holds that a call to us can make true."""
-        async with asyncio.timeout(10), self.changed:
+        async with asyncio.timeout(seconds), self.changed:
             await self.changed.wait_for(lambda: bool(holds()))
 
     # ---- the parts of what people do ----------------------------------------------------------

@@ -1,0 +1,90 @@
+"""The manifest asks for exactly the rights that the code uses, and names what it listens to."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+import bot.slack_frontend
+from bot.command_line import run
+from bot.slack_frontend import create_app
+from bot.slack_frontend.manifest import EVENTS, SCOPES, manifest
+from engine.desk import Desk
+from engine.errors import BadSettings
+
+FOLDER = Path(bot.slack_frontend.__file__).parent
+HISTORY = {"channels:history", "groups:history", "im:history", "metadata.message:read"}
+#: What Slack's documentation asks for, by method of the Web API.
+METHODS: dict[str, set[str]] = {
+    "auth_test": set(),
+    "chat_postMessage": {"chat:write"},
+    "chat_postEphemeral": {"chat:write"},
+    "chat_update": {"chat:write"},
+    "chat_delete": {"chat:write"},
+    "conversations_history": HISTORY,
+    "conversations_replies": HISTORY,
+    "files_getUploadURLExternal": {"files:write"},
+    "files_completeUploadExternal": {"files:write"},
+    "files_delete": {"files:write"},
+    "files_info": {"files:read"},
+    "users_info": {"users:read"},
+    "views_open": set(),
+    "views_publish": set(),
+}
+#: ... and by event.
+LISTENED = {
+    "app_home_opened": set(),
+    "app_mention": {"app_mentions:read"},
+    "file_shared": {"files:read"},
+    "message.im": {"im:history"},
+    "reaction_added": {"reactions:read"},
+    "reaction_removed": {"reactions:read"},
+}
+
+
+def called() -> Iterator[str]:
+    """Yields the methods of the Web API that the code calls."""
+    for path in FOLDER.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            called = node.func if isinstance(node, ast.Call) else None
+            if isinstance(called, ast.Attribute) and ast.unparse(called.value).endswith("client"):
+                yield called.attr
+
+
+def test_exactly_the_rights_that_are_used() -> None:
+    methods = set(called())
+    assert methods == set(METHODS), "a method's rights are unknown, or it is used no more"
+    needed = {"commands"}.union(*METHODS.values(), *LISTENED.values())
+    assert needed == set(SCOPES)
+    read = yaml.safe_load(manifest())
+    assert read["oauth_config"]["scopes"] == {"bot": sorted(needed)}
+    assert read["settings"]["event_subscriptions"]["bot_events"] == list(EVENTS)
+    assert set(EVENTS) == set(LISTENED)
+    assert read["features"]["slash_commands"][0]["command"] == "/stylus"
+
+
+def test_what_slack_is_told_of_has_a_listener() -> None:
+    source = (FOLDER / "app.py").read_text("utf-8")
+    heard = set(re.findall(r'self\.event\("(\w+)"\)', source))
+    assert heard == {name.split(".")[0] for name in EVENTS}
+    shortcuts = yaml.safe_load(manifest())["features"]["shortcuts"]
+    named = {shortcut["callback_id"] for shortcut in shortcuts}
+    assert named == set(re.findall(r'SHORTCUT = "(\w+)"', source))
+
+
+@pytest.mark.usefixtures("clean_environment")
+def test_the_manifest_needs_no_token_and_the_app_says_which(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["slack", "--manifest"]) == 0
+    assert 'command: "/stylus"' in capsys.readouterr().out
+    assert run(["slack"]) == 2
+    assert "STYLUS_SLACK__APP_TOKEN" in capsys.readouterr().err
+
+
+async def test_an_app_without_a_token_is_refused(desk: Desk) -> None:
+    with pytest.raises(BadSettings, match="STYLUS_SLACK__TOKEN"):
+        create_app(desk)
