@@ -95,10 +95,8 @@ def _rows(composition: Composition, answer: Answer, texts: Texts) -> tuple[Row, 
 def _row(
     words: str, pick: Pick, plans: Sequence[ImagePlan], renderings: Sequence[Rendering]
 ) -> Row:
-    cells = tuple(
-        _cell(pick.adapter_id, plan, rendering)
-        for plan, rendering in zip(plans, renderings, strict=False)
-    )
+    by_index = {plan.index: plan for plan in plans}  # an image that broke has no rendering
+    cells = tuple(_cell(pick.adapter_id, by_index[one.index], one) for one in renderings)
     credit = ", ".join(part for part in (pick.creator, pick.licence) if part)
     return Row(words, pick.adapter_id, pick.title, pick.reason, cells, credit, pick.link)
 

@@ -9,7 +9,18 @@ from engine.errors import BadOption, BadPrompt, NotAllowed, UnknownCheckpoint
 from engine.plan import SEED_LIMIT
 from engine.revision import revise_overrides
 from engine.settings import Settings
-from engine.values import MAX_WEIGHT, Answer, Ask, Asker, Kind, Overrides, Phase, Request, Sampling
+from engine.values import (
+    MAX_WEIGHT,
+    Answer,
+    Ask,
+    Asker,
+    Kind,
+    Overrides,
+    Phase,
+    Rendering,
+    Request,
+    Sampling,
+)
 
 #: Widths and heights are multiples of this: latents are an eighth of it, halved three times.
 SIZE_STEP = 64
@@ -62,7 +73,7 @@ def enlarge(parent: Answer, asker: Asker, index: int, factor: int, settings: Set
     """
     refuse_failed(parent)
     request = descend(parent, "upscale", asker, index)
-    rendering, before = parent.renderings[index], request.sampling
+    rendering, before = rendering_of(parent, index), request.sampling
     factor = _within("factor", factor, 2, 4)
     width, height = (
         SIZE_STEP * round(side * factor / SIZE_STEP) for side in (rendering.width, rendering.height)
@@ -74,6 +85,14 @@ def enlarge(parent: Answer, asker: Asker, index: int, factor: int, settings: Set
         )
     sampling = replace(before, width=width, height=height)
     return replace(request, image_count=1, seed=parent.plans[index].seed, sampling=sampling)
+
+
+def rendering_of(answer: Answer, index: int) -> Rendering:
+    """Returns image `index` of an answer. Raises `BadOption` where it came out broken."""
+    found = next((one for one in answer.renderings if one.index == index), None)
+    if found is None:
+        raise BadOption(f"Image {index} of request {answer.request.id} came out broken.")
+    return found
 
 
 def descend(parent: Answer, kind: Kind, asker: Asker, index: int | None = None) -> Request:

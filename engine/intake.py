@@ -16,6 +16,7 @@ from engine.admission import (
     enlarge,
     once_more,
     refuse_failed,
+    rendering_of,
     revise,
 )
 from engine.composer import choose_composer
@@ -125,7 +126,7 @@ class Intake:
         parent = await self.show(request_id, asker)
         request = enlarge(parent, asker, index, factor, self.settings)
         chosen = check_strength("upscale", strength)
-        content = await self.image(parent.renderings[index])
+        content = await self.image(rendering_of(parent, index))
         source = await asyncio.to_thread(self._keep, content, None, chosen)
         return await self._enqueue(replace(request, source=source), origin, home)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import and_, case, exists, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -157,9 +158,11 @@ async def store_renderings(
     *,
     load_seconds: float,
     render_seconds: float,
+    notes: Sequence[str] = (),
 ) -> bool:
     """Stores what rendering made; returns False where the claim is no longer the newest."""
     change = {
+        "notes": requests.c.notes.concat(literal(list(notes), JSONB)),
         "load_seconds": load_seconds,
         "render_seconds": render_seconds,
         "finished_at": func.clock_timestamp(),

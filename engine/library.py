@@ -12,6 +12,7 @@ from engine.addition_rows import Described
 from engine.addresses import Reach
 from engine.admission import clean_prompt
 from engine.catalogue import Imported
+from engine.checkpoints import configured
 from engine.database import Database, open_database
 from engine.downloads import Bounds, download
 from engine.embedder import MiniLM
@@ -66,9 +67,12 @@ class Library:
         link: str | None = None,
     ) -> Adapter:
         # Only this command needs torch, and only here.
+        from engine.rendering.checkpoint import load_checkpoint
         from engine.rendering.trial import try_lora
 
-        tried = await asyncio.to_thread(try_lora, path, self.settings)
+        tried = await asyncio.to_thread(
+            lambda: try_lora(path, load_checkpoint(*configured(self.settings)))
+        )
         card = {
             "source": source,
             "source_id": tried.sha256[:16],

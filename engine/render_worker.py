@@ -7,33 +7,40 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import signal
 import threading
 import time
-from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from engine import answers, catalogue, ledger
 from engine.addition_check import check_addition
+from engine.checkpoints import configured
 from engine.ending import announce_end
-from engine.errors import BadLora, DatabaseUnavailable
+from engine.errors import BadLora, DatabaseUnavailable, StylusError
 from engine.jobs import run_stage
 from engine.ledger import Claim
 from engine.png import Recipe, UsedAdapter, encode, open_image
 from engine.process import Post, open_post, work
-from engine.progress import publish
+from engine.progress import ProgressFeed, publish
 from engine.queue import render_queue
-from engine.rendering.renderer import Batch, RenderedImage, Renderer
+from engine.rendering.batcher import Batcher
+from engine.rendering.checkpoint import Checkpoint, load_checkpoint
+from engine.rendering.job import Batch, Job, RenderedImage
+from engine.rendering.memory import DeviceLost
+from engine.rendering.renderer import Renderer
 from engine.rendering.start import Start
-from engine.rendering.trial import load_configured
 from engine.settings import Settings
 from engine.storage import BlobStore
 from engine.values import ImagePlan, Phase, PlannedAdapter, Progress, Rendering, Request, Source
 
-#: Seconds between two looks whether the request was cancelled or given to somebody else.
+#: Seconds between two looks whether the request was cancelled or given to somebody else, should
+#: the notice of it be lost.
 CANCEL_LOOK = 0.5
 #: Seconds between two signs of progress; frontends show fewer.
 STEP_NEWS = 0.1
@@ -41,23 +48,20 @@ STEP_NEWS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Studio:
-    """What render jobs share: the loaded checkpoint and the one thread that may use it."""
+    """What render jobs share."""
 
     renderer: Renderer
-    thread: ThreadPoolExecutor
+    batcher: Batcher
     store: BlobStore
+    feed: ProgressFeed
 
 
 async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
     """Runs the renderer until it is told to stop. Raises `Unavailable`."""
     torch.set_num_threads(settings.renderer.threads or spare_cores())
     async with open_post(settings) as post:
-        with ThreadPoolExecutor(1, thread_name_prefix="render") as thread:
-            checkpoint = await asyncio.get_running_loop().run_in_executor(
-                thread, load_configured, settings
-            )
-            cache = settings.renderer.adapter_cache_mb * 2**20
-            studio = Studio(Renderer(checkpoint, cache), thread, BlobStore(settings))
+        checkpoint = await asyncio.to_thread(load_checkpoint, *configured(settings))
+        async with _open_studio(post, checkpoint) as studio:
             queue = render_queue(settings.checkpoint.name)
 
             @post.queue.app.task(name="render", queue=queue)
@@ -90,6 +94,22 @@ def spare_cores() -> int:
     return max(1, (os.cpu_count() or 1) - 1)
 
 
+@asynccontextmanager
+async def _open_studio(post: Post, checkpoint: Checkpoint) -> AsyncIterator[Studio]:
+    limits = post.settings.renderer
+    renderer = Renderer(
+        checkpoint, limits.adapter_cache_mb * 2**20, limits.slots_mb * 2**20, limits.images
+    )
+    batcher = Batcher(renderer.render, limits.images, limits.wait)
+    feed = ProgressFeed(post.database.conninfo)
+    listening = asyncio.create_task(feed.run(), name="progress feed")
+    try:
+        yield Studio(renderer, batcher, BlobStore(post.settings), feed)
+    finally:
+        listening.cancel()
+        await asyncio.to_thread(batcher.close)
+
+
 async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
     """Renders the plans and stores the images; cancelling takes effect within a step."""
     request = claimed.request
@@ -98,23 +118,17 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
         planned = [adapter for plan in answer.plans for adapter in plan.adapters]
         off = await catalogue.find_disabled(connection, [a.adapter_id for a in planned])
     stop = threading.Event()
-    steps = StepNews(post, request)
-    watch = asyncio.create_task(_watch(post, claimed, stop))
-    try:
-        batch = await asyncio.get_running_loop().run_in_executor(
-            studio.thread,
-            lambda: studio.renderer.render(
-                request.sampling,
-                answer.plans,
-                lambda adapter: _fetch(studio.store, adapter, off),
-                steps.tell,
-                stop.is_set,
-                _start(studio.store, request.source),
-            ),
-        )
-    finally:
-        stop.set()
-        watch.cancel()
+    job = Job(
+        sampling=request.sampling,
+        plans=answer.plans,
+        fetch=lambda adapter: _fetch(studio.store, adapter, off),
+        on_step=StepNews(post, request).tell,
+        cancelled=stop.is_set,
+        start=await asyncio.to_thread(_start, studio.store, request.source),
+    )
+    batch = await _outcome(post, studio, claimed, job, stop)
+    if batch is None:
+        return
     rendered = await asyncio.to_thread(_store_images, studio.store, request, answer.plans, batch)
     async with post.database.transaction() as connection:
         if await ledger.store_renderings(
@@ -123,8 +137,33 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
             rendered,
             load_seconds=batch.load_seconds,
             render_seconds=batch.render_seconds,
+            notes=batch.failures,
         ):
             await announce_end(post.queue, connection, request, Phase.RENDERED)
+
+
+async def _outcome(
+    post: Post, studio: Studio, claimed: Claim, job: Job, stop: threading.Event
+) -> Batch | None:
+    """The job's batch; None once the request is not ours any more, however far it is."""
+    rendering = asyncio.wrap_future(studio.batcher.submit(job))
+    watching = asyncio.create_task(_watch(post, studio.feed, claimed))
+    either: set[asyncio.Future[Any]] = {rendering, watching}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.set()
+        watching.cancel()
+    if not rendering.done():
+        return None
+    try:
+        outcome = rendering.result()
+    except DeviceLost:
+        signal.raise_signal(signal.SIGTERM)  # only a new process can use the device again
+        raise
+    if isinstance(outcome, StylusError):
+        raise outcome
+    return outcome
 
 
 def _start(store: BlobStore, source: Source | None) -> Start | None:
@@ -142,14 +181,18 @@ def _fetch(store: BlobStore, adapter: PlannedAdapter, off: Collection[str]) -> P
     return store.file(adapter.blob)
 
 
-async def _watch(post: Post, claimed: Claim, stop: threading.Event) -> None:
-    """Stops the rendering once the request has ended or another renderer has claimed it."""
-    while not stop.is_set():
-        await asyncio.sleep(CANCEL_LOOK)
-        with contextlib.suppress(DatabaseUnavailable):
-            async with post.database.transaction() as connection:
-                if not await ledger.is_newest(connection, claimed):
-                    stop.set()
+async def _watch(post: Post, feed: ProgressFeed, claimed: Claim) -> None:
+    """Returns once the request has ended or another renderer has claimed it."""
+    newest = True
+    with feed.subscribe(claimed.request.id) as news:
+        while newest:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CANCEL_LOOK):
+                    while (await news.get()).phase is Phase.RENDERING:  # our own steps
+                        pass
+            with contextlib.suppress(DatabaseUnavailable):
+                async with post.database.transaction() as connection:
+                    newest = await ledger.is_newest(connection, claimed)
 
 
 class StepNews:
@@ -178,10 +221,8 @@ class StepNews:
 def _store_images(
     store: BlobStore, request: Request, plans: Sequence[ImagePlan], batch: Batch
 ) -> list[Rendering]:
-    return [
-        _store_image(store, request, plan, image)
-        for plan, image in zip(plans, batch.images, strict=True)
-    ]
+    by_index = {plan.index: plan for plan in plans}
+    return [_store_image(store, request, by_index[one.index], one) for one in batch.images]
 
 
 def _store_image(

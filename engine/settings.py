@@ -96,6 +96,12 @@ class Renderer(Section):
     threads: int = Field(0, ge=0, le=256)
     #: Host memory for parsed adapters, in megabytes.
     adapter_cache_mb: int = Field(2048, ge=16)
+    #: Memory of the device for merged weights of one batch, in megabytes.
+    slots_mb: int = Field(4096, ge=0)
+    #: Most images in one batch.
+    images: int = Field(16, ge=1, le=256)
+    #: Seconds that a job waits for others to share its batch, on an idle device.
+    wait: float = Field(0.05, ge=0, le=10)
 
 
 class Retriever(Section):
@@ -150,7 +156,7 @@ class Queue(Section):
     #: How often a stage is tried before the request fails.
     tries: int = Field(3, ge=1, le=10)
     #: Render jobs that one renderer takes up at once.
-    concurrency: int = Field(1, ge=1, le=32)
+    concurrency: int = Field(8, ge=1, le=32)
 
 
 class Discord(Section):

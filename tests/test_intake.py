@@ -115,6 +115,15 @@ async def test_what_cannot_be_enlarged(desk: Desk, index: int, factor: int, word
         await desk.upscale(parent.id, index, ADA, factor)
 
 
+async def test_an_image_that_came_out_broken_cannot_be_enlarged(desk: Desk) -> None:
+    parent = await rendered(desk)
+    async with desk.database.transaction() as connection:
+        await connection.execute(text("delete from renderings where index = 0"))
+    with pytest.raises(BadOption, match=f"Image 0 of request {parent.id} came out broken"):
+        await desk.upscale(parent.id, 0, ADA)
+    assert (await desk.upscale(parent.id, 1, ADA)).seed == 8
+
+
 async def test_an_image_that_would_be_too_large(desk: Desk) -> None:
     parent = await rendered(desk)
     small = replace(desk, settings=desk.settings.model_copy(update={"limits": _sides(desk, 320)}))

@@ -41,6 +41,12 @@ def test_each_adapter_is_on_off_or_skipped_in_each_image() -> None:
     assert rows[2].why == ENGLISH.nothing_fits
 
 
+def test_an_image_that_came_out_broken_is_no_column() -> None:
+    reply = make_reply(answer(renderings=(rendering(1, on=(loaded("a", 0.5),)),)))
+    assert [image.rendering.index for image in reply.images] == [1]
+    assert [row.cells for row in reply.rows] == [(Cell("on", 0.5, 1.0),), (Cell("off"),), ()]
+
+
 def test_the_weight_is_the_one_that_was_loaded_not_the_planned_one() -> None:
     loaded_otherwise = answer(renderings=(rendering(0, on=(loaded("a", 0.25),)),))
     assert make_reply(loaded_otherwise).rows[0].cells == (Cell("on", 0.25),)

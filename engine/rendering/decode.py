@@ -11,22 +11,23 @@ from engine.rendering.checkpoint import Checkpoint
 _BLACK = 2
 
 
-def decode_images(checkpoint: Checkpoint, latents: Tensor) -> list[Image.Image]:
-    """The RGB image of each row of `latents`. Raises RenderFailed for broken ones."""
-    return [_decode(checkpoint, latents[row : row + 1], row) for row in range(len(latents))]
+def decode_image(checkpoint: Checkpoint, latents: Tensor, index: int) -> Image.Image:
+    """The RGB image of latents (1, channels, height, width).
 
-
-def _decode(checkpoint: Checkpoint, latents: Tensor, row: int) -> Image.Image:
+    What half precision breaks is decoded once more in float32. Raises RenderFailed, which names
+    the image by its index, counted from 1.
+    """
     if not bool(torch.isfinite(latents).all()):
         raise RenderFailed(
-            f"Image {row} lost its numbers while it was denoised: lower the adapters' weights "
-            "or the guidance."
+            f"Image {index + 1} lost its numbers while it was denoised: lower the adapters' "
+            "weights or the guidance."
         )
     pixels = _pixels(checkpoint.decode(latents))
     if pixels is None and checkpoint.dtype != torch.float32:
-        pixels = _pixels(_decode_in_float32(checkpoint, latents))
+        with checkpoint.exact_vae():
+            pixels = _pixels(checkpoint.decode(latents.float()))
     if pixels is None:
-        raise RenderFailed(f"Image {row} came out black or broken: try another seed.")
+        raise RenderFailed(f"Image {index + 1} came out black or broken: try another seed.")
     return Image.fromarray(pixels.numpy())
 
 
@@ -37,8 +38,3 @@ def _pixels(decoded: Tensor) -> Tensor | None:
     scaled = (decoded[0].float() / 2 + 0.5).clamp(0, 1) * 255
     pixels = scaled.round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu()
     return None if int(pixels.max()) < _BLACK else pixels
-
-
-def _decode_in_float32(checkpoint: Checkpoint, latents: Tensor) -> Tensor:
-    with checkpoint.exact_vae():
-        return checkpoint.decode(latents.float())

@@ -22,7 +22,7 @@ def denoise(
     checkpoint: Checkpoint,
     sampling: Sampling,
     plans: Sequence[ImagePlan],
-    on_step: Callable[[int, int], None],
+    on_step: Callable[[int, int, Tensor], None],
     cancelled: Callable[[], bool],
     starts: Sequence[Start] = (),
 ) -> Tensor:
@@ -30,8 +30,8 @@ def denoise(
 
     `starts` is empty, or has a picture for each plan, all of one strength. Run inside of
     `adapters.applied`, which gives each row its image's adapters. `on_step` is told the steps
-    done and all steps. Raises BadOption, and RequestCancelled within a step of `cancelled`
-    turning true.
+    done, all steps and the latents. Raises BadOption, and RequestCancelled within a step of
+    `cancelled` turning true.
     """
     check_sampling(checkpoint, sampling)
     generators = generators_of([plan.seed for plan in plans])
@@ -61,7 +61,7 @@ def denoise(
         latents = scheduler.step(prediction, timestep, latents)
         if ground:
             latents = ground.keep(scheduler, latents, timesteps[index + 1 : index + 2])
-        on_step(index + 1, len(timesteps))
+        on_step(index + 1, len(timesteps), latents)
     return latents
 
 

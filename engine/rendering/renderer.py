@@ -1,60 +1,72 @@
-"""One batch from plans to images, each with its own adapters."""
+"""Jobs become images, in as few batches as agree and fit, each image with its own adapters."""
 
+import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from PIL import Image
+from torch import Tensor
 
-from engine.errors import BadLora, StylusError
-from engine.rendering.adapters import Use, applied, check_weight, mask_of
+from engine.errors import RenderFailed, RequestCancelled, StylusError
+from engine.rendering.adapters import SLOT_BYTES, Use, applied, mask_of
 from engine.rendering.checkpoint import Checkpoint
-from engine.rendering.decode import decode_images
+from engine.rendering.decode import decode_image
 from engine.rendering.denoise import check_sampling, denoise
+from engine.rendering.job import Batch, Job, Outcome, RenderedImage
 from engine.rendering.layers import layers_of
-from engine.rendering.lora_cache import LoraCache
-from engine.rendering.lora_file import Lora, read_lora
-from engine.rendering.start import Start
-from engine.values import ImagePlan, LoadedAdapter, PlannedAdapter, Sampling, SkippedAdapter
+from engine.rendering.loading import Adapters, Loader
+from engine.rendering.lora_file import read_lora
+from engine.rendering.memory import DeviceLost, OutOfMemory, Room, mapped
+from engine.values import ImagePlan
 
 CACHE_BYTES = 2 * 2**30
-
-#: An adapter's factors, or the sentence that says why it is skipped.
-_Loaded = Lora | str
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedImage:
-    """One image, with what was really loaded for it."""
-
-    index: int
-    seed: int
-    image: Image.Image
-    loaded: tuple[LoadedAdapter, ...]
-    skipped: tuple[SkippedAdapter, ...]
+#: Images that are rendered at once, where memory is not known to be smaller.
+MOST_IMAGES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """The images in the order of the plans, and how long it took."""
+class _Item:
+    """One image to render."""
 
-    images: tuple[RenderedImage, ...]
-    #: Seconds to fetch and parse adapters.
-    load_seconds: float
-    #: Seconds to encode, denoise and decode.
-    render_seconds: float
+    job: Job
+    #: The job's number among its company, and the plan's in the job.
+    place: tuple[int, int]
+    plan: ImagePlan
+    uses: list[Use]
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A job whose adapters are loaded."""
+
+    job: Job
+    adapters: Adapters
+    items: list[_Item]
+
+
+#: By the item's place.
+_Images = dict[tuple[int, int], Image.Image | RenderFailed]
 
 
 class Renderer:
-    """Renders on one checkpoint, one batch at a time: other threads wait."""
+    """Renders on one checkpoint, for one caller at a time: other threads wait."""
 
-    def __init__(self, checkpoint: Checkpoint, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        cache_bytes: int = CACHE_BYTES,
+        slot_bytes: int = SLOT_BYTES,
+        images: int = MOST_IMAGES,
+    ) -> None:
         self._checkpoint = checkpoint
         self._layers = layers_of(checkpoint)
-        self._cache = LoraCache(cache_bytes)
+        self._loader = Loader(self._layers, cache_bytes)
+        self._slot_bytes = slot_bytes
+        self._room = Room(images)
         # Adapters patch the model that all batches share.
         self._lock = threading.Lock()
 
@@ -62,112 +74,113 @@ class Renderer:
         """Returns sha256 and base family of a LoRA file that fits. Raises `BadLora`."""
         return read_lora(path, self._layers, title).sha256, self._checkpoint.family
 
-    def render(
-        self,
-        sampling: Sampling,
-        plans: Sequence[ImagePlan],
-        fetch: Callable[[PlannedAdapter], Path],
-        on_step: Callable[[int, int], None],
-        cancelled: Callable[[], bool],
-        start: Start | None = None,
-    ) -> Batch:
-        """All images of the plans, in one batch, from one picture where there is a start.
+    def render(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """What becomes of each job; all have the same `company`.
 
-        `fetch` gives an adapter's file or raises a StylusError; an adapter that cannot be
-        loaded is skipped with the reason. `on_step` is told the steps done and all steps;
-        `cancelled` is asked before each. Raises BadOption, RequestCancelled and RenderFailed.
+        An adapter that cannot be loaded is skipped with the reason, an image that comes out
+        broken fails alone, and a job that is cancelled or wrong in itself stops no other.
+        Raises DeviceLost.
         """
-        check_sampling(self._checkpoint, sampling)
-        with self._lock:
-            return self._batch(sampling, plans, fetch, on_step, cancelled, start)
+        with self._lock, torch.inference_mode():
+            prepared = [self._prepare(job, number) for number, job in enumerate(jobs)]
+            fine = [one for one in prepared if isinstance(one, _Prepared)]
+            begun = time.perf_counter()
+            images: _Images | StylusError
+            try:
+                images = self._images([item for one in fine for item in one.items])
+            except DeviceLost:
+                raise
+            except StylusError as error:
+                images = error
+            seconds = time.perf_counter() - begun
+            return [_outcome(one, images, seconds) for one in prepared]
 
-    def _batch(
-        self,
-        sampling: Sampling,
-        plans: Sequence[ImagePlan],
-        fetch: Callable[[PlannedAdapter], Path],
-        on_step: Callable[[int, int], None],
-        cancelled: Callable[[], bool],
-        start: Start | None,
-    ) -> Batch:
-        adapters = {adapter.adapter_id: adapter for plan in plans for adapter in plan.adapters}
-        begun = time.perf_counter()
-        loras = {key: self._load(adapter, fetch) for key, adapter in adapters.items()}
-        loaded = time.perf_counter()
-        images = self._images(sampling, plans, loras, on_step, cancelled, start)
-        finished = tuple(
-            _rendered(plan, image, loras) for plan, image in zip(plans, images, strict=True)
-        )
-        return Batch(finished, loaded - begun, time.perf_counter() - loaded)
-
-    def _images(
-        self,
-        sampling: Sampling,
-        plans: Sequence[ImagePlan],
-        loras: Mapping[str, _Loaded],
-        on_step: Callable[[int, int], None],
-        cancelled: Callable[[], bool],
-        start: Start | None,
-    ) -> list[Image.Image]:
-        uses = [_uses(plan, loras) for plan in plans]
-        # Images with the same adapters beside each other share what is computed for them.
-        order = sorted(range(len(plans)), key=lambda index: mask_of(uses[index]))
-        with torch.inference_mode():
-            with applied(self._layers, [uses[index] for index in order]):
-                own = [plans[index] for index in order]
-                starts = [start] * len(own) if start else []
-                latents = denoise(self._checkpoint, sampling, own, on_step, cancelled, starts)
-            images = decode_images(self._checkpoint, latents)
-            images = [start.finish(image) for image in images] if start else images
-        return [image for _, image in sorted(zip(order, images, strict=True), key=_first)]
-
-    def _load(self, adapter: PlannedAdapter, fetch: Callable[[PlannedAdapter], Path]) -> _Loaded:
-        """The adapter's factors, or the sentence that says why there are none."""
+    def _prepare(self, job: Job, number: int) -> _Prepared | StylusError:
+        if job.cancelled():
+            return _cancelled()
         try:
-            # Asked even for an adapter that is in memory: it may have been disabled since.
-            file = fetch(adapter)
-            kept = self._cache.get(adapter.sha256) if adapter.sha256 else None
-            if kept is not None:
-                return kept
-            lora = read_lora(file, self._layers, adapter.title)
-            _check_hash(lora, adapter)
+            check_sampling(self._checkpoint, job.sampling)
+            adapters = self._loader.load(job)
+            items = [
+                _Item(job, (number, index), plan, adapters.uses(plan))
+                for index, plan in enumerate(job.plans)
+            ]
         except StylusError as error:
-            return str(error)
-        self._cache.put(lora)
-        return lora
+            return error
+        return _Prepared(job, adapters, items)
 
+    def _images(self, items: Sequence[_Item]) -> _Images:
+        """Every item's image, in as many batches as memory asks for."""
+        images: _Images = {}
+        # Images with the same adapters beside each other share what is computed for them.
+        waiting = sorted(items, key=lambda item: mask_of(item.uses))
+        while waiting:
+            count = self._room.images(waiting[0].job.sampling)
+            before = len(images) // count
+            progress = (before, before + math.ceil(len(waiting) / count))
+            try:
+                with mapped():
+                    images.update(self._batch(waiting[:count], progress))
+            except OutOfMemory:
+                self._room.shrink(waiting[0].job.sampling, len(waiting[:count]))
+            else:
+                waiting = waiting[count:]
+        return images
 
-def _first(pair: tuple[int, Image.Image]) -> int:
-    return pair[0]
+    def _batch(self, items: Sequence[_Item], progress: tuple[int, int]) -> _Images:
+        """`progress`: how many batches are done, and how many there are in all."""
+        jobs = list({item.place[0]: item.job for item in items}.values())
+        before, all_ = progress
 
+        def on_step(done: int, steps: int, latents: Tensor) -> None:
+            for job in jobs:
+                job.on_step(before * steps + done, all_ * steps)
+                job.on_latents(latents[[n for n, item in enumerate(items) if item.job is job]])
 
-def _check_hash(lora: Lora, adapter: PlannedAdapter) -> None:
-    if adapter.sha256 is not None and adapter.sha256 != lora.sha256:
-        raise BadLora(
-            f"The file of “{adapter.title}” is not the one that was catalogued (its sha256 is "
-            f"{lora.sha256[:12]} and not {adapter.sha256[:12]}): add the adapter again."
-        )
-
-
-def _uses(plan: ImagePlan, loras: Mapping[str, _Loaded]) -> list[Use]:
-    uses = []
-    for adapter in plan.adapters:
-        check_weight(adapter.weight, adapter.title)
-        lora = loras[adapter.adapter_id]
-        if isinstance(lora, Lora):
-            uses.append(Use(lora, adapter.weight))
-    return uses
-
-
-def _rendered(plan: ImagePlan, image: Image.Image, loras: Mapping[str, _Loaded]) -> RenderedImage:
-    loaded: list[LoadedAdapter] = []
-    skipped: list[SkippedAdapter] = []
-    for adapter in plan.adapters:
-        lora = loras[adapter.adapter_id]
-        if isinstance(lora, Lora):
-            loaded.append(
-                LoadedAdapter(adapter.adapter_id, lora.sha256, adapter.weight, len(lora.layers))
+        with applied(self._layers, [item.uses for item in items], self._slot_bytes):
+            latents = denoise(
+                self._checkpoint,
+                items[0].job.sampling,
+                [item.plan for item in items],
+                on_step,
+                lambda: all(job.cancelled() for job in jobs),
+                [item.job.start for item in items if item.job.start],
             )
-        else:
-            skipped.append(SkippedAdapter(adapter.adapter_id, adapter.title, lora))
-    return RenderedImage(plan.index, plan.seed, image, tuple(loaded), tuple(skipped))
+        return {
+            item.place: self._decoded(item, latents[row : row + 1])
+            for row, item in enumerate(items)
+        }
+
+    def _decoded(self, item: _Item, latents: Tensor) -> Image.Image | RenderFailed:
+        try:
+            image = decode_image(self._checkpoint, latents, item.plan.index)
+        except RenderFailed as error:
+            return error
+        return item.job.start.finish(image) if item.job.start else image
+
+
+def _outcome(
+    one: _Prepared | StylusError, images: _Images | StylusError, seconds: float
+) -> Outcome:
+    if isinstance(one, StylusError):
+        return one
+    if one.job.cancelled():
+        return _cancelled()
+    if isinstance(images, StylusError):
+        return images
+    finished: list[RenderedImage] = []
+    failures: list[RenderFailed] = []
+    for item in one.items:
+        image, plan = images[item.place], item.plan
+        if isinstance(image, RenderFailed):
+            failures.append(image)
+            continue
+        loaded, skipped = one.adapters.loaded(plan), one.adapters.skipped(plan)
+        finished.append(RenderedImage(plan.index, plan.seed, image, loaded, skipped))
+    if failures and not finished:
+        return failures[0]
+    return Batch(tuple(finished), tuple(map(str, failures)), one.adapters.seconds, seconds)
+
+
+def _cancelled() -> RequestCancelled:
+    return RequestCancelled("The request was cancelled.")

@@ -13,10 +13,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from engine import catalogue
+from engine.checkpoints import configured
 from engine.database import open_database
 from engine.embedder import load_embedder
+from engine.rendering.checkpoint import load_checkpoint
 from engine.rendering.layers import layers_of
-from engine.rendering.trial import load_configured
 from engine.settings import Settings
 from engine.storage import BlobStore
 from tests.cards import card
@@ -135,7 +136,7 @@ def environment_for(home: Path, url: str) -> dict[str, str]:
 
 def make_lora(path: Path, settings: Settings, seed: int) -> Path:
     """Writes a LoRA that fits the built-in checkpoint and is seen in its images."""
-    layers = layers_of(load_configured(settings))
+    layers = layers_of(load_checkpoint(*configured(settings)))
     names = [name for name in layers.modules if name.startswith("unet") and "attn" in name][:12]
     return save(path, kohya(random_parts(layers, names, seed=seed)))
 

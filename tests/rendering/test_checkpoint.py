@@ -14,11 +14,12 @@ from diffusers import AutoencoderTiny
 
 from engine.errors import BadSettings, CheckpointUnavailable
 from engine.rendering.checkpoint import Checkpoint, load_checkpoint
+from engine.rendering.job import Job
 from engine.rendering.model_files import family_of
 from engine.rendering.renderer import Renderer
 
 from .original import write_hub_cache, write_single_file
-from .toys import SAMPLING, latents_of, plan, save
+from .toys import SAMPLING, batch_of, latents_of, plan, save
 
 
 @pytest.fixture
@@ -97,9 +98,7 @@ def test_a_tiny_autoencoder(folder: Path) -> None:
     _edit(folder / "model_index.json", vae=["diffusers", "AutoencoderTiny"])
     loaded = load_checkpoint("toy", str(folder), "cpu")
     assert loaded.latent_pixels == 4
-    batch = Renderer(loaded).render(
-        SAMPLING, [plan(0, {})], _no_file, lambda _done, _all: None, lambda: False
-    )
+    batch = batch_of(Renderer(loaded), Job(SAMPLING, [plan(0, {})], _no_file))
     assert batch.images[0].image.size == (16, 16)
 
 
@@ -113,9 +112,7 @@ def test_half_precision(dtype: str, model_folder: Path) -> None:
     assert loaded.dtype == getattr(torch, dtype)
     for model in (loaded.unet, loaded.text_encoder, loaded.vae):
         assert {p.dtype for p in model.parameters()} == {loaded.dtype}
-    batch = Renderer(loaded).render(
-        SAMPLING, [plan(0, {})], _no_file, lambda _done, _all: None, lambda: False
-    )
+    batch = batch_of(Renderer(loaded), Job(SAMPLING, [plan(0, {})], _no_file))
     assert batch.images[0].image.size == (16, 16)
 
 

@@ -32,7 +32,7 @@ PLANS = (plan(0, {}, "a fox", "blurry"), plan(1, {}, "a cat"), plan(2, {}, "a re
 def _run(
     checkpoint: Checkpoint,
     sampling: Sampling = SAMPLING,
-    on_step: Callable[[int, int], None] = lambda _done, _all: None,
+    on_step: Callable[[int, int, Tensor], None] = lambda *_: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Tensor:
     with torch.inference_mode():
@@ -124,12 +124,12 @@ def test_negative_rows_are_computed_only_where_they_count(checkpoint: Checkpoint
 
 def test_steps_are_told(checkpoint: Checkpoint) -> None:
     told: list[tuple[int, int]] = []
-    _run(checkpoint, on_step=lambda done, steps: told.append((done, steps)))
+    _run(checkpoint, on_step=lambda done, steps, _: told.append((done, steps)))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_cancelling_takes_effect_at_the_next_step(checkpoint: Checkpoint) -> None:
     told: list[int] = []
     with pytest.raises(RequestCancelled):
-        _run(checkpoint, on_step=lambda done, _all: told.append(done), cancelled=lambda: 2 in told)
+        _run(checkpoint, on_step=lambda done, *_: told.append(done), cancelled=lambda: 2 in told)
     assert told == [1, 2]

@@ -11,13 +11,14 @@ import torch
 
 from engine.errors import BadOption, RequestCancelled, StorageUnavailable
 from engine.rendering.checkpoint import Checkpoint
+from engine.rendering.job import Batch, Job
 from engine.rendering.layers import Layers
 from engine.rendering.lora_cache import LoraCache
 from engine.rendering.lora_file import Factors, Lora
-from engine.rendering.renderer import Batch, Renderer
+from engine.rendering.renderer import Renderer
 from engine.values import ImagePlan, LoadedAdapter, PlannedAdapter
 
-from .toys import SAMPLING, kohya, plan, random_parts, save
+from .toys import SAMPLING, batch_of, kohya, plan, random_parts, save
 
 LAYERS = {"ink": ("unet.conv_in", "unet.conv_out"), "neon": ("unet.mid_block.resnets.0.conv1",)}
 
@@ -48,7 +49,7 @@ def shelf(tmp_path: Path, layers: Layers) -> Shelf:
 
 
 def _render(renderer: Renderer, shelf: Shelf, plans: Sequence[ImagePlan]) -> Batch:
-    return renderer.render(SAMPLING, plans, shelf.fetch, lambda _done, _all: None, lambda: False)
+    return batch_of(renderer, Job(SAMPLING, plans, shelf.fetch))
 
 
 def _pinned(one: ImagePlan, sha256: str) -> ImagePlan:
@@ -156,13 +157,8 @@ def test_bad_sampling_is_refused_before_anything_is_fetched(
     checkpoint: Checkpoint, shelf: Shelf
 ) -> None:
     with pytest.raises(BadOption, match="multiples of 2"):
-        Renderer(checkpoint).render(
-            replace(SAMPLING, width=17),
-            [plan(0, {"ink": 1.0})],
-            shelf.fetch,
-            lambda _done, _all: None,
-            lambda: False,
-        )
+        job = Job(replace(SAMPLING, width=17), [plan(0, {"ink": 1.0})], shelf.fetch)
+        batch_of(Renderer(checkpoint), job)
     assert shelf.fetched == []
 
 
@@ -171,13 +167,14 @@ def test_a_cancelled_batch_leaves_the_model_as_it_was(checkpoint: Checkpoint, sh
     plain = _pixels(_render(renderer, shelf, [plan(0, {})]))
     told: list[int] = []
     with pytest.raises(RequestCancelled):
-        renderer.render(
+        job = Job(
             SAMPLING,
             [plan(0, {"ink": 1.0})],
             shelf.fetch,
-            lambda done, _all: told.append(done),
-            lambda: len(told) == 2,
+            on_step=lambda done, _all: told.append(done),
+            cancelled=lambda: len(told) == 2,
         )
+        batch_of(renderer, job)
     assert told == [1, 2]
     assert _pixels(_render(renderer, shelf, [plan(0, {})])) == plain
 

@@ -13,11 +13,12 @@ from torch import Tensor
 
 from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.denoise import denoise
+from engine.rendering.job import Job
 from engine.rendering.renderer import Renderer
 from engine.rendering.start import Start
 from engine.values import ImagePlan, Sampling
 
-from .toys import SAMPLING, plan
+from .toys import SAMPLING, batch_of, plan
 
 # diffusers 0.42 and numpy 2.4 exchange tensors in ways that numpy wants written otherwise.
 pytestmark = [
@@ -50,9 +51,7 @@ def half(side: int = 16) -> Image.Image:
 
 def latents(checkpoint: Checkpoint, sampling: Sampling, start: Start) -> Tensor:
     with torch.inference_mode():
-        return denoise(
-            checkpoint, sampling, PLANS, lambda _done, _all: None, lambda: False, [start] * 2
-        )
+        return denoise(checkpoint, sampling, PLANS, lambda *_: None, lambda: False, [start] * 2)
 
 
 def pipeline(kind: str, folder: Path, scheduler: str) -> Any:
@@ -113,9 +112,7 @@ def test_a_latent_that_the_mask_only_touches_is_painted_too(checkpoint: Checkpoi
 
 
 def _render(checkpoint: Checkpoint, start: Start, plans: list[ImagePlan]) -> list[Image.Image]:
-    batch = Renderer(checkpoint).render(
-        SAMPLING, plans, lambda _: Path(), lambda _done, _all: None, lambda: False, start
-    )
+    batch = batch_of(Renderer(checkpoint), Job(SAMPLING, plans, lambda _: Path(), start=start))
     return [rendered.image for rendered in batch.images]
 
 
@@ -145,12 +142,12 @@ def test_the_strength_says_how_much_changes(checkpoint: Checkpoint) -> None:
 
 def test_progress_counts_only_the_steps_that_are_done(checkpoint: Checkpoint) -> None:
     told: list[tuple[int, int]] = []
-    Renderer(checkpoint).render(
+    job = Job(
         SAMPLING,
         [plan(0, {})],
         lambda _: Path(),
-        lambda done, steps: told.append((done, steps)),
-        lambda: False,
-        Start(picture(), 0.5),
+        on_step=lambda done, steps: told.append((done, steps)),
+        start=Start(picture(), 0.5),
     )
+    batch_of(Renderer(checkpoint), job)
     assert told == [(1, 2), (2, 2)]

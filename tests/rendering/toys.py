@@ -17,11 +17,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from engine.errors import StylusError
 from engine.rendering.adapters import SLOT_BYTES, Use, applied
 from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.denoise import denoise
+from engine.rendering.job import Batch, Job
 from engine.rendering.layers import Layers, layers_of, weight_of
 from engine.rendering.lora_file import Lora
+from engine.rendering.renderer import Renderer
 from engine.values import ImagePlan, PlannedAdapter, Sampling
 
 #: diffusers has no types for these.
@@ -208,6 +211,14 @@ def plan(
     return ImagePlan(index, 100 + index if seed is None else seed, prompt, negative, adapters)
 
 
+def batch_of(renderer: Renderer, job: Job) -> Batch:
+    """What the renderer makes of one job; its error is raised."""
+    (outcome,) = renderer.render([job])
+    if isinstance(outcome, StylusError):
+        raise outcome
+    return outcome
+
+
 def latents_of(
     checkpoint: Checkpoint,
     plans: Sequence[ImagePlan],
@@ -218,4 +229,4 @@ def latents_of(
     """The denoised latents of the plans in one batch; `loras` by adapter id."""
     uses = [[Use(loras[a.adapter_id], a.weight) for a in one.adapters] for one in plans]
     with torch.inference_mode(), applied(layers_of(checkpoint), uses, slot_bytes):
-        return denoise(checkpoint, sampling, plans, lambda _done, _all: None, lambda: False)
+        return denoise(checkpoint, sampling, plans, lambda *_: None, lambda: False)

@@ -1,0 +1,89 @@
+"""The adapters of a job: fetched and parsed, or skipped with the reason."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.errors import BadLora, StylusError
+from engine.rendering.adapters import Use, check_weight
+from engine.rendering.job import Job
+from engine.rendering.layers import Layers
+from engine.rendering.lora_cache import LoraCache
+from engine.rendering.lora_file import Lora, read_lora
+from engine.values import ImagePlan, LoadedAdapter, PlannedAdapter, SkippedAdapter
+
+#: An adapter's factors, or the sentence that says why it is skipped.
+Loaded = Lora | str
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What became of a job's adapters, by id."""
+
+    loras: Mapping[str, Loaded]
+    seconds: float
+
+    def uses(self, plan: ImagePlan) -> list[Use]:
+        """What an image goes through. Raises BadOption for a weight that nobody means."""
+        uses = []
+        for adapter in plan.adapters:
+            check_weight(adapter.weight, adapter.title)
+            lora = self.loras[adapter.adapter_id]
+            if isinstance(lora, Lora):
+                uses.append(Use(lora, adapter.weight))
+        return uses
+
+    def loaded(self, plan: ImagePlan) -> tuple[LoadedAdapter, ...]:
+        """What was really loaded for an image."""
+        pairs = [(adapter, self.loras[adapter.adapter_id]) for adapter in plan.adapters]
+        return tuple(
+            LoadedAdapter(adapter.adapter_id, lora.sha256, adapter.weight, len(lora.layers))
+            for adapter, lora in pairs
+            if isinstance(lora, Lora)
+        )
+
+    def skipped(self, plan: ImagePlan) -> tuple[SkippedAdapter, ...]:
+        """What was not, and why."""
+        pairs = [(adapter, self.loras[adapter.adapter_id]) for adapter in plan.adapters]
+        return tuple(
+            SkippedAdapter(adapter.adapter_id, adapter.title, reason)
+            for adapter, reason in pairs
+            if isinstance(reason, str)
+        )
+
+
+class Loader:
+    """Loads adapters for one checkpoint, those used lately from memory."""
+
+    def __init__(self, layers: Layers, cache_bytes: int) -> None:
+        self._layers = layers
+        self._cache = LoraCache(cache_bytes)
+
+    def load(self, job: Job) -> Adapters:
+        """All adapters of the job's plans. Never raises for a file."""
+        begun = time.perf_counter()
+        wanted = {adapter.adapter_id: adapter for plan in job.plans for adapter in plan.adapters}
+        loras = {key: self._load(adapter, job) for key, adapter in wanted.items()}
+        return Adapters(loras, time.perf_counter() - begun)
+
+    def _load(self, adapter: PlannedAdapter, job: Job) -> Loaded:
+        try:
+            # Asked even for an adapter that is in memory: it may have been disabled since.
+            file = job.fetch(adapter)
+            kept = self._cache.get(adapter.sha256) if adapter.sha256 else None
+            if kept is not None:
+                return kept
+            lora = read_lora(file, self._layers, adapter.title)
+            _check_hash(lora, adapter)
+        except StylusError as error:
+            return str(error)
+        self._cache.put(lora)
+        return lora
+
+
+def _check_hash(lora: Lora, adapter: PlannedAdapter) -> None:
+    if adapter.sha256 is not None and adapter.sha256 != lora.sha256:
+        raise BadLora(
+            f"The file of “{adapter.title}” is not the one that was catalogued (its sha256 is "
+            f"{lora.sha256[:12]} and not {adapter.sha256[:12]}): add the adapter again."
+        )

@@ -1,0 +1,69 @@
+"""How many images go through the denoiser at once, learnt from running out of memory."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from engine.errors import RenderFailed, Unavailable
+from engine.values import Sampling
+
+#: What torch's allocator for the CPU says; it has no error of its own.
+_CPU_SAYS = "can't allocate memory"
+
+
+class OutOfMemory(RenderFailed):
+    """The device has too little memory for what was tried."""
+
+
+class DeviceLost(Unavailable):
+    """The device does not answer any more; only a new process can use it again."""
+
+
+@contextmanager
+def mapped() -> Iterator[None]:
+    """Turns torch's errors about memory and device into ours."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory("The device has too little memory.") from error
+    except torch.AcceleratorError as error:
+        raise DeviceLost("The GPU does not answer any more; its process starts again.") from error
+    except RuntimeError as error:
+        if _CPU_SAYS in str(error):
+            raise OutOfMemory("This machine has too little memory.") from error
+        raise
+
+
+class Room:
+    """The largest batches that are known to fit."""
+
+    def __init__(self, images: int) -> None:
+        """`images` is the most that are ever rendered at once."""
+        self._most = images
+        self._learnt: dict[tuple[int, int], int] = {}
+
+    def images(self, sampling: Sampling) -> int:
+        """How many images of that size may go through the denoiser at once."""
+        return self._learnt.get((sampling.width, sampling.height), self._most)
+
+    def shrink(self, sampling: Sampling, tried: int) -> None:
+        """Remembers that so many did not fit, and frees what was kept for them.
+
+        Raises OutOfMemory where it was a single image.
+        """
+        release()
+        if tried == 1:
+            raise OutOfMemory(
+                f"There is too little memory for an image of {sampling.width}x{sampling.height}: "
+                "ask for a smaller size."
+            )
+        self._learnt[sampling.width, sampling.height] = tried // 2
+
+
+def release() -> None:
+    """Gives memory back that nothing uses any more."""
+    gc.collect()  # an error's traceback holds on to the tensors of the frames it went through
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
