@@ -6,7 +6,6 @@ One process a GPU. Rendering runs in a thread of its own, so that heartbeats go 
 import asyncio
 import contextlib
 import hashlib
-import os
 import signal
 import threading
 import time
@@ -15,8 +14,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from engine import answers, catalogue, ledger
 from engine.addition_check import check_addition
@@ -30,7 +27,7 @@ from engine.process import Post, open_post, work
 from engine.progress import ProgressFeed, publish
 from engine.queue import render_queue
 from engine.rendering.batcher import Batcher
-from engine.rendering.checkpoint import Checkpoint, load_checkpoint
+from engine.rendering.checkpoint import Checkpoint, load_checkpoint, use_threads
 from engine.rendering.job import Batch, Job, RenderedImage
 from engine.rendering.memory import DeviceLost
 from engine.rendering.renderer import Renderer
@@ -58,7 +55,7 @@ class Studio:
 
 async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
     """Runs the renderer until it is told to stop. Raises `Unavailable`."""
-    torch.set_num_threads(settings.renderer.threads or spare_cores())
+    use_threads(settings.renderer.threads)
     async with open_post(settings) as post:
         checkpoint = await asyncio.to_thread(load_checkpoint, *configured(settings))
         async with _open_studio(post, checkpoint) as studio:
@@ -83,15 +80,6 @@ async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
                 concurrency=settings.queue.concurrency,
                 tied=tied,
             )
-
-
-def spare_cores() -> int:
-    """Returns how many threads torch gets: all cores but one, at least one.
-
-    Its threads wait for each other after every operation. Where one of them shares its core with
-    another process, all of them wait: ten to twenty times as long were measured.
-    """
-    return max(1, (os.cpu_count() or 1) - 1)
 
 
 @asynccontextmanager

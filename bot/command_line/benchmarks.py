@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from bot.benchmarks import command, idle, path, retrieve
+from bot.benchmarks import command, idle, masks, path, renderer, retrieve
 from bot.command_line.common import Json, news_console, settings_for_command
 from bot.command_line.figures import report
 
+Turns = Annotated[int, typer.Option(min=1, max=1000, help="How often.")]
 Requests = Annotated[int, typer.Option(min=1, max=10_000, help="How many requests.")]
 
 
@@ -57,10 +58,30 @@ def bench_retrieve(
     report("retrieve", measuring, "cpu", as_json)
 
 
+def bench_masks(turns: Turns = 5, as_json: Json = False) -> None:
+    """An adapter set for each image in one batch, beside a plain batch and beside PEFT."""
+    settings = settings_for_command()
+    measuring = masks.measure(settings, turns, news_console().print)
+    report("masks", measuring, settings.renderer.device, as_json)
+
+
+def bench_renderer(
+    images: Annotated[int, typer.Option(min=1, max=16, help="Images a request.")] = 1,
+    turns: Turns = 3,
+    as_json: Json = False,
+) -> None:
+    """Requests of eight people at once, against one at a time."""
+    settings = settings_for_command()
+    measuring = renderer.measure(settings, images, turns, news_console().print)
+    report("renderer", measuring, settings.renderer.device, as_json)
+
+
 #: Name on the command line -> what measures it.
 BENCHMARKS: dict[str, Callable[..., None]] = {
     "path": bench_path,
     "command": bench_command,
     "idle": bench_idle,
     "retrieve": bench_retrieve,
+    "masks": bench_masks,
+    "renderer": bench_renderer,
 }

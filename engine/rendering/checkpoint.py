@@ -1,5 +1,6 @@
 """One loaded model: the diffusers parts, where they run, and what family they are."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -121,3 +122,12 @@ def _dtype(wanted: str, device: torch.device) -> torch.dtype:
         known = ", ".join(_DTYPES)
         raise BadSettings(f"There is no number type “{wanted}”: use auto, {known}.")
     return _DTYPES[wanted]
+
+
+def use_threads(wanted: int) -> None:
+    """Lets torch use so many threads of the CPU; 0 is all cores but one, at least one.
+
+    Its threads wait for each other after every operation. Where one of them shares its core with
+    another process, all of them wait: ten to twenty times as long were measured.
+    """
+    torch.set_num_threads(wanted or max(1, (os.cpu_count() or 1) - 1))

@@ -1,0 +1,27 @@
+"""`stylus bench masks`: an adapter set for each image, beside a plain batch and beside PEFT."""
+
+from collections.abc import Callable
+
+from engine.checkpoints import configured
+from engine.figures import Figure
+from engine.settings import Settings
+from engine.values import Sampling
+
+
+async def measure(settings: Settings, turns: int, tell: Callable[[str], None]) -> list[Figure]:
+    """Returns the figures of the configured checkpoint. Raises `Unavailable`."""
+    # Of all commands only this one loads torch into its own process.
+    from engine.rendering import bench_masks
+    from engine.rendering.checkpoint import load_checkpoint, use_threads
+
+    use_threads(settings.renderer.threads)
+    chosen = settings.sampling
+    sampling = Sampling(
+        settings.checkpoint.name,
+        chosen.width,
+        chosen.height,
+        "DDIM",
+        chosen.steps,
+        chosen.guidance,
+    )
+    return bench_masks.measure(load_checkpoint(*configured(settings)), sampling, turns, tell)

@@ -1,0 +1,226 @@
+"""`stylus bench masks`: what an adapter set for each image costs, beside the ways without it.
+
+Four images with four masks over three adapters, against one plain batch of four without any and
+against diffusers with PEFT, which renders one mask after the other. All run in turns, and ratios
+are medians over the turns, since the machine's speed changes meanwhile.
+"""
+
+import copy
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import diffusers
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine import builtin
+from engine.errors import Unavailable
+from engine.figures import Figure
+from engine.rendering.adapters import SLOT_BYTES, Use, applied
+from engine.rendering.checkpoint import Checkpoint
+from engine.rendering.denoise import denoise
+from engine.rendering.layers import Layers, layers_of, weight_of
+from engine.rendering.lora_file import Lora, read_lora
+from engine.values import ImagePlan, Sampling
+
+RANK = 32
+WEIGHT = 0.8
+PROMPT = "a red star in neon glow on a starry night sky"
+#: Which of three adapters are on in each image; the heaviest case, without an image that has none.
+MASKS = ((0, 1, 2), (0, 1), (0,), (2,))
+#: Megabytes of the file whose loading is measured.
+COLD_FILE = 150
+
+Row = dict[str, float]
+
+
+def measure(
+    checkpoint: Checkpoint, sampling: Sampling, turns: int, tell: Callable[[str], None]
+) -> list[Figure]:
+    """Returns the figures. Raises Unavailable where PEFT is not installed."""
+    layers = layers_of(checkpoint)
+    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
+        files = _files(checkpoint, layers, Path(folder))
+        stage = _Stage(checkpoint, layers, sampling, files)
+        stage.turn()  # the first one warms up
+        rows = []
+        for turn in range(turns):
+            rows.append(stage.turn())
+            tell(f"{turn + 1} of {turns}")
+        cold = _cold(layers, Path(folder))
+        return [*_figures(rows, checkpoint), cold, *_memory(layers, stage.loras)]
+
+
+def _files(checkpoint: Checkpoint, layers: Layers, folder: Path) -> list[Path]:
+    """Three adapters: the built-in checkpoint's own, or random ones of rank 32."""
+    if checkpoint.family == builtin.FAMILY:
+        names = ("five-point-star", "neon-tubes", "night-sky")
+        return [builtin.LORAS / f"{name}.safetensors" for name in names]
+    names_ = [n for n in layers.modules if n.startswith("unet") and ".attn" in n]
+    return [write_random(layers, names_, RANK, folder / f"{seed}.safetensors") for seed in range(3)]
+
+
+def write_random(layers: Layers, names: Sequence[str], rank: int, path: Path) -> Path:
+    """Writes an adapter of random numbers in kohya's format and returns its path."""
+    tensors: dict[str, Tensor] = {}
+    for name in names:
+        shape = weight_of(layers.modules[name]).shape
+        stem = "lora_" + name.replace(".", "_").replace("text_encoder_", "te_text_model_", 1)
+        up = torch.randn(shape[0], rank, *(1 for _ in shape[2:]))
+        tensors[f"{stem}.lora_down.weight"] = (torch.randn(rank, *shape[1:]) / 100).half()
+        tensors[f"{stem}.lora_up.weight"] = (up / 100).half()
+        tensors[f"{stem}.alpha"] = torch.tensor(float(rank))
+    save_file(tensors, path)
+    return path
+
+
+class _Stage:
+    """Everything that is compared, loaded once."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, layers: Layers, sampling: Sampling, files: Sequence[Path]
+    ) -> None:
+        self._checkpoint, self._layers, self._sampling = checkpoint, layers, sampling
+        self._plans = [ImagePlan(n, n, PROMPT, "", ()) for n in range(len(MASKS))]
+        self.loras = [read_lora(file, layers, file.name) for file in files]
+        self._pipeline = _pipeline(checkpoint, files)
+
+    def turn(self) -> Row:
+        """Seconds of each way, one after the other."""
+        masked = [[Use(self.loras[n], WEIGHT) for n in mask] for mask in MASKS]
+        return {
+            "plain": self._ours([[]] * len(MASKS)),
+            "ours": self._ours(masked),
+            "factors": self._ours(masked, slot_bytes=0),
+            "same": self._ours([masked[0]] * len(MASKS)),
+            "change": _seconds(self._checkpoint, lambda: self._change(masked)),
+            "peft": _seconds(self._checkpoint, self._peft),
+        }
+
+    def _ours(self, images: Sequence[Sequence[Use]], slot_bytes: int = SLOT_BYTES) -> float:
+        def render() -> None:
+            with applied(self._layers, images, slot_bytes):
+                denoise(
+                    self._checkpoint, self._sampling, self._plans, lambda *_: None, lambda: False
+                )
+
+        return _seconds(self._checkpoint, render)
+
+    def _change(self, images: Sequence[Sequence[Use]]) -> None:
+        with applied(self._layers, images):
+            pass
+
+    def _peft(self) -> None:
+        for plan, mask in zip(self._plans, MASKS, strict=True):
+            self._pipeline.set_adapters([f"a{n}" for n in mask], [WEIGHT] * len(mask))
+            self._pipeline(
+                plan.prompt,
+                width=self._sampling.width,
+                height=self._sampling.height,
+                num_inference_steps=self._sampling.steps,
+                guidance_scale=self._sampling.guidance,
+                generator=torch.Generator().manual_seed(plan.seed),
+                output_type="latent",
+            )
+
+
+def _pipeline(checkpoint: Checkpoint, files: Sequence[Path]) -> Any:
+    """diffusers with PEFT on a copy of the checkpoint: PEFT rebuilds a model's layers."""
+    kind: Any = diffusers.StableDiffusionPipeline
+    scheduler: Any = diffusers.DDIMScheduler
+    pipeline = kind(
+        vae=checkpoint.vae,
+        text_encoder=copy.deepcopy(checkpoint.text_encoder),
+        tokenizer=checkpoint.tokenizer,
+        unet=copy.deepcopy(checkpoint.unet),
+        scheduler=scheduler.from_config(checkpoint.scheduler_config),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    try:
+        for number, file in enumerate(files):
+            pipeline.load_lora_weights(
+                str(file.parent), weight_name=file.name, adapter_name=f"a{number}"
+            )
+    except ValueError as error:
+        raise Unavailable(
+            'PEFT is not installed, which this compares with; run pip install -e ".[dev]".'
+        ) from error
+    return pipeline
+
+
+def _seconds(checkpoint: Checkpoint, work: Callable[[], None]) -> float:
+    _wait(checkpoint)
+    begun = time.perf_counter()
+    work()
+    _wait(checkpoint)
+    return time.perf_counter() - begun
+
+
+def _wait(checkpoint: Checkpoint) -> None:
+    if checkpoint.device.type == "cuda":
+        torch.cuda.synchronize(checkpoint.device)
+
+
+def _figures(rows: Sequence[Row], checkpoint: Checkpoint) -> list[Figure]:
+    gpu = checkpoint.device.type == "cuda"
+    change_goal = (0.15 if checkpoint.family == "sdxl" else 0.05) if gpu else None
+    return [
+        Figure("plain batch of 4", _median(rows, "plain"), "s"),
+        Figure("4 masks over 3 adapters", _median(rows, "ours"), "s"),
+        Figure("... against plain", _ratio(rows, "ours", "plain"), "x", 1.10 if gpu else 1.25),
+        Figure("... by factors alone, against plain", _ratio(rows, "factors", "plain"), "x"),
+        Figure("one mask in 4 images, against plain", _ratio(rows, "same", "plain"), "x"),
+        Figure("PEFT, mask after mask", _median(rows, "peft"), "s"),
+        Figure(
+            "PEFT against 4 masks at once",
+            _ratio(rows, "peft", "ours"),
+            "x",
+            1.8 if gpu and checkpoint.family == "sd15" else None,
+            higher_is_better=True,
+        ),
+        Figure("changing the adapter set", _median(rows, "change"), "s", change_goal),
+    ]
+
+
+def _median(rows: Sequence[Row], way: str) -> float:
+    return median(row[way] for row in rows)
+
+
+def _ratio(rows: Sequence[Row], way: str, other: str) -> float:
+    return median(row[way] / row[other] for row in rows)
+
+
+def _cold(layers: Layers, folder: Path) -> Figure:
+    """Reading, hashing and parsing a large file that the disk's cache has."""
+    names: list[str] = []
+    bytes_ = 0
+    rank = 512
+    for name, module in layers.modules.items():
+        shape = weight_of(module).shape
+        bytes_ += 2 * rank * (shape[0] + shape[1:].numel())
+        names.append(name)
+        if bytes_ >= COLD_FILE * 10**6:
+            break
+    path = write_random(layers, names, rank, folder / "cold.safetensors")
+    begun = time.perf_counter()
+    read_lora(path, layers, path.name)
+    seconds = time.perf_counter() - begun
+    size = path.stat().st_size / 10**6
+    return Figure(f"a file of {size:.0f} MB from disk to memory", seconds, "s", 0.4)
+
+
+def _memory(layers: Layers, loras: Sequence[Lora]) -> list[Figure]:
+    touched = {name for lora in loras for name in lora.layers}
+    slot = sum(weight_of(layers.modules[name]).nbytes for name in touched)
+    return [
+        Figure("merged weights of one mask", slot / 2**20, "MiB"),
+        Figure("three adapters in memory", sum(lora.bytes for lora in loras) / 2**20, "MiB"),
+    ]
