@@ -43,11 +43,13 @@ async def run_frontend(
     async with only_frontend(desk.database, platform) as until_lost:
         beside = [asyncio.create_task(side) for side in (*sides, until_lost())]
         worker = asyncio.create_task(_deliver(desk, platform, tied=tied))
-        done, _ = await asyncio.wait([worker, *beside], return_when=asyncio.FIRST_COMPLETED)
-        for task in (worker, *beside):
-            task.cancel()
-        await asyncio.gather(worker, *beside, return_exceptions=True)
-    for task in done:
+        try:
+            ended, _ = await asyncio.wait([worker, *beside], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (worker, *beside):
+                task.cancel()
+            await asyncio.gather(worker, *beside, return_exceptions=True)
+    for task in ended:
         if not task.cancelled():
             task.result()
 

@@ -32,7 +32,7 @@ def _canonical(found: Any) -> Any:
     """Returns the same value for commands that mean the same."""
     if isinstance(found, dict):
         kept = {k: _canonical(v) for k, v in found.items() if k not in _THEIRS}
-        return {k: v for k, v in kept.items() if v not in (None, False, [], {}, "0")}
+        return {k: v for k, v in kept.items() if v not in (None, False, [], {}, "", "0")}
     if isinstance(found, list | tuple):
         values = [_canonical(value) for value in found]
         named = all(isinstance(value, dict) and "name" in value for value in values)

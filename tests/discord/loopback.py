@@ -1,0 +1,352 @@
+"""A Discord on loopback, gateway and REST, for the real client over real sockets.
+
+Only what one bot in one server needs. Calls are kept, so that a test can wait for one.
+"""
+
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import discord
+import pytest
+import yarl
+from aiohttp import WSMsgType, web
+
+APP, GUILD, CHANNEL, USER = "1000", "2000", "3000", "4000"
+EVERYTHING = str((1 << 53) - 1)
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Call:
+    """One REST call."""
+
+    method: str
+    path: str
+    body: Any
+    #: Contents by file name.
+    files: dict[str, bytes]
+
+
+@dataclass(slots=True)
+class LoopbackDiscord:
+    """Serves one bot."""
+
+    port: int = 0
+    calls: list[Call] = field(default_factory=list)
+    messages: dict[str, Json] = field(default_factory=dict)
+    commands: list[Json] = field(default_factory=list)
+    #: Sequence numbers that the client resumed from.
+    resumed: list[int] = field(default_factory=list)
+    #: Answers that are refused once with 429, by a part of their path.
+    busy: list[str] = field(default_factory=list)
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    _socket: web.WebSocketResponse | None = None
+    _sequence: int = 0
+    _ids: Any = field(
+        default_factory=lambda: itertools.count(
+            discord.utils.time_snowflake(discord.utils.utcnow())
+        )
+    )
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def new_id(self) -> str:
+        """Returns an id never used before."""
+        return str(next(self._ids))
+
+    # The gateway
+
+    async def gateway(self, request: web.Request) -> web.WebSocketResponse:
+        """Speaks first, then answers heartbeats, identification and resumption."""
+        self._socket = socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_json({"op": 10, "d": {"heartbeat_interval": 41250}, "s": None, "t": None})
+        async for frame in socket:
+            if frame.type is WSMsgType.TEXT:
+                await self._heard(json.loads(frame.data))
+        return socket
+
+    async def _heard(self, said: Json) -> None:
+        assert self._socket
+        if said["op"] == 1:
+            await self._socket.send_json({"op": 11})
+        elif said["op"] == 2:
+            await self.dispatch("READY", self._ready())
+            await self.dispatch("GUILD_CREATE", guild())
+            self.ready.set()
+        elif said["op"] == 6:
+            self.resumed.append(said["d"]["seq"])
+            await self.dispatch("RESUMED", {})
+            await self._tell()
+
+    def _ready(self) -> Json:
+        return {
+            "v": 10,
+            "user": person(APP, "stylus", bot=True),
+            "guilds": [{"id": GUILD, "unavailable": True}],
+            "session_id": "s",
+            "resume_gateway_url": f"ws://127.0.0.1:{self.port}/gateway/",
+            "application": {"id": APP, "flags": 0},
+        }
+
+    async def dispatch(self, name: str, data: Json) -> None:
+        """Sends an event."""
+        assert self._socket
+        self._sequence += 1
+        await self._socket.send_json({"op": 0, "t": name, "s": self._sequence, "d": data})
+
+    async def drop(self) -> None:
+        """Closes the gateway as Discord does for a restart of its own."""
+        assert self._socket
+        await self._socket.close(code=4000)
+
+    async def slash(self, path: str, **options: Any) -> str:
+        """Uses a slash command; returns the interaction's id."""
+        root, name = path.split()
+        kinds = {str: 3, int: 4, bool: 5}
+        given = [{"name": k, "type": kinds[type(v)], "value": v} for k, v in options.items()]
+        leaf = {"name": name, "type": 1, "options": given}
+        command = next(one for one in self.commands if one["name"] == root)
+        data = {"id": command["id"], "name": root, "type": 1, "options": [leaf]}
+        return await self.interact(2, data)
+
+    async def click(self, message: Json, custom_id: str) -> str:
+        """Presses a button; returns the interaction's id."""
+        data = {"custom_id": custom_id, "component_type": 2}
+        return await self.interact(3, data, message=message)
+
+    async def interact(self, kind: int, data: Json, **more: Any) -> str:
+        """Sends an interaction; returns its id."""
+        interaction_id = more.pop("id", None) or self.new_id()
+        event: Json = {
+            "id": interaction_id,
+            "application_id": APP,
+            "type": kind,
+            "token": f"token{interaction_id}",
+            "version": 1,
+            "guild_id": GUILD,
+            "channel_id": CHANNEL,
+            "channel": {"id": CHANNEL, "type": 0, "name": "art", "permissions": EVERYTHING},
+            "member": member(),
+            "locale": "en-US",
+            "entitlements": [],
+            "authorizing_integration_owners": {"0": GUILD},
+            "context": 0,
+            "app_permissions": EVERYTHING,
+            "attachment_size_limit": 10 << 20,
+            "data": data,
+        }
+        await self.dispatch("INTERACTION_CREATE", event | more)
+        return interaction_id
+
+    async def react(self, message: Json, emoji: str) -> None:
+        """Adds a reaction."""
+        where = {"channel_id": CHANNEL, "message_id": message["id"], "guild_id": GUILD}
+        event: Json = {"user_id": USER, "member": member(), "emoji": {"id": None, "name": emoji}}
+        await self.dispatch("MESSAGE_REACTION_ADD", {**where, **event, "burst": False, "type": 0})
+
+    # REST
+
+    async def rest(self, request: web.Request) -> web.Response:
+        """Answers one call."""
+        path = request.match_info["tail"]
+        body, files = await _body(request)
+        for part in [part for part in self.busy if part in path]:
+            self.busy.remove(part)
+            return _json({"message": "slow down", "retry_after": 0.05, "global": False}, 429)
+        answer = self._answer(request.method, path, body, files)
+        self.calls.append(Call(request.method, path, body, files))
+        await self._tell()
+        return answer
+
+    def _answer(self, method: str, path: str, body: Any, files: dict[str, bytes]) -> web.Response:
+        if path == "users/@me":
+            return _json(person(APP, "stylus", bot=True))
+        if path == "oauth2/applications/@me":
+            return _json(application())
+        if path.endswith("/commands"):
+            if method == "PUT":
+                theirs = {"application_id": APP, "version": "1", "description": ""}
+                self.commands = [{**theirs, **c, "id": self.new_id()} for c in body]
+            return _json(self.commands)
+        if path.endswith("/callback"):
+            return self._callback(path.split("/")[1], body, files)
+        if "/messages" in path:
+            return self._message(method, path, body, files)
+        return _json({"message": f"no such place: {path}", "code": 0}, 404)
+
+    def _callback(self, interaction_id: str, body: Json, files: dict[str, bytes]) -> web.Response:
+        if any(f"/{interaction_id}/" in call.path for call in self.calls):
+            return _json({"message": "acknowledged already", "code": 40060}, 400)
+        message = self._store(body.get("data") or {}, files, self.new_id())
+        shown = {"id": interaction_id, "type": 2, "response_message_id": message["id"]}
+        resource = {"type": body["type"], "message": message}
+        return _json({"interaction": shown, "resource": resource})
+
+    def _message(self, method: str, path: str, body: Any, files: dict[str, bytes]) -> web.Response:
+        last = path.split("/")[-1]
+        if method == "GET":
+            return _json(list(self.messages.values())[::-1])
+        if method == "PATCH" and last not in self.messages:
+            return _json({"message": "Unknown Message", "code": 10008}, 404)
+        return _json(self._store(body, files, last if method == "PATCH" else self.new_id()))
+
+    def _store(self, body: Json, files: dict[str, bytes], message_id: str) -> Json:
+        described = {
+            one["filename"]: one for one in body.get("attachments", []) if "filename" in one
+        }
+        attachments = [
+            {
+                "id": self.new_id(),
+                "filename": name,
+                "description": described.get(name, {}).get("description"),
+                "size": len(content),
+                "url": f"http://127.0.0.1:{self.port}/cdn/{name}",
+                "proxy_url": "",
+                "content_type": "image/png",
+            }
+            for name, content in files.items()
+        ]
+        self.messages[message_id] = {
+            "id": message_id,
+            "channel_id": CHANNEL,
+            "author": person(APP, "stylus", bot=True),
+            "content": "",
+            "timestamp": "2026-01-01T00:00:00+00:00",
+            "edited_timestamp": None,
+            "tts": False,
+            "mention_everyone": False,
+            "mentions": [],
+            "mention_roles": [],
+            "attachments": attachments,
+            "embeds": [],
+            "components": body.get("components", []),
+            "pinned": False,
+            "type": 0,
+            "flags": body.get("flags", 0),
+            "application_id": APP,
+        }
+        return self.messages[message_id]
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def until(self, condition: Any, seconds: float = 60) -> Any:
+        """Waits until the condition, asked after every call, returns something."""
+        async with asyncio.timeout(seconds), self._changed:
+            await self._changed.wait_for(condition)
+        return condition()
+
+    def answered(self, interaction_id: str) -> Call | None:
+        """Returns the first answer to an interaction."""
+        callbacks = (one for one in self.calls if one.path.endswith("/callback"))
+        return next((one for one in callbacks if f"/{interaction_id}/" in one.path), None)
+
+
+def snowflake() -> int:
+    """Returns an id of this moment: tokens live as long as their interaction's id says."""
+    return discord.utils.time_snowflake(discord.utils.utcnow())
+
+
+def person(user_id: str, name: str, *, bot: bool = False) -> Json:
+    """Returns a user."""
+    return {
+        "id": user_id, "username": name, "discriminator": "0", "global_name": None,
+        "avatar": None, "bot": bot,
+    }  # fmt: skip
+
+
+def member() -> Json:
+    """Returns the server's one person."""
+    return {
+        "user": person(USER, "ann"), "roles": [], "joined_at": "2024-01-01T00:00:00+00:00",
+        "deaf": False, "mute": False, "flags": 0, "permissions": EVERYTHING,
+    }  # fmt: skip
+
+
+def application() -> Json:
+    """Returns what the bot may know of itself."""
+    return {
+        "id": APP, "name": "stylus", "icon": None, "description": "", "bot_public": True,
+        "bot_require_code_grant": False, "verify_key": "", "owner": person(USER, "ann"),
+        "flags": 0, "rpc_origins": [],
+    }  # fmt: skip
+
+
+def guild() -> Json:
+    """Returns the one server."""
+    channel = {
+        "id": CHANNEL, "type": 0, "name": "art", "position": 0, "permission_overwrites": [],
+        "nsfw": False, "guild_id": GUILD,
+    }  # fmt: skip
+    colours = {"primary_color": 0, "secondary_color": None, "tertiary_color": None}
+    everyone = {
+        "id": GUILD, "name": "@everyone", "color": 0, "colors": colours, "hoist": False,
+        "position": 0, "permissions": EVERYTHING, "managed": False, "mentionable": False,
+        "flags": 0,
+    }  # fmt: skip
+    empty = ("emojis", "features", "threads", "presences", "voice_states", "stickers",
+             "stage_instances", "guild_scheduled_events")  # fmt: skip
+    levels = ("premium_tier", "verification_level", "default_message_notifications",
+              "explicit_content_filter", "mfa_level", "system_channel_flags",
+              "nsfw_level")  # fmt: skip
+    return {
+        "id": GUILD, "name": "Server", "owner_id": USER, "roles": [everyone],
+        "channels": [channel], "members": [member()], "member_count": 2, "large": False,
+        "unavailable": False, "preferred_locale": "en-US",
+        **{name: [] for name in empty}, **dict.fromkeys(levels, 0),
+    }  # fmt: skip
+
+
+def _json(content: Any, status: int = 200) -> web.Response:
+    """The client wants exactly this type, without a character set."""
+    headers = {"Content-Type": "application/json"}
+    if status == 429:
+        headers |= {"Retry-After": "0.05", "Via": "1.1 loopback"}
+    return web.Response(body=json.dumps(content).encode(), status=status, headers=headers)
+
+
+async def _body(request: web.Request) -> tuple[Any, dict[str, bytes]]:
+    if not request.content_type.startswith("multipart/"):
+        raw = await request.text()
+        return (json.loads(raw) if raw else None), {}
+    payload: Any = {}
+    files = {}
+    async for part in await request.multipart():
+        assert not isinstance(part, type(None))
+        name, file = getattr(part, "name", ""), getattr(part, "filename", None)
+        content = bytes(await part.read())  # type: ignore[union-attr]
+        if name == "payload_json":
+            payload = json.loads(content)
+        else:
+            files[str(file)] = content
+    return payload, files
+
+
+@asynccontextmanager
+async def serve_discord(patch: pytest.MonkeyPatch) -> AsyncIterator[LoopbackDiscord]:
+    """Starts the server and points the library at it."""
+    server = LoopbackDiscord()
+    app = web.Application(client_max_size=64 << 20)
+    app.router.add_get("/gateway/", server.gateway)
+    app.router.add_route("*", "/api/v10/{tail:.*}", server.rest)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    server.port = runner.addresses[0][1]
+    base = f"http://127.0.0.1:{server.port}"
+    patch.setattr(discord.http.Route, "BASE", f"{base}/api/v10")
+    gateway = yarl.URL(f"ws://127.0.0.1:{server.port}/gateway/")
+    patch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", gateway)
+    patch.setattr(discord.Asset, "BASE", f"{base}/cdn")
+    try:
+        yield server
+    finally:
+        await runner.cleanup()
