@@ -43,7 +43,7 @@ def test_what_is_no_token_is_refused_by_name(
 
 def test_the_procfile_line_is_for_who_has_a_token() -> None:
     without = Settings()
-    with_token = without.model_copy(update={"discord": Discord(token="t")})  # type: ignore[arg-type]
+    with_token = without.model_copy(update={"discord": Discord(token="t")})
     assert configured(without, "engine")
     assert not configured(without, "discord")
     assert configured(with_token, "discord")
