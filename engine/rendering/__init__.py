@@ -4,7 +4,9 @@
     safetensors_header  what a safetensors file claims to hold, checked before anything is loaded
     lora_keys           which layer a LoRA tensor belongs to, in every naming we know
     layers              the checkpoint's layers that a LoRA can touch
+    original_names      what the first code of Stable Diffusion called them
     lora_file           a LoRA file as factors for those layers
+    loading, lora_cache what a job's adapters are loaded by, and kept in
     adapters            per-image adapters on a batch, in a context manager
     patches             the two forms in which a layer has an own sum for each image
     text, latents       prompts and seeds as tensors
@@ -12,7 +14,11 @@
     schedulers          samplers by name
     denoise             the loop
     decode              latents as images
-    renderer            all of it, for the plans of one batch
+    memory              how many images fit, learnt from running out of it
+    job                 what the renderer is given and gives back
+    renderer            all of it, for jobs that go together
+    batcher             which jobs go together
+    bench_masks         a measurement
 
 This package file imports no torch: `safetensors_header` and `lora_keys` need no torch, so that a
 process without torch can check a file too.

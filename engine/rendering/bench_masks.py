@@ -131,7 +131,17 @@ class _Stage:
 
 def _pipeline(checkpoint: Checkpoint, files: Sequence[Path]) -> Any:
     """diffusers with PEFT on a copy of the checkpoint: PEFT rebuilds a model's layers."""
-    kind: Any = diffusers.StableDiffusionPipeline
+    if checkpoint.text_encoder_2 is None:
+        kind: Any = diffusers.StableDiffusionPipeline
+        more: dict[str, Any] = {
+            "safety_checker": None,
+            "feature_extractor": None,
+            "requires_safety_checker": False,
+        }
+    else:
+        kind = diffusers.StableDiffusionXLPipeline
+        second = copy.deepcopy(checkpoint.text_encoder_2)
+        more = {"text_encoder_2": second, "tokenizer_2": checkpoint.tokenizer_2}
     scheduler: Any = diffusers.DDIMScheduler
     pipeline = kind(
         vae=checkpoint.vae,
@@ -139,9 +149,7 @@ def _pipeline(checkpoint: Checkpoint, files: Sequence[Path]) -> Any:
         tokenizer=checkpoint.tokenizer,
         unet=copy.deepcopy(checkpoint.unet),
         scheduler=scheduler.from_config(checkpoint.scheduler_config),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
+        **more,
     )
     pipeline.set_progress_bar_config(disable=True)
     try:

@@ -11,7 +11,7 @@ from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.latents import generators_of, noise_of
 from engine.rendering.schedulers import Scheduler
 from engine.rendering.start import Ground, Start, clean_latents
-from engine.rendering.text import encode_texts
+from engine.rendering.text import Conditioning, encode_texts
 from engine.values import ImagePlan, Sampling
 
 #: A guidance of 1 weighs the negative prompt with zero, so that it need not be computed.
@@ -44,7 +44,7 @@ def denoise(
         starts[0].strength if starts else 1.0,
     )
     guided = sampling.guidance > _NO_GUIDANCE
-    states = _text_states(checkpoint, plans, guided)
+    texts = _texts(checkpoint, sampling, plans, guided)
     timesteps = scheduler.timesteps
     # The pictures first: as in diffusers, an encoder that draws noise draws before the latents.
     clean = clean_latents(checkpoint, sampling, starts, generators) if starts else None
@@ -55,7 +55,7 @@ def denoise(
         if cancelled():
             raise RequestCancelled("The request was cancelled.")
         rows = latents.repeat_interleave(2, 0) if guided else latents
-        prediction = _predict(checkpoint, scheduler.scaled(rows, timestep), timestep, states)
+        prediction = _predict(checkpoint, scheduler.scaled(rows, timestep), timestep, texts)
         if guided:
             prediction = _guide(prediction, sampling.guidance)
         latents = scheduler.step(prediction, timestep, latents)
@@ -80,10 +80,12 @@ def check_sampling(checkpoint: Checkpoint, sampling: Sampling) -> None:
         raise BadOption(f"The guidance is {sampling.guidance}: give a number such as 7.")
 
 
-def _text_states(checkpoint: Checkpoint, plans: Sequence[ImagePlan], guided: bool) -> Tensor:
+def _texts(
+    checkpoint: Checkpoint, sampling: Sampling, plans: Sequence[ImagePlan], guided: bool
+) -> Conditioning:
     """Rows as the UNet's: an image's negative prompt, where it counts, and its prompt."""
     texts = [(plan.negative, plan.prompt) if guided else (plan.prompt,) for plan in plans]
-    return encode_texts(checkpoint, [text for own in texts for text in own])
+    return encode_texts(checkpoint, [text for own in texts for text in own], sampling)
 
 
 def _noise(
@@ -96,9 +98,13 @@ def _noise(
     return noise.to(checkpoint.device, checkpoint.dtype)
 
 
-def _predict(checkpoint: Checkpoint, rows: Tensor, timestep: Tensor, states: Tensor) -> Tensor:
+def _predict(checkpoint: Checkpoint, rows: Tensor, timestep: Tensor, texts: Conditioning) -> Tensor:
     prediction: Tensor = checkpoint.unet(
-        rows, timestep, encoder_hidden_states=states, return_dict=False
+        rows,
+        timestep,
+        encoder_hidden_states=texts.states,
+        added_cond_kwargs=texts.added,
+        return_dict=False,
     )[0]
     return prediction
 

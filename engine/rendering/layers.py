@@ -1,11 +1,13 @@
 """The checkpoint's layers that a LoRA can touch, under the names that LoRA files use."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
 from engine.rendering.checkpoint import Checkpoint
+from engine.rendering.original_names import original_name
 
 #: CLIP's text model is flat in transformers 5 and sits in "text_model" before; LoRA files have
 #: either. Names without it are the ones used here.
@@ -27,7 +29,7 @@ class Layers:
 
         An empty `part` means that the file does not say which model it is for.
         """
-        parts = (part,) if part else ("unet", "text_encoder")
+        parts = (part,) if part else ("unet", "text_encoder", "text_encoder_2")
         for candidate in parts:
             name = self._find_in(candidate, path, underscored)
             if name is not None:
@@ -44,9 +46,16 @@ class Layers:
 def layers_of(checkpoint: Checkpoint) -> Layers:
     """All patchable layers of a checkpoint's two models."""
     modules = {f"unet.{name}": module for name, module in _patchable(checkpoint.unet)}
-    for name, module in _patchable(checkpoint.text_encoder):
-        modules[f"text_encoder.{name.removeprefix(TEXT_WRAPPER)}"] = module
+    encoders = ("text_encoder", "text_encoder_2")
+    for part, (_, encoder) in zip(encoders, checkpoint.encoders, strict=False):
+        for name, module in _patchable(encoder):
+            modules[f"{part}.{name.removeprefix(TEXT_WRAPPER)}"] = module
     underscored = {name.replace(".", "_"): name for name in modules}
+    if checkpoint.family == "sdxl":  # whose adapters may have the first code's names
+        unet: Any = checkpoint.unet  # nn.Module types its attributes loosely
+        per_block = unet.config.layers_per_block
+        first = {name: original_name(name, per_block) for name in modules}
+        underscored |= {own.replace(".", "_"): name for name, own in first.items() if own}
     return Layers(checkpoint.family, checkpoint.name, modules, underscored)
 
 

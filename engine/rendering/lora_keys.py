@@ -26,7 +26,7 @@ Role = Literal["down", "up", "alpha"]
 class Key:
     """A LoRA tensor's name, understood."""
 
-    #: "unet" or "text_encoder"; empty where the name does not tell.
+    #: "unet", "text_encoder" or "text_encoder_2"; empty where the name does not tell.
     part: str
     #: Path to the layer inside the part.
     path: str
@@ -80,8 +80,11 @@ _READS_TEXT = re.compile(r"attn2[._](?:processor\.)?to_[kv]")
 _PREFIXES = (
     ("lora_unet_", "unet", True),
     ("lora_te_", "text_encoder", True),
+    ("lora_te1_", "text_encoder", True),
+    ("lora_te2_", "text_encoder_2", True),
     ("unet.", "unet", False),
     ("text_encoder.", "text_encoder", False),
+    ("text_encoder_2.", "text_encoder_2", False),
 )
 
 

@@ -16,11 +16,12 @@ from diffusers import (
     DDIMScheduler,
     DiffusionPipeline,
     StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
 from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError, safe_open
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
 from engine.errors import CheckpointUnavailable
@@ -45,6 +46,11 @@ class Parts:
     tokenizer: Any
     vae: Any
     scheduler_config: dict[str, Any]
+    #: SDXL's second pair.
+    text_encoder_2: Any = None
+    tokenizer_2: Any = None
+    #: Nothing is said by zeros rather than by the empty prompt.
+    zeros_for_empty: bool = False
 
 
 def load_parts(name: str, source: str, dtype: torch.dtype) -> Parts:
@@ -92,6 +98,7 @@ def _from_folders(name: str, source: str, local: bool, dtype: torch.dtype) -> Pa
     family = family_of(config, index)
     _check_support(name, family, config, index)
     weights = {**place, "use_safetensors": True}
+    second = _second(source, place, dtype) if "text_encoder_2" in index else {}
     parts = Parts(
         family,
         _UNET.from_pretrained(source, subfolder="unet", torch_dtype=dtype, **weights),
@@ -101,9 +108,23 @@ def _from_folders(name: str, source: str, local: bool, dtype: torch.dtype) -> Pa
             source, subfolder="vae", torch_dtype=dtype, **weights
         ),
         DDIMScheduler.load_config(source, subfolder="scheduler", **place),
+        **second,
+        zeros_for_empty=bool(index.get("force_zeros_for_empty_prompt", False)),
     )
-    _check_words(name, parts)
+    _check_words(name, parts.tokenizer, parts.text_encoder)
+    if parts.text_encoder_2 is not None:
+        _check_words(name, parts.tokenizer_2, parts.text_encoder_2)
     return parts
+
+
+def _second(source: str, place: dict[str, Any], dtype: torch.dtype) -> dict[str, Any]:
+    encoder: Any = CLIPTextModelWithProjection
+    return {
+        "text_encoder_2": encoder.from_pretrained(
+            source, subfolder="text_encoder_2", dtype=dtype, use_safetensors=True, **place
+        ),
+        "tokenizer_2": CLIPTokenizer.from_pretrained(source, subfolder="tokenizer_2", **place),
+    }
 
 
 def _from_file(name: str, path: Path, dtype: torch.dtype) -> Parts:
@@ -114,12 +135,13 @@ def _from_file(name: str, path: Path, dtype: torch.dtype) -> Parts:
         raise CheckpointUnavailable(
             f"Checkpoint “{name}” at {path} is no safetensors file: convert it to safetensors."
         ) from error
-    if is_sdxl:
-        raise _sdxl(name)
-    pipeline = StableDiffusionPipeline.from_single_file(str(path), torch_dtype=dtype)
+    kind: Any = StableDiffusionXLPipeline if is_sdxl else StableDiffusionPipeline
+    pipeline = kind.from_single_file(str(path), torch_dtype=dtype)
     config = dict(pipeline.unet.config)
     family = family_of(config, {})
-    _check_support(name, family, config, {"vae": ("diffusers", type(pipeline.vae).__name__)})
+    encoder = type(pipeline.text_encoder).__name__ if pipeline.text_encoder else None
+    index = {"vae": ("", type(pipeline.vae).__name__), "text_encoder": ("", encoder)}
+    _check_support(name, family, config, index)
     return Parts(
         family,
         pipeline.unet,
@@ -127,15 +149,21 @@ def _from_file(name: str, path: Path, dtype: torch.dtype) -> Parts:
         pipeline.tokenizer,
         pipeline.vae,
         dict(pipeline.scheduler.config),
+        getattr(pipeline, "text_encoder_2", None),
+        getattr(pipeline, "tokenizer_2", None),
+        bool(pipeline.config.get("force_zeros_for_empty_prompt", False)),
     )
 
 
 def _check_support(name: str, family: str, unet: dict[str, Any], index: dict[str, Any]) -> None:
-    if family == "sdxl":
-        raise _sdxl(name)
     if not family:
         raise CheckpointUnavailable(
-            f"Checkpoint “{name}” is of no family that is known: use one of Stable Diffusion 1.5."
+            f"Checkpoint “{name}” is of no family that is known: use one of Stable Diffusion 1.5 "
+            "or SDXL."
+        )
+    if family == "sdxl" and index.get("text_encoder", (None, None))[1] is None:
+        raise CheckpointUnavailable(
+            f"Checkpoint “{name}” is SDXL's refiner, which has one text encoder: use a base model."
         )
     if unet.get("time_cond_proj_dim") is not None or unet.get("class_embed_type") is not None:
         raise CheckpointUnavailable(
@@ -148,21 +176,14 @@ def _check_support(name: str, family: str, unet: dict[str, Any], index: dict[str
         )
 
 
-def _check_words(name: str, parts: Parts) -> None:
+def _check_words(name: str, tokenizer: Any, text_encoder: Any) -> None:
     """Without its files transformers makes a tokenizer of no words, and says nothing."""
-    words, known = len(parts.tokenizer), parts.text_encoder.config.vocab_size
+    words, known = len(tokenizer), text_encoder.config.vocab_size
     if not known / 2 <= words <= known:
         raise CheckpointUnavailable(
             f"Checkpoint “{name}” has a tokenizer of {words} words and a text encoder of {known}: "
             "check that its files are complete."
         )
-
-
-def _sdxl(name: str) -> CheckpointUnavailable:
-    return CheckpointUnavailable(
-        f"Checkpoint “{name}” is an SDXL model, and SDXL comes in a later version: "
-        "use one of Stable Diffusion 1.5."
-    )
 
 
 def _is_path(source: str) -> bool:

@@ -160,9 +160,14 @@ def test_weights_in_a_pickle_are_not_read(folder: Path) -> None:
     assert "cannot be loaded" in _sentence(folder)
 
 
-def test_sdxl_is_refused(folder: Path) -> None:
-    _edit(folder / "model_index.json", text_encoder_2=["transformers", "CLIPTextModel"])
-    assert "is an SDXL model, and SDXL comes in a later version" in _sentence(folder)
+def test_the_refiner_of_sdxl_is_refused(folder: Path) -> None:
+    _edit(
+        folder / "model_index.json",
+        text_encoder=[None, None],
+        text_encoder_2=["transformers", "CLIPTextModelWithProjection"],
+    )
+    shutil.copytree(folder / "text_encoder", folder / "text_encoder_2")
+    assert "is SDXL's refiner, which has one text encoder" in _sentence(folder)
 
 
 def test_variants_that_would_render_wrongly_are_refused(folder: Path) -> None:
@@ -179,12 +184,6 @@ def test_a_single_file_that_is_none(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"\x80\x04K\x01.")
     assert "is no safetensors file: convert it" in _sentence(path)
-
-
-def test_a_single_file_of_sdxl(tmp_path: Path) -> None:
-    path = tmp_path / "model.safetensors"
-    save(path, {"conditioner.embedders.1.model.ln_final.weight": torch.zeros(1)})
-    assert "SDXL comes in a later version" in _sentence(path)
 
 
 @pytest.fixture

@@ -11,11 +11,17 @@ from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
     StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+)
 
 from engine.errors import StylusError
 from engine.rendering.adapters import SLOT_BYTES, Use, applied
@@ -80,18 +86,56 @@ def _unet() -> Any:
 
 
 def _text_encoder(tokenizer: Any) -> Any:
-    return CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=TEXT_WIDTH,
-            intermediate_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            max_position_embeddings=TOKENS,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
+    return CLIPTextModel(_text_config(tokenizer, TEXT_WIDTH))
+
+
+def _text_config(tokenizer: Any, width: int) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        projection_dim=width,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=TOKENS,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def write_xl_checkpoint(folder: Path) -> None:
+    """Writes a diffusers folder of an SDXL with random weights."""
+    torch.manual_seed(0)
+    tokenizer = _tokenizer(folder / "words")
+    pipeline: Any = StableDiffusionXLPipeline
+    second: Any = CLIPTextModelWithProjection
+    pipeline(
+        vae=vae(),
+        text_encoder=_text_encoder(tokenizer),
+        text_encoder_2=second(_text_config(tokenizer, 32)),
+        tokenizer=tokenizer,
+        tokenizer_2=tokenizer,
+        unet=_xl_unet(),
+        scheduler=DDIM(clip_sample=False, beta_schedule="scaled_linear", steps_offset=1),
+    ).save_pretrained(folder / "model")
+
+
+def _xl_unet() -> Any:
+    return UNET(
+        sample_size=8,
+        block_out_channels=(16, 32),
+        layers_per_block=2,
+        transformer_layers_per_block=(1, 2),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=TEXT_WIDTH + 32,
+        attention_head_dim=(2, 4),
+        norm_num_groups=8,
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=6 * 8 + 32,
     )
 
 
@@ -150,10 +194,13 @@ def merge(layers: Layers, parts: Parts, weight: float = 1.0) -> Callable[[], Non
 
 
 def kohya(parts: Parts) -> dict[str, Tensor]:
-    """The parts under kohya's keys."""
+    """The parts under kohya's keys, which number the text encoders where there are two."""
+    two = any(name.startswith("text_encoder_2.") for name in parts)
+    first = "te1_text_model_" if two else "te_text_model_"
     tensors = {}
     for name, part in parts.items():
-        stem = name.replace(".", "_").replace("text_encoder_", "te_text_model_", 1)
+        stem = name.replace(".", "_").replace("text_encoder_2_", "te2_text_model_", 1)
+        stem = stem.replace("text_encoder_", first, 1)
         tensors[f"lora_{stem}.lora_down.weight"] = part.down
         tensors[f"lora_{stem}.lora_up.weight"] = part.up
         tensors[f"lora_{stem}.alpha"] = torch.tensor(part.alpha)
