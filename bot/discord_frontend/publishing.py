@@ -5,6 +5,8 @@ from typing import Any
 import structlog
 from discord.ext import commands
 
+from bot.discord_frontend.translation import CommandTranslator
+
 log = structlog.get_logger(part="discord")
 
 #: What Discord adds to a command, or fills in where we say nothing.
@@ -19,7 +21,9 @@ async def publish_commands(bot: commands.Bot) -> bool:
 
     Discord takes 200 new commands a day; a bot that is restarted often must not use them up.
     """
-    ours = [command.to_dict(bot.tree) for command in bot.tree.get_commands()]
+    translator = CommandTranslator()
+    await bot.tree.set_translator(translator)
+    ours = [await c.get_translated_payload(bot.tree, translator) for c in bot.tree.get_commands()]
     theirs = await bot.http.get_global_commands(bot.application_id)  # type: ignore[arg-type]
     if _canonical(ours) == _canonical(theirs):
         return False

@@ -1,12 +1,13 @@
 """What the bot says, in one file a language."""
 
 from bot.texts.english import ENGLISH
+from bot.texts.german import GERMAN
 from bot.texts.texts import Texts
 
 __all__ = ["ENGLISH", "LANGUAGES", "Texts", "texts_for"]
 
 #: By the first part of a locale, such as "en" of "en-US".
-LANGUAGES = {"en": ENGLISH}
+LANGUAGES = {"en": ENGLISH, "de": GERMAN}
 
 
 def texts_for(locale: str) -> Texts:

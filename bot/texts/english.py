@@ -3,6 +3,7 @@
 from bot.texts.texts import Texts
 
 ENGLISH = Texts(
+    commands={},
     queued="Queued",
     ahead="{count} before it",
     eta="about {seconds} s",

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 class Texts:
     """All texts of one language."""
 
+    #: Names and descriptions of commands, by the English ones.
+    commands: dict[str, str]
+
     # Progress
     queued: str
     ahead: str

@@ -1,10 +1,13 @@
 """The other commands: what people look up or undo of their own, pictures to start from."""
 
 import io
+from typing import Any
 
 import pytest
 from PIL import Image
+from sqlalchemy import text
 
+from bot.discord_frontend import create_bot
 from bot.discord_frontend.client import StylusBot
 from engine.errors import StorageUnavailable
 from engine.values import Phase, Request
@@ -178,3 +181,30 @@ async def test_my_data_is_deleted_everywhere(discord_server: Server) -> None:
     await discord_server.desk.forgetting.person("discord", str(discord_server.bob.id))
     with pytest.raises(StorageUnavailable):
         discord_server.desk.store.read(blob)
+
+
+async def test_commands_have_german_names_and_are_published_once(discord_server: Server) -> None:
+    published = [one for one in discord_server.env.http_requests if one.method == "PUT"]
+    assert len(published) == 1
+    commands: Any = published[0].json
+    stylus = next(one for one in commands if one["name"] == "stylus")
+    names = {one["name"]: one["name_localizations"].get("de") for one in stylus["options"]}
+    assert names["prompt"] == "zeichnen"
+    assert names["delete-my-data"] == "meine-daten-löschen"
+    texts = {one["name"]: one for one in stylus["options"]}["prompt"]["description_localizations"]
+    assert texts["de"].startswith("Macht aus einem Text Bilder")
+    await discord_server.env.restart_bot(create_bot(discord_server.desk))
+    puts = [one for one in discord_server.env.http_requests if one.method == "PUT"]
+    assert len(puts) == 1, "nothing has changed"
+
+
+async def test_a_german_is_answered_in_german(discord_server: Server) -> None:
+    request = await discord_server.prompt()
+    async with discord_server.desk.database.transaction() as connection:
+        await connection.execute(text("update homes set locale = 'de'"))
+    await discord_server.bot.board.refresh()
+    assert "In der Schlange" in words_of(discord_server.last)
+    await finish(discord_server.desk, request)
+    assert "in allen Bildern" in words_of(discord_server.last)
+    assert discord_server.last.attachments[0].description
+    assert discord_server.last.attachments[0].description.startswith("Bild 1 von „red star“")
