@@ -44,6 +44,8 @@ class Addition:
     #: Why it was refused.
     sentence: str | None = None
     adapter_id: str | None = None
+    #: The message that told how the check went.
+    message_id: str | None = None
 
     @property
     def settled(self) -> bool:
@@ -109,4 +111,5 @@ def to_addition(row: Row[Any]) -> Addition:
         everybody=row.everybody,
         sentence=row.sentence,
         adapter_id=row.adapter_id,
+        message_id=row.message_id,
     )

@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.actions import read_click
 from bot.board import Board
+from bot.slack_frontend.additions import Additions
 from bot.slack_frontend.app_home import publish_home
 from bot.slack_frontend.background import Background
 from bot.slack_frontend.clicks import Clicks
@@ -77,12 +78,14 @@ class StylusApp(AsyncApp):
         mailman = Mailman(desk, self.board, self._poster, self._sharing, telling)
         self._forms = Forms(desk, self.web, opener, telling)
         self._tasks = Tasks(desk, self.web, opener, telling)
-        own = OwnCommands(desk, mailman, removal)
+        additions = Additions(desk, self.web, removal)
+        own = OwnCommands(desk, mailman, removal, additions)
         self._commands = Commands(desk, opener, own, self._forms, telling, self.background)
-        self._clicks = Clicks(desk, opener, removal, self._tasks, telling)
+        self._clicks = Clicks(desk, opener, removal, self._tasks, additions, telling)
         self._messages = Messages(desk, self.web, opener)
         self._reactions = Reactions(desk, opener, removal, mailman)
         desk.register(PLATFORM, mailman.deliver)
+        desk.additions.register(PLATFORM, additions.tell)
         self._listen()
 
     def _listen(self) -> None:

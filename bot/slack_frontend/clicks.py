@@ -8,6 +8,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.actions import Action, Click
 from bot.reply import make_reply
+from bot.slack_frontend.additions import Additions
 from bot.slack_frontend.opening import Opener, submit_click
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.removal import Removal
@@ -26,9 +27,16 @@ class Clicks:
     """Does what a click asks for."""
 
     def __init__(
-        self, desk: Desk, opener: Opener, removal: Removal, tasks: Tasks, telling: Telling
+        self,
+        desk: Desk,
+        opener: Opener,
+        removal: Removal,
+        tasks: Tasks,
+        additions: Additions,
+        telling: Telling,
     ) -> None:
         self._desk = desk
+        self._additions = additions
         self._tasks = tasks
         self._opener = opener
         self._removal = removal
@@ -39,6 +47,8 @@ class Clicks:
             Action.DELETE: self._delete,
             Action.FORGET: self._forget,
             Action.TASKS: self._open_tasks,
+            Action.APPROVE: self._decide,
+            Action.REJECT: self._decide,
         }
 
     async def handle(self, place: Place, click: Click, ack: AsyncAck) -> None:
@@ -74,6 +84,9 @@ class Clicks:
         requests, images = await self._removal.forget(place.asker)
         sentence = texts_for("").forgotten.format(requests=requests, images=images)
         await self._telling.say(place, sentence)
+
+    async def _decide(self, place: Place, click: Click) -> None:
+        await self._telling.show(place, await self._additions.decide(place, click))
 
     async def _open_tasks(self, place: Place, click: Click) -> None:
         await self._tasks.open(place, click, place.origin)

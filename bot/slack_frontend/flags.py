@@ -33,14 +33,14 @@ class Written:
         return self.flags.get(name, [None])[-1]
 
 
-def read_flags(text: str) -> Written:
+def read_flags(text: str, names: tuple[str, ...] = NAMES) -> Written:
     """Returns prompt and flags. Raises `BadOption` for a flag that does not exist."""
     flags: dict[str, list[str]] = {}
 
     def take(found: re.Match[str]) -> str:
         name, value = found[1], found[2]
-        if name not in NAMES:
-            known = ", ".join(f"--{name}" for name in NAMES)
+        if name not in names:
+            known = ", ".join(f"--{name}" for name in names)
             raise BadOption(f"There is no option --{name}; there are {known}.")
         if value is None:
             raise BadOption(f"--{name} needs a value after it.")
@@ -58,13 +58,13 @@ def to_ask(text: str, asker: Asker) -> Ask:
         asker=asker,
         prompt=written.prompt,
         negative=written.last("negative"),
-        images=_number(written, "images", int),
-        seed=_number(written, "seed", int),
+        images=number(written, "images", int),
+        seed=number(written, "seed", int),
         width=width,
         height=height,
         checkpoint=written.last("checkpoint"),
-        steps=_number(written, "steps", int),
-        guidance=_number(written, "guidance", float),
+        steps=number(written, "steps", int),
+        guidance=number(written, "guidance", float),
         overrides=Overrides(
             adapters=_one_of(written, "adapters", ("auto", "none")) or "auto",
             pin=tuple(written.flags.get("pin", ())),
@@ -84,7 +84,8 @@ def within(ask: Ask, rules: Rules) -> Ask:
     )
 
 
-def _number(written: Written, name: str, kind: Callable[[str], Any]) -> Any:
+def number(written: Written, name: str, kind: Callable[[str], Any]) -> Any:
+    """Returns a flag's number, None where it was not given. Raises `BadOption`."""
     text = written.last(name)
     try:
         return None if text is None else kind(text)

@@ -9,6 +9,7 @@ from slack_sdk.models.blocks import ActionsBlock, ButtonElement, PlainTextObject
 
 from bot.actions import Action, Click
 from bot.breakdown import safe_link
+from bot.slack_frontend.additions import STATUSES, Additions
 from bot.slack_frontend.delivery import Mailman
 from bot.slack_frontend.escaping import ours, plain
 from bot.slack_frontend.people import PLATFORM, Place
@@ -27,8 +28,11 @@ Handler = Callable[[Place, str], Awaitable[Screen]]
 class OwnCommands:
     """The commands by their first word."""
 
-    def __init__(self, desk: Desk, mailman: Mailman, removal: Removal) -> None:
+    def __init__(
+        self, desk: Desk, mailman: Mailman, removal: Removal, additions: Additions
+    ) -> None:
         self._desk = desk
+        self._additions = additions
         self._mailman = mailman
         self._removal = removal
         self.handlers: dict[str, Handler] = {
@@ -79,6 +83,12 @@ class OwnCommands:
         word, _, text = rest.strip().partition(" ")
         if word == "info":
             return info_screen(await self._desk.lookup.find(text.strip(), place.asker))
+        if word == "propose":
+            return await self._additions.propose(place, text)
+        if word == "proposed":
+            return await self._additions.proposed(place)
+        if word in STATUSES:
+            return await self._additions.set_status(place, word, text.strip())
         words = text if word == "search" else rest
         found = await self._desk.lookup.search(words, place.asker)
         lines = [

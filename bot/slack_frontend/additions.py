@@ -1,0 +1,139 @@
+"""LoRAs on their way into the library: proposed by anybody, decided by the workspace's admins."""
+
+from typing import Literal
+
+from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, PlainTextObject
+
+from bot.actions import Action, Click
+from bot.slack_frontend.flags import number, read_flags
+from bot.slack_frontend.people import Place
+from bot.slack_frontend.removal import Removal
+from bot.slack_frontend.screens import Screen, lines_screen, sentence_screen
+from bot.slack_frontend.web import SlackRefused, Web, ask
+from bot.texts import ENGLISH
+from engine.desk import Addition, Described, Desk, title_of
+from engine.errors import BadOption, NotAllowed
+from engine.values import Adapter
+
+TEXTS = ENGLISH
+FLAGS = ("title", "description", "triggers", "weight")
+Status = Literal["active", "disabled", "removed"]
+#: What an admin writes, and what the adapter is then.
+STATUSES: dict[str, Status] = {"disable": "disabled", "enable": "active", "remove": "removed"}
+#: Slack's words for a place where nobody can be told.
+OUT_OF_REACH = {"channel_not_found", "is_archived", "not_in_channel"}
+
+
+class Additions:
+    """Proposes, tells and decides for one workspace."""
+
+    def __init__(self, desk: Desk, web: Web, removal: Removal) -> None:
+        self._desk = desk
+        self._web = web
+        self._removal = removal
+
+    async def propose(self, place: Place, rest: str) -> Screen:
+        """`URL --title "..." --description "..." --triggers "a, b" --weight 0.8`."""
+        written = read_flags(rest, FLAGS)
+        if not written.prompt:
+            raise BadOption("Give the URL of a .safetensors file after “lora propose”.")
+        triggers = (written.last("triggers") or "").split(",")
+        described = Described(
+            title=written.last("title"),
+            description=written.last("description") or "",
+            trigger_words=tuple(word.strip() for word in triggers if word.strip()),
+            weight=number(written, "weight", float),
+        )
+        made = await self._desk.additions.propose_url(written.prompt, described, place.asker)
+        return sentence_screen(TEXTS.lora_checking.format(title=title_of(made), id=made.id))
+
+    async def proposed(self, place: Place) -> Screen:
+        """Returns what waits for a decision, each with its buttons, for admins."""
+        await self._refuse_others(place)
+        waiting = await self._desk.additions.proposed(place.asker)
+        if not waiting:
+            return sentence_screen(TEXTS.lora_none_proposed)
+        lines = [f"{title_of(one)} · {one.url or one.file_name}" for one in waiting]
+        title = TEXTS.lora_proposed.format(title=title_of(waiting[0]))
+        rows = [_buttons(one) for one in waiting[:5]]
+        screen = lines_screen(title, lines)
+        return Screen((*screen.blocks, *rows), screen.text)
+
+    async def set_status(self, place: Place, word: str, adapter_id: str) -> Screen:
+        """Switches one of the workspace's adapters on or off, or takes it away."""
+        await self._refuse_others(place)
+        status = STATUSES[word]
+        changed = await self._desk.upkeep.set_status(adapter_id, status, place.asker, allowed=True)
+        return sentence_screen(TEXTS.lora_status.format(title=changed.title, status=status))
+
+    async def tell(self, addition: Addition, adapter: Adapter | None) -> str:
+        """Posts the card, or the reason, and returns the message's id; the desk's teller."""
+        screen = addition_screen(addition, adapter)
+        try:
+            sent = await ask(
+                self._web.client.chat_postMessage(
+                    channel=addition.asker.channel,
+                    text=screen.text,
+                    blocks=screen.as_json(),
+                    unfurl_links=False,
+                    unfurl_media=False,
+                )
+            )
+        except SlackRefused as error:
+            if error.code in OUT_OF_REACH:
+                return ""  # nobody can be told there; the admins' list still has it
+            raise
+        return str(sent["ts"])
+
+    async def decide(self, place: Place, click: Click) -> Screen:
+        """Approves or rejects; the card then says so, and has no buttons any more."""
+        await self._refuse_others(place)
+        decided = await self._desk.additions.decide(
+            click.request_id,
+            place.asker,
+            approve=click.action is Action.APPROVE,
+            allowed=True,
+        )
+        words = TEXTS.lora_decided.format(title=title_of(decided), state=decided.state)
+        screen = sentence_screen(words)
+        if decided.message_id:
+            await ask(
+                self._web.client.chat_update(
+                    channel=decided.asker.channel,
+                    ts=decided.message_id,
+                    text=screen.text,
+                    blocks=screen.as_json(),
+                )
+            )
+        return screen
+
+    async def _refuse_others(self, place: Place) -> None:
+        if not await self._removal.is_admin(place.asker.user):
+            raise NotAllowed("Only an admin of this workspace changes its library.")
+
+
+def addition_screen(addition: Addition, adapter: Adapter | None) -> Screen:
+    """Returns the card of a proposed LoRA with its buttons, or why one was refused."""
+    title = title_of(addition)
+    if adapter is None:
+        return sentence_screen(TEXTS.lora_refused.format(title=title, reason=addition.sentence))
+    lines = [
+        adapter.description or TEXTS.no_description,
+        f"{TEXTS.triggers}: {', '.join(adapter.trigger_words) or TEXTS.none}",
+        f"{TEXTS.weight}: {adapter.weight:g} · {TEXTS.base} {adapter.base}",
+        f"{adapter.id} · sha256 {(adapter.sha256 or '')[:12]}",
+        adapter.link or "",
+    ]
+    screen = lines_screen(TEXTS.lora_proposed.format(title=title), [one for one in lines if one])
+    return Screen((*screen.blocks, _buttons(addition)), screen.text)
+
+
+def _buttons(addition: Addition) -> Block:
+    approve = _button(Action.APPROVE, addition.id, TEXTS.lora_approve, "primary")
+    reject = _button(Action.REJECT, addition.id, TEXTS.lora_reject, "danger")
+    return ActionsBlock(elements=[approve, reject])
+
+
+def _button(action: Action, addition_id: str, label: str, style: str) -> ButtonElement:
+    action_id = Click(action, addition_id).custom_id
+    return ButtonElement(text=PlainTextObject(text=label), action_id=action_id, style=style)
