@@ -1,13 +1,12 @@
 """LoRAs on their way into the library: proposed by anybody, decided by the workspace's admins."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, PlainTextObject
 
 from bot.actions import Action, Click
-from bot.slack_frontend.flags import number, read_flags
+from bot.slack_frontend.flags import Written, number, read_flags
 from bot.slack_frontend.people import Place
-from bot.slack_frontend.removal import Removal
 from bot.slack_frontend.screens import Screen, lines_screen, sentence_screen
 from bot.slack_frontend.web import SlackRefused, Web, ask
 from bot.texts import ENGLISH
@@ -27,24 +26,27 @@ OUT_OF_REACH = {"channel_not_found", "is_archived", "not_in_channel"}
 class Additions:
     """Proposes, tells and decides for one workspace."""
 
-    def __init__(self, desk: Desk, web: Web, removal: Removal) -> None:
+    def __init__(self, desk: Desk, web: Web) -> None:
         self._desk = desk
         self._web = web
-        self._removal = removal
 
     async def propose(self, place: Place, rest: str) -> Screen:
         """`URL --title "..." --description "..." --triggers "a, b" --weight 0.8`."""
         written = read_flags(rest, FLAGS)
         if not written.prompt:
             raise BadOption("Give the URL of a .safetensors file after “lora propose”.")
-        triggers = (written.last("triggers") or "").split(",")
-        described = Described(
-            title=written.last("title"),
-            description=written.last("description") or "",
-            trigger_words=tuple(word.strip() for word in triggers if word.strip()),
-            weight=number(written, "weight", float),
+        made = await self._desk.additions.propose_url(
+            written.prompt, _described(written), place.asker
         )
-        made = await self._desk.additions.propose_url(written.prompt, described, place.asker)
+        return sentence_screen(TEXTS.lora_checking.format(title=title_of(made), id=made.id))
+
+    async def propose_file(self, place: Place, file: dict[str, Any], rest: str) -> Screen:
+        """The same with an uploaded file in the place of the URL."""
+        described = _described(read_flags(rest, FLAGS))
+        most = self._desk.settings.library.download_mb * 2**20
+        content = await self._web.download(file, most)
+        name = str(file.get("name", ""))
+        made = await self._desk.additions.propose_file(name, content, described, place.asker)
         return sentence_screen(TEXTS.lora_checking.format(title=title_of(made), id=made.id))
 
     async def proposed(self, place: Place) -> Screen:
@@ -108,8 +110,18 @@ class Additions:
         return screen
 
     async def _refuse_others(self, place: Place) -> None:
-        if not await self._removal.is_admin(place.asker.user):
+        if not await self._web.is_admin(place.asker.user):
             raise NotAllowed("Only an admin of this workspace changes its library.")
+
+
+def _described(written: Written) -> Described:
+    triggers = (written.last("triggers") or "").split(",")
+    return Described(
+        title=written.last("title"),
+        description=written.last("description") or "",
+        trigger_words=tuple(word.strip() for word in triggers if word.strip()),
+        weight=number(written, "weight", float),
+    )
 
 
 def addition_screen(addition: Addition, adapter: Adapter | None) -> Screen:

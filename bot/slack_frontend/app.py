@@ -12,6 +12,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.actions import read_click
 from bot.board import Board
 from bot.slack_frontend.additions import Additions
+from bot.slack_frontend.admin import Admin
+from bot.slack_frontend.admin_form import RULES_FORM
 from bot.slack_frontend.app_home import publish_home
 from bot.slack_frontend.background import Background
 from bot.slack_frontend.clicks import Clicks
@@ -46,7 +48,7 @@ from engine.values import Standing
 
 log = structlog.get_logger(part="slack")
 
-COMMAND = "/stylus"
+COMMAND, ADMIN_COMMAND = "/stylus", "/stylus-admin"
 SHORTCUT = "stylus_this"
 FORM_SHORTCUT = "stylus_form"
 #: What tells that Slack sends an event once more.
@@ -72,17 +74,20 @@ class StylusApp(AsyncApp):
         self.board = Board(desk, PLATFORM, self._show_status)
         self._poster = Poster(self.web)
         self._sharing = Sharing(self.web, self._poster)
-        telling = Telling(self.web)
+        self._telling = telling = Telling(self.web)
         opener = Opener(desk, self.board, self._poster, telling, self.background)
         removal = Removal(desk, self.web, self._poster, self._sharing)
         mailman = Mailman(desk, self.board, self._poster, self._sharing, telling)
         self._forms = Forms(desk, self.web, opener, telling)
         self._tasks = Tasks(desk, self.web, opener, telling)
-        additions = Additions(desk, self.web, removal)
+        additions = Additions(desk, self.web)
+        self._admin = Admin(desk, self.web, additions, telling)
         own = OwnCommands(desk, mailman, removal, additions)
-        self._commands = Commands(desk, opener, own, self._forms, telling, self.background)
+        self._commands = Commands(
+            desk, opener, own, self._forms, self._admin, telling, self.background
+        )
         self._clicks = Clicks(desk, opener, removal, self._tasks, additions, telling)
-        self._messages = Messages(desk, self.web, opener)
+        self._messages = Messages(desk, self.web, opener, additions, telling)
         self._reactions = Reactions(desk, opener, removal, mailman)
         desk.register(PLATFORM, mailman.deliver)
         desk.additions.register(PLATFORM, additions.tell)
@@ -90,6 +95,8 @@ class StylusApp(AsyncApp):
 
     def _listen(self) -> None:
         self.command(COMMAND)(self._command)
+        self.command(ADMIN_COMMAND)(self._admin_command)
+        self.view(RULES_FORM)(self._rules_form)
         self.action(re.compile("^stylus:"))(self._click)
         self.shortcut(SHORTCUT)(self._shortcut)
         self.shortcut(FORM_SHORTCUT)(self._form_shortcut)
@@ -108,6 +115,24 @@ class StylusApp(AsyncApp):
         place = place_of_command(context, body)
         trigger = str(body["trigger_id"])
         await self._commands.handle(place, str(body.get("text", "")), trigger, ack)
+
+    async def _admin_command(
+        self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        place = place_of_command(context, body)
+        trigger = str(body["trigger_id"])
+        await self._commands.handle_admin(place, str(body.get("text", "")), trigger, ack)
+
+    async def _rules_form(
+        self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        view = body["view"]
+        place = place_of_form(context, body, view["private_metadata"])
+        try:
+            await self._admin.save(place, view["state"]["values"])
+        except StylusError as error:
+            await self._telling.say(place, str(error))
 
     async def _click(self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         click = read_click(str(body["actions"][0]["action_id"]))

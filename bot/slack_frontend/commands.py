@@ -4,6 +4,7 @@ from functools import partial
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from bot.slack_frontend.admin import Admin
 from bot.slack_frontend.background import Background
 from bot.slack_frontend.escaping import read_text
 from bot.slack_frontend.forms import Forms
@@ -24,6 +25,7 @@ class Commands:
         opener: Opener,
         own: OwnCommands,
         forms: Forms,
+        admin: Admin,
         telling: Telling,
         background: Background,
     ) -> None:
@@ -31,6 +33,7 @@ class Commands:
         self._opener = opener
         self._own = own
         self._forms = forms
+        self._admin = admin
         self._telling = telling
         self._background = background
 
@@ -54,3 +57,15 @@ class Commands:
             await self._telling.show(place, await handler(place, rest))
         except StylusError as error:
             await self._telling.say(place, str(error))
+
+    async def handle_admin(self, place: Place, text: str, trigger: str, ack: AsyncAck) -> None:
+        """Answers `/stylus-admin ...`."""
+        await ack()
+
+        async def work() -> None:
+            try:
+                await self._admin.command(place, read_text(text), trigger)
+            except StylusError as error:
+                await self._telling.say(place, str(error))
+
+        self._background.start(work())

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from bot.slack_frontend.app import COMMAND, FORM_SHORTCUT, SHORTCUT
+from bot.slack_frontend.app import ADMIN_COMMAND, COMMAND, FORM_SHORTCUT, SHORTCUT
 
 #: Each right with what needs it.
 SCOPES = {
@@ -68,7 +68,13 @@ def _manifest() -> dict[str, Any]:
                     "description": "Turn a prompt into images",
                     "usage_hint": "prompt a fox in neon rain --images 4",
                     "should_escape": False,
-                }
+                },
+                {
+                    "command": ADMIN_COMMAND,
+                    "description": "Settings and library of this workspace, for its admins",
+                    "usage_hint": "settings | audit | lora add URL | lora proposed",
+                    "should_escape": False,
+                },
             ],
         },
         "oauth_config": {"scopes": {"bot": sorted(SCOPES)}},

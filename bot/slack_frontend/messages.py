@@ -5,19 +5,29 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from bot.slack_frontend.additions import Additions
 from bot.slack_frontend.escaping import read_text, without_mention
 from bot.slack_frontend.flags import to_ask, within
 from bot.slack_frontend.opening import Entry, Opener, submit_text
-from bot.slack_frontend.people import Place
+from bot.slack_frontend.people import PLATFORM, Place
+from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.web import Web
 from engine.desk import Desk
+from engine.errors import StylusError
 from engine.values import Request
+
+#: The words with which a LoRA's file is sent.
+PROPOSE = "lora propose"
 
 
 class Messages:
     """Makes requests of messages."""
 
-    def __init__(self, desk: Desk, web: Web, opener: Opener) -> None:
+    def __init__(
+        self, desk: Desk, web: Web, opener: Opener, additions: Additions, telling: Telling
+    ) -> None:
+        self._additions = additions
+        self._telling = telling
         self._desk = desk
         self._web = web
         self._opener = opener
@@ -40,12 +50,23 @@ class Messages:
 
     async def _ask(self, place: Place, event: dict[str, Any]) -> None:
         text = read_text(without_mention(str(event.get("text", "")), await self._web.me()))
+        loras = [f for f in event.get("files", []) if is_lora(f)]
+        if loras and text.lower().startswith(PROPOSE):
+            if await self._desk.events.first(PLATFORM, place.origin):
+                await self._propose(place, loras[0], text[len(PROPOSE) :])
+            return
         pictures = [f for f in event.get("files", []) if is_picture(f)]
         if pictures:
             submit = partial(self._start_from, pictures, text)
         else:
             submit = partial(submit_text, self._desk, text)
         await self._opener.open_event(place, submit)
+
+    async def _propose(self, place: Place, file: dict[str, Any], text: str) -> None:
+        try:
+            await self._telling.show(place, await self._additions.propose_file(place, file, text))
+        except StylusError as error:
+            await self._telling.say(place, str(error))
 
     async def _start_from(self, files: list[dict[str, Any]], text: str, entry: Entry) -> Request:
         """Changes the picture as the words say; after “inpaint”, only where the second one is
@@ -59,6 +80,11 @@ class Messages:
             return await self._desk.inpaint(contents[0], mask, ask, None, entry.origin, entry.home)
         ask = within(to_ask(text, entry.asker), entry.rules)
         return await self._desk.translate(contents[0], ask, None, entry.origin, entry.home)
+
+
+def is_lora(file: dict[str, Any]) -> bool:
+    """Whether somebody has sent a file that may be a LoRA with the message."""
+    return str(file.get("name", "")).endswith(".safetensors")
 
 
 def is_picture(file: dict[str, Any]) -> bool:

@@ -28,6 +28,8 @@ class Place:
     address: str | None = field(default=None, repr=False)
     #: Slack has sent this before.
     again: bool = False
+    #: The message whose button was clicked.
+    message: str | None = None
 
     def home(self) -> Home:
         """Returns where the answer is shown."""
@@ -57,6 +59,7 @@ def place_of_click(context: AsyncBoltContext, body: dict[str, Any]) -> Place:
         origin=str(body["trigger_id"]),
         thread=container.get("thread_ts") or body.get("message", {}).get("thread_ts"),
         address=body.get("response_url"),
+        message=None if container.get("is_ephemeral") else container.get("message_ts"),
     )
 
 

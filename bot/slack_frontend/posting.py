@@ -76,8 +76,24 @@ class Poster:
         sent = await self._send(channel, thread, request_id, screen)
         return str(sent["channel"]), str(sent["ts"])
 
+    async def say(self, channel: str, screen: Screen) -> str:
+        """Posts a message about no request, to a person as well; returns its id."""
+        return str((await self._send(channel, None, None, screen))["ts"])
+
+    async def replace(self, channel: str, message_id: str | None, screen: Screen) -> None:
+        """Changes a message of ours, or posts where there is none to change."""
+        if message_id is None:
+            await self.say(channel, screen)
+            return
+        blocks = screen.as_json()
+        await ask(
+            self._web.client.chat_update(
+                channel=channel, ts=message_id, text=screen.text, blocks=blocks
+            )
+        )
+
     async def _send(
-        self, channel: str, thread: str | None, request_id: str, screen: Screen
+        self, channel: str, thread: str | None, request_id: str | None, screen: Screen
     ) -> dict[str, Any]:
         return await ask(
             self._web.client.chat_postMessage(
@@ -85,7 +101,7 @@ class Poster:
                 thread_ts=thread,
                 text=screen.text,
                 blocks=screen.as_json(),
-                metadata=_metadata(request_id),
+                metadata=_metadata(request_id) if request_id else None,
                 unfurl_links=False,
                 unfurl_media=False,
             )

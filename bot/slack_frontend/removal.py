@@ -5,7 +5,7 @@ import contextlib
 from bot.slack_frontend.people import PLATFORM
 from bot.slack_frontend.posting import Poster
 from bot.slack_frontend.sharing import Sharing
-from bot.slack_frontend.web import Web, ask
+from bot.slack_frontend.web import Web
 from engine.desk import Desk
 from engine.errors import NotAllowed, StylusError
 from engine.values import Asker
@@ -25,7 +25,7 @@ class Removal:
         try:
             return await self._desk.cancel(request_id, asker)
         except NotAllowed:
-            if not await self.is_admin(asker.user):
+            if not await self._web.is_admin(asker.user):
                 raise
             return await self._desk.cancel(request_id, asker, moderator=True)
 
@@ -34,7 +34,7 @@ class Removal:
         try:
             await self._desk.check_may_change(request_id, asker)
         except NotAllowed:
-            moderator = await self.is_admin(asker.user)
+            moderator = await self._web.is_admin(asker.user)
             await self._desk.check_may_change(request_id, asker, moderator=moderator)
         request = (await self._desk.answer(request_id)).request
         home = await self._desk.homes.of(request_id)
@@ -55,8 +55,3 @@ class Removal:
                     await self._sharing.delete(file_id)
                 await self._poster.delete(channel, ts)
         return done.requests, done.images
-
-    async def is_admin(self, user: str) -> bool:
-        """Returns whether the person administers the workspace."""
-        found = (await ask(self._web.client.users_info(user=user)))["user"]
-        return bool(found.get("is_admin") or found.get("is_owner"))

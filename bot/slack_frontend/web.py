@@ -66,6 +66,11 @@ class Web:
             self._me = await ask(self.client.auth_test())
         return str(self._me["user_id"])
 
+    async def is_admin(self, user: str) -> bool:
+        """Returns whether the person administers the workspace."""
+        found = (await ask(self.client.users_info(user=user)))["user"]
+        return bool(found.get("is_admin") or found.get("is_owner"))
+
     async def download(self, file: dict[str, Any], most: int) -> bytes:
         """Returns what somebody has uploaded. Raises `BadFile` for what cannot be had."""
         name = str(file.get("name", ""))[:60]

@@ -90,6 +90,7 @@ ENGLISH = Texts(
         "*/stylus* alone: a form with all of that",
         "*/stylus show* id · *history* · *queue* · *quota* · *cancel*",
         "*/stylus lora search* text · *lora info* id: the adapter library",
+        "*/stylus lora propose* url: a LoRA for it; or the file with these words to me",
         "*/stylus delete-my-data*: removes what you asked and got",
         "Mention me with your text, in threads too, or write me directly. With a picture I change "
         "that; after the word inpaint, only its transparent part, or what a second one has white.",
@@ -110,6 +111,11 @@ ENGLISH = Texts(
     form_channel="Where to answer",
     form_submit="Make images",
     form_close="Close",
+    form_save="Save",
+    set_daily_all="Requests a day for each person (empty: no limit)",
+    switches="What is allowed",
+    switch_mentions="Mentions ask, besides commands",
+    switch_unsafe="Adapters rated unsafe may be used",
     forget="Delete all of it",
     forget_question=(
         "This removes your prompts, images and thumbs here and everywhere else, and deletes the "

@@ -180,6 +180,11 @@ GERMAN = Texts(
     form_channel="Wo geantwortet wird",
     form_submit="Bilder machen",
     form_close="Schließen",
+    form_save="Speichern",
+    set_daily_all="Anfragen am Tag für jede Person (leer: keine Grenze)",
+    switches="Was erlaubt ist",
+    switch_mentions="Erwähnungen fragen, neben Befehlen",
+    switch_unsafe="Als unsicher eingestufte Adapter sind erlaubt",
     forget="Alles löschen",
     forget_question=(
         "Das entfernt deine Texte, Bilder und Daumen hier und überall sonst und löscht die "

@@ -101,6 +101,11 @@ class Texts:
     form_channel: str
     form_submit: str
     form_close: str
+    form_save: str
+    set_daily_all: str
+    switches: str
+    switch_mentions: str
+    switch_unsafe: str
     forget: str
     forget_question: str
     forgotten: str

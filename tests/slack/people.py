@@ -13,11 +13,13 @@ from tests.slack.loopback import ANN, APP, ART, BOB, BOT, DM, TEAM, Json, Loopba
 class People(LoopbackSlack):
     """A workspace with people in it."""
 
-    async def slash(self, text: str, channel: str = ART, user: str = ANN) -> Json | None:
+    async def slash(
+        self, text: str, channel: str = ART, user: str = ANN, command: str = "/stylus"
+    ) -> Json | None:
         return await self.send(
             "slash_commands",
             {
-                "command": "/stylus",
+                "command": command,
                 "text": text,
                 "team_id": TEAM,
                 "channel_id": channel,

@@ -54,7 +54,7 @@ def _is_right(block: dict[str, Any]) -> bool:
     if kind == "context":
         return 1 <= len(block["elements"]) <= 10 and all(_fits(e, 3000) for e in block["elements"])
     if kind == "input":
-        options = block["element"].get("options", [{"text": block["label"]}])
+        options = block["element"].get("options") or [{"text": block["label"]}]
         fit = all(
             _fits(option["text"], 2000 if "value" not in option else 75) for option in options
         )

@@ -1,0 +1,87 @@
+"""`/stylus-admin`: the settings and the library of a workspace, for its admins.
+
+Slack shows a command to everybody: who is an admin is checked here, each time.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from bot.slack_frontend.additions import STATUSES, Additions
+from bot.slack_frontend.admin_form import read_rules, rules_form
+from bot.slack_frontend.people import Place
+from bot.slack_frontend.screens import Screen, lines_screen
+from bot.slack_frontend.telling import Telling
+from bot.slack_frontend.web import Web, ask
+from bot.texts import ENGLISH
+from engine.desk import Desk
+from engine.errors import BadOption, NotAllowed
+
+TEXTS = ENGLISH
+Handler = Callable[[Place, str], Awaitable[Screen]]
+
+
+class Admin:
+    """Does what admins ask for."""
+
+    def __init__(self, desk: Desk, web: Web, additions: Additions, telling: Telling) -> None:
+        self._desk = desk
+        self._web = web
+        self._additions = additions
+        self._telling = telling
+        self._library: dict[str, Handler] = {
+            "add": additions.propose,
+            "proposed": lambda place, _: additions.proposed(place),
+            **{word: partial(self._set, word) for word in STATUSES},
+        }
+
+    async def command(self, place: Place, text: str, trigger: str) -> None:
+        """`settings` (or nothing), `audit`, `lora add|proposed|enable|disable|remove`.
+
+        Raises `NotAllowed` for people who are no admins, and `BadInput`.
+        """
+        await self.refuse_others(place)
+        word, _, rest = text.strip().partition(" ")
+        if word in ("", "settings"):
+            await self._open_settings(place, trigger)
+        elif word == "audit":
+            await self._telling.show(place, await self._audit(place))
+        elif word == "lora":
+            what, _, rest = rest.strip().partition(" ")
+            await self._telling.show(place, await self._lora(what)(place, rest.strip()))
+        else:
+            raise BadOption(f"There is no “{word[:40]}”; there are settings, audit and lora.")
+
+    async def refuse_others(self, place: Place) -> None:
+        """Raises `NotAllowed` for people who do not administer the workspace."""
+        if not await self._web.is_admin(place.asker.user):
+            raise NotAllowed("Only admins of this workspace can do that; ask one of them.")
+
+    async def save(self, place: Place, values: dict[str, Any]) -> None:
+        """Takes the settings that were chosen. Raises `NotAllowed`."""
+        await self.refuse_others(place)
+        await self._desk.workspaces.change(place.asker, **read_rules(values))
+
+    def _lora(self, word: str) -> Handler:
+        handler = self._library.get(word)
+        if handler is None:
+            known = ", ".join(self._library)
+            raise BadOption(f"There is no lora “{word[:40]}”; there are {known}.")
+        return handler
+
+    async def _open_settings(self, place: Place, trigger: str) -> None:
+        rules = await self._desk.workspaces.rules(place.asker)
+        view = rules_form(rules, [self._desk.settings.checkpoint.name], place.asker.channel)
+        await ask(self._web.client.views_open(trigger_id=trigger, view=view.to_dict()))
+
+    async def _audit(self, place: Place) -> Screen:
+        changes = await self._desk.workspaces.changes(place.asker, 20)
+        lines = [
+            f"{one.at:%Y-%m-%d %H:%M} · {one.user} · {one.action} · "
+            + " · ".join(f"{name} {was} → {now}" for name, (was, now) in one.details.items())
+            for one in changes
+        ]
+        return lines_screen(TEXTS.audit_title, lines or [TEXTS.audit_empty])
+
+    async def _set(self, word: str, place: Place, adapter_id: str) -> Screen:
+        return await self._additions.set_status(place, word, adapter_id)

@@ -1,0 +1,109 @@
+"""The form of a workspace's settings."""
+
+from typing import Any
+
+from slack_sdk.models.blocks import (
+    Block,
+    CheckboxesElement,
+    ConversationFilter,
+    ConversationMultiSelectElement,
+    ConversationSelectElement,
+    InputBlock,
+    NumberInputElement,
+    Option,
+    PlainTextObject,
+    StaticSelectElement,
+)
+from slack_sdk.models.views import View
+
+from bot.slack_frontend.escaping import plain
+from bot.texts import ENGLISH
+from engine.values import Rules
+
+TEXTS = ENGLISH
+RULES_FORM = "stylus_rules_form"
+#: Requests a day that may be set at most.
+MOST_DAILY = 100_000
+LABEL = 200
+
+
+def rules_form(rules: Rules, checkpoints: list[str], channel: str) -> View:
+    """Returns the form with the rules as they are now."""
+    only_channels = ConversationFilter(include=["public", "private"])
+    names = {name: Option(value=name, text=plain(name, 75)) for name in checkpoints}
+    switches = {
+        "mentions": Option(value="mentions", text=plain(TEXTS.switch_mentions, 75)),
+        "unsafe": Option(value="unsafe", text=plain(TEXTS.switch_unsafe, 75)),
+    }
+    on = [option for name, option in switches.items() if getattr(rules, name)]
+    blocks: list[Block] = [
+        _input(
+            "checkpoint",
+            TEXTS.set_checkpoint,
+            StaticSelectElement(
+                options=list(names.values()), initial_option=names.get(rules.checkpoint or "")
+            ),
+        ),
+        _input("images", TEXTS.set_images, _whole(1, 8, rules.images)),
+        _input("daily", TEXTS.set_daily_all, _whole(0, MOST_DAILY, rules.daily)),
+        _input(
+            "channels",
+            TEXTS.set_channels,
+            ConversationMultiSelectElement(
+                initial_conversations=list(rules.channels) or None, filter=only_channels
+            ),
+        ),
+        _input(
+            "gallery",
+            TEXTS.set_gallery,
+            ConversationSelectElement(initial_conversation=rules.gallery, filter=only_channels),
+        ),
+        _input(
+            "switches",
+            TEXTS.switches,
+            CheckboxesElement(options=list(switches.values()), initial_options=on or None),
+        ),
+    ]
+    return View(
+        type="modal",
+        callback_id=RULES_FORM,
+        private_metadata=channel,
+        title=PlainTextObject(text="Stylus"),
+        submit=PlainTextObject(text=TEXTS.form_save),
+        close=PlainTextObject(text=TEXTS.form_close),
+        blocks=blocks,
+    )
+
+
+def read_rules(values: dict[str, Any]) -> dict[str, Any]:
+    """Returns the rules as they were chosen."""
+    state = {name: block[name] for name, block in values.items()}
+    checkpoint = state["checkpoint"].get("selected_option") or {}
+    marked = {option["value"] for option in state["switches"].get("selected_options") or []}
+    return {
+        "checkpoint": checkpoint.get("value"),
+        "images": _number(state["images"].get("value")),
+        "daily": _number(state["daily"].get("value")),
+        "channels": tuple(state["channels"].get("selected_conversations") or ()),
+        "gallery": state["gallery"].get("selected_conversation"),
+        "mentions": "mentions" in marked,
+        "unsafe": "unsafe" in marked,
+    }
+
+
+def _input(name: str, label: str, element: Any) -> InputBlock:
+    element.action_id = name
+    return InputBlock(block_id=name, label=plain(label, LABEL), element=element, optional=True)
+
+
+def _whole(least: int, most: int, now: int | None) -> NumberInputElement:
+    return NumberInputElement(
+        is_decimal_allowed=False,
+        min_value=str(least),
+        max_value=str(most),
+        initial_value=None if now is None else str(now),
+    )
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text else None

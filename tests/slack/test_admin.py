@@ -1,0 +1,90 @@
+"""`/stylus-admin`: for admins alone, checked each time; and LoRAs on their way into the library."""
+
+from typing import Any
+
+from sqlalchemy import update
+
+from engine.tables import adapters
+from engine.values import Asker
+from tests.slack.conftest import Workspace, words_of
+from tests.slack.loopback import ADMIN, ANN, ART, BOB
+
+ADMINS = Asker("slack", ":T1", ART, ADMIN)
+
+
+async def told(workspace: Workspace, text: str, user: str = ADMIN) -> str:
+    """Returns what the admin command tells the person alone."""
+    await workspace.slack.slash(text, user=user, command="/stylus-admin")
+    await workspace.settled()
+    return words_of(workspace.slack.whispers[-1])
+
+
+def chosen(**fields: Any) -> dict[str, Any]:
+    empty: dict[str, Any] = {
+        "checkpoint": {"selected_option": None},
+        "images": {"value": None},
+        "daily": {"value": None},
+        "channels": {"selected_conversations": []},
+        "gallery": {"selected_conversation": None},
+        "switches": {"selected_options": []},
+    }
+    return empty | fields
+
+
+async def test_others_are_refused_each_time(workspace: Workspace) -> None:
+    assert "Only admins" in await told(workspace, "settings", BOB)
+    assert workspace.slack.forms == []
+    await told_nothing(workspace, "settings")
+    await workspace.slack.send_form(chosen(images={"value": "2"}), BOB)
+    assert "Only admins" in words_of(workspace.slack.whispers[-1])
+    assert (await workspace.desk.workspaces.rules(ADMINS)).images is None
+
+
+async def told_nothing(workspace: Workspace, text: str) -> None:
+    before = len(workspace.slack.whispers)
+    await workspace.slack.slash(text, user=ADMIN, command="/stylus-admin")
+    await workspace.settled()
+    assert len(workspace.slack.whispers) == before
+
+
+async def test_settings_are_chosen_in_a_form_and_written_down(workspace: Workspace) -> None:
+    await told_nothing(workspace, "")
+    await workspace.slack.send_form(
+        chosen(
+            images={"value": "2"},
+            daily={"value": "5"},
+            gallery={"selected_conversation": ART},
+            switches={"selected_options": [{"value": "mentions"}]},
+        ),
+        ADMIN,
+    )
+    rules = await workspace.desk.workspaces.rules(ADMINS)
+    assert (rules.images, rules.daily, rules.gallery) == (2, 5, ART)
+    assert (rules.mentions, rules.unsafe) == (True, False)
+    assert "daily None → 5" in await told(workspace, "audit")
+    await told_nothing(workspace, "")
+    again = {b["block_id"]: b["element"] for b in workspace.slack.forms[-1]["blocks"]}
+    assert again["daily"]["initial_value"] == "5"
+    assert again["gallery"]["initial_conversation"] == ART
+
+
+async def test_the_library_is_kept_by_admins(
+    catalogue: tuple[str, ...], workspace: Workspace
+) -> None:
+    heart = catalogue[1]
+    assert "Nothing waits" in await told(workspace, "lora proposed")
+    assert "Only admins" in await told(workspace, f"lora disable {heart}", ANN)
+    assert "belongs to everybody" in await told(workspace, f"lora disable {heart}")
+    async with workspace.desk.database.transaction() as connection:
+        own = update(adapters).where(adapters.c.id == heart).values(workspace=":T1")
+        await connection.execute(own)
+    assert "is disabled now" in await told(workspace, f"lora disable {heart}")
+    assert "no lora “colour”" in await told(workspace, "lora colour")
+
+
+async def test_a_file_is_proposed_in_a_message(workspace: Workspace) -> None:
+    file = workspace.slack.upload(ANN, "star.safetensors", b"no lora yet")
+    await workspace.slack.mention('lora propose --title "Night star"', files=[file])
+    assert "Night star" in words_of(workspace.slack.whispers[-1])
+    assert await workspace.count("additions") == 1
+    assert await workspace.count("requests") == 0
