@@ -14,7 +14,8 @@ from statistics import median
 from typing import Any, Literal
 
 from engine.errors import BadFile
-from engine.values import MAX_WEIGHT
+from engine.subjects import Kind, kind_of, names_of
+from engine.values import MAX_WEIGHT, fold
 
 #: Weight where neither the card's example prompts nor its text state one.
 DEFAULT_WEIGHT = 0.8
@@ -55,6 +56,10 @@ class Card:
     trigger_words: tuple[str, ...]
     example_prompts: tuple[str, ...]
     base: str
+    #: Whom it depicts, if anybody.
+    kind: Kind
+    #: Folded names by which a prompt calls for a character or a person.
+    names: tuple[str, ...]
     weight: float
     rating: Literal["safe", "unsafe"]
     sha256: str | None
@@ -66,14 +71,24 @@ class Card:
 
     @property
     def heading(self) -> str:
-        """Title, trigger words and tags in one line: what an adapter is called."""
-        labels = _once([self.title, *self.trigger_words, *self.tags])
-        return ", ".join(labels)[:HEADING_CHARACTERS]
+        """Title, tags and trigger words in one line: what an adapter is called.
+
+        A label of words that were all there before is left out, and a title says no word twice:
+        saying a thing more often makes nothing more of it.
+        """
+        said: set[str] = set()
+        kept = []
+        for label in [_words_once(self.title), *self.tags, *self.trigger_words]:
+            words = set(fold(label).split())
+            if not words or words - said:
+                kept.append(label)
+            said |= words
+        return ", ".join(kept)[:HEADING_CHARACTERS]
 
     @property
     def body(self) -> str:
-        """The description, or the heading where there is none: what an adapter does."""
-        return self.description[:BODY_CHARACTERS] or self.heading
+        """Title and description: what an adapter does."""
+        return f"{_words_once(self.title)}. {self.description}"[:BODY_CHARACTERS]
 
     @property
     def digest(self) -> str:
@@ -88,16 +103,20 @@ def read_card(raw: Mapping[str, Any]) -> Card:
     source, source_id = _required(raw, "source"), _required(raw, "source_id")
     examples = tuple(clean(text, 2000) for text in _texts(raw, "example_prompts")[:20])
     sha256 = str(raw.get("file_sha256") or "").lower()
+    title, tags, triggers = _required(raw, "title"), _labels(raw, "tags"), _triggers(raw)
+    kind = kind_of(tags)
     return Card(
         id=f"{source}:{source_id}",
         source=source,
         source_id=source_id,
-        title=_required(raw, "title"),
+        title=title,
         description=clean(str(raw.get("description") or ""), DESCRIPTION_CHARACTERS),
-        tags=_labels(raw, "tags"),
-        trigger_words=_labels(raw, "trigger_words"),
+        tags=tags,
+        trigger_words=triggers,
         example_prompts=examples,
         base=base_family(str(raw.get("base_model") or "")),
+        kind=kind,
+        names=names_of(title, [*triggers, *tags]) if kind else (),
         weight=recommended_weight(raw, examples),
         rating="unsafe" if raw.get("nsfw") else "safe",
         sha256=sha256 if re.fullmatch(r"[0-9a-f]{64}", sha256) else None,
@@ -169,6 +188,15 @@ def _texts(raw: Mapping[str, Any], key: str) -> list[str]:
 
 def _labels(raw: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return _once([clean(text, LABEL_CHARACTERS) for text in _texts(raw, key)])[:LABELS]
+
+
+def _triggers(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """The trigger words that have a letter or a digit; others could never be seen in a prompt."""
+    return tuple(label for label in _labels(raw, "trigger_words") if fold(label))
+
+
+def _words_once(text: str) -> str:
+    return " ".join(dict.fromkeys(text.split()))
 
 
 def _once(labels: list[str]) -> tuple[str, ...]:

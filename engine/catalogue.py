@@ -6,23 +6,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from pgvector import HalfVector
-from sqlalchemy import Row, and_, func, or_, select, text, update
+from sqlalchemy import Row, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine import builtin
 from engine.cards import Card, read_card
 from engine.database import Database
-from engine.embedder import MiniLM, Vectors
+from engine.embedder import MiniLM
 from engine.errors import BadFile, UnknownAdapter
+from engine.search_index import EMBED_BATCH, embed_pending
 from engine.storage import BlobStore
-from engine.tables import adapter_texts, adapter_vectors, adapters
+from engine.tables import adapter_texts, adapters
 from engine.values import Adapter
 
-#: Cards that are embedded and committed at once, so that an import can be taken up again.
-EMBED_BATCH = 64
+#: Characters of a description whose words are searched.
+PROSE_CHARACTERS = 600
 
 #: Columns that are the fields of `Adapter`, in its order.
 ADAPTER_COLUMNS = tuple(adapters.c[name] for name in Adapter.__dataclass_fields__)
@@ -44,25 +43,20 @@ async def store_cards(connection: AsyncConnection, cards: Sequence[Card]) -> Non
     fresh["sha256"] = func.coalesce(adapters.c.sha256, statement.excluded.sha256)
     fresh["updated_at"] = func.now()
     await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=fresh))
-    texts = insert(adapter_texts).values(
-        [
-            {"adapter_id": c.id, "heading": c.heading, "body": c.body, "digest": c.digest}
-            for c in cards
-        ]
-    )
+    searched = [_text_row(card) for card in cards]
+    texts = insert(adapter_texts).values(searched)
+    fields = {k: texts.excluded[k] for k in searched[0] if k != "adapter_id"}
     await connection.execute(
-        texts.on_conflict_do_update(
-            index_elements=["adapter_id"],
-            set_={k: texts.excluded[k] for k in ("heading", "body", "digest")},
-        )
+        texts.on_conflict_do_update(index_elements=["adapter_id"], set_=fields)
     )
 
 
 def _adapter_row(card: Card) -> dict[str, Any]:
-    same = ("id", "source", "source_id", "title", "description", "base", "weight", "rating")
+    same = ("id", "source", "source_id", "title", "description", "base", "kind", "weight", "rating")
     more = ("sha256", "file_name", "creator", "licence")
     return {
         **{name: getattr(card, name) for name in same + more},
+        "names": list(card.names),
         "tags": list(card.tags),
         "trigger_words": list(card.trigger_words),
         "example_prompts": list(card.example_prompts),
@@ -70,77 +64,20 @@ def _adapter_row(card: Card) -> dict[str, Any]:
     }
 
 
-async def embed_pending(database: Database, embedder: MiniLM) -> int:
-    """Embeds every card whose vectors are missing or out of date; returns how many."""
-    done = 0
-    while True:
-        async with database.transaction() as connection:
-            rows = (await connection.execute(_pending(embedder.name))).all()
-            if not rows:
-                return done
-            await _embed(connection, embedder, rows)
-            done += len(rows)
+def _text_row(card: Card) -> dict[str, Any]:
+    return {
+        "adapter_id": card.id,
+        "heading": card.heading,
+        "body": card.body,
+        "digest": card.digest,
+        "names": _words(card.title, *card.tags),
+        "triggers": _words(*card.trigger_words),
+        "prose": _words(card.description[:PROSE_CHARACTERS]),
+    }
 
 
-def _pending(embedder: str) -> Any:
-    vectors = adapter_vectors.alias()
-    return (
-        select(adapter_texts)
-        .outerjoin(
-            vectors,
-            and_(
-                vectors.c.adapter_id == adapter_texts.c.adapter_id, vectors.c.embedder == embedder
-            ),
-        )
-        .where(or_(vectors.c.digest.is_(None), vectors.c.digest != adapter_texts.c.digest))
-        .limit(EMBED_BATCH)
-    )
-
-
-async def _embed(connection: AsyncConnection, embedder: MiniLM, rows: Sequence[Row[Any]]) -> None:
-    vectors = embedder.embed([row.heading for row in rows] + [row.body for row in rows])
-    stamps = [(row.adapter_id, row.digest) for row in rows]
-    headings, bodies = vectors[: len(rows)], vectors[len(rows) :]
-    await store_vectors(connection, embedder.name, stamps, headings, bodies)
-
-
-async def store_vectors(
-    connection: AsyncConnection,
-    embedder: str,
-    stamps: Sequence[tuple[str, str]],
-    headings: Vectors,
-    bodies: Vectors,
-) -> None:
-    """Stores vectors of shape (stamps, dimensions); a stamp is an adapter id and its digest."""
-    statement = insert(adapter_vectors).values(
-        [
-            {
-                "adapter_id": adapter_id,
-                "embedder": embedder,
-                "digest": digest,
-                "heading": half(heading),
-                "body": half(body),
-            }
-            for (adapter_id, digest), heading, body in zip(stamps, headings, bodies, strict=True)
-        ]
-    )
-    await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["embedder", "adapter_id"],
-            set_={k: statement.excluded[k] for k in ("digest", "heading", "body")},
-        )
-    )
-
-
-async def analyze(database: Database) -> None:
-    """Has Postgres count its rows anew, after many were stored."""
-    async with database.transaction() as connection:
-        await connection.execute(text("analyze adapters, adapter_texts, adapter_vectors"))
-
-
-def half(vector: Vectors) -> HalfVector:
-    """Returns the vector as Postgres keeps it, in half precision."""
-    return HalfVector(vector.astype(np.float32))
+def _words(*texts: str) -> Any:
+    return func.to_tsvector("english", " ".join(texts))
 
 
 async def import_cards(
@@ -284,6 +221,6 @@ async def count_adapters(connection: AsyncConnection) -> dict[str, int]:
 def to_adapter(row: Row[Any]) -> Adapter:
     """Returns the value of a row that has `ADAPTER_COLUMNS`."""
     fields = {name: getattr(row, name) for name in Adapter.__dataclass_fields__}
-    fields["tags"] = tuple(fields["tags"])
-    fields["trigger_words"] = tuple(fields["trigger_words"])
+    for name in ("tags", "trigger_words", "names"):
+        fields[name] = tuple(fields[name])
     return Adapter(**fields)

@@ -36,7 +36,7 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
 
         @post.queue.app.task(name="embed", queue=LIBRARY_QUEUE)
         async def embed() -> None:
-            await catalogue.embed_pending(post.database, load_embedder())
+            await search_index.embed_pending(post.database, load_embedder())
 
         await work(
             post,

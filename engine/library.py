@@ -104,7 +104,7 @@ class Library:
 
     async def search(self, text: str, limit: int, embedder: MiniLM) -> list[Adapter]:
         """Returns adapters of the checkpoint's family by what they draw, best first."""
-        selection = Selection(base=self.settings.checkpoint.family, with_file=False)
+        selection = Selection(self.settings.checkpoint.family, anybody=True, with_file=False)
         async with self.database.transaction() as connection:
             found = await retrieve(connection, embedder, clean_prompt(text), selection, limit)
         return [candidate.adapter for candidate in found.candidates]

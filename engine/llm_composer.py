@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from engine.cards import clean
 from engine.errors import ComposerUnavailable, CompositionRefused
 from engine.local_composer import pick_adapter
-from engine.retriever import Retrieval
+from engine.retrieval import Retrieval
 from engine.settings import Llm, Settings
 from engine.values import Adapter, Candidate, Composition, Pick, Task, is_part_of
 

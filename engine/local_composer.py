@@ -1,141 +1,178 @@
 """The local composer: tasks and their adapters without a language model.
 
-Every run of words inside a phrase of the prompt is held against every candidate, by meaning
-(cosine of the embeddings) and by name (the adapter's trigger words, title and tags). The best
-pairs are taken greedily as long as their words do not overlap; an idea that nothing matches
-well keeps an empty list, since "no adapter" is a good answer.
+The retriever has segmented the prompt. A learned scorer holds every keyword against every
+candidate and says how likely none should serve it, since "no adapter" is a good answer. Adapters
+are then given away greedily, each once.
 """
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.embedder import MiniLM, Vectors
-from engine.phrases import Phrase, sub_phrases
-from engine.retriever import Retrieval
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.local_model import LocalModel
+from engine.phrases import Phrase
+from engine.retrieval import Retrieval
+from engine.scorer import CARD_FEATURES, Numbers, card_features, keyword_features, stems
 from engine.values import Adapter, Candidate, Composition, Pick, Task
 
-#: A match below this is none. Half of it is meaning, half is name; see `_score`.
-THRESHOLD = 0.52
-#: Further adapters of a task must come this close to its first.
-MARGIN = 0.12
+#: Further adapters of a task must reach this share of the first one's odds.
+CLOSE = 0.5
+#: A card that is called by the keyword and means it at least so much is never refused.
+NAMED_MEANING = 0.4
+#: What being named adds to the log odds; published compositions make little of names.
+NAMED_BONUS = 3.0
+#: A card that shares no word with the keyword and means it less than this is never chosen.
+LEAST_MEANING = 0.38
+#: ... or than this, where it only looks alike: a name is a keyword's word and three letters more.
+ALIKE_MEANING = 0.65
+LONGER = 3
+_COVERED = CARD_FEATURES.index("keyword's words in any of them")
+_MEANINGS = [CARD_FEATURES.index("keyword ~ heading"), CARD_FEATURES.index("keyword ~ body")]
 
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """One run of words held against one candidate."""
+    """One keyword held against one candidate."""
 
-    score: float
-    phrase: int
-    part: Phrase
+    keyword: int
     candidate: Candidate
+    #: That this card and no other serves the keyword, as far as the scorer knows.
+    probability: float
     named: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Keyword:
+    """What is known of one keyword and every candidate."""
+
+    number: int
+    features: Numbers
+    #: The scorer's, raised for cards that are named; minus infinity for those that do not fit.
+    usefulness: Numbers
+    named: NDArray[np.bool_]
+    #: For `Scorer.none_probability`.
+    vector: Numbers
+
+
 def compose_locally(
-    prompt: str, retrieval: Retrieval, embedder: MiniLM, per_task: int, total: int
+    prompt: str, retrieval: Retrieval, model: LocalModel, per_task: int, total: int
 ) -> Composition:
     """Returns the composition; at most `per_task` adapters a task and `total` in all."""
-    parts = sub_phrases(prompt)
-    matches = _matches(parts, retrieval, embedder)
-    chosen = _choose(matches, per_task, total)
-    return Composition(prompt, tuple(_tasks(prompt, parts, chosen)), composer="local")
-
-
-def _matches(parts: list[list[Phrase]], retrieval: Retrieval, embedder: MiniLM) -> list[_Match]:
-    flat = [(n, part) for n, phrase in enumerate(parts) for part in phrase]
-    if not flat or not retrieval.candidates:
-        return []
-    meaning = embedder.embed([part.text for _, part in flat]) @ retrieval.headings.T
-    found = [
-        match
-        for row, (n, part) in enumerate(flat)
-        for match in _match_part(n, part, meaning[row], retrieval.candidates)
-    ]
-    return sorted(found, key=lambda m: (-m.score, -m.part.count, m.candidate.adapter.id))
-
-
-def _match_part(
-    n: int, part: Phrase, meaning: Vectors, candidates: tuple[Candidate, ...]
-) -> list[_Match]:
-    found = []
-    for column, candidate in enumerate(candidates):
-        name = name_match(part, candidate.adapter)
-        score = _score(float(meaning[column]), name)
-        if score >= THRESHOLD:
-            found.append(_Match(score, n, part, candidate, name >= 1))
-    return found
-
-
-def _score(meaning: float, name: float) -> float:
-    return 0.5 * meaning + 0.5 * name if name else meaning * 0.85
-
-
-def name_match(part: Phrase, adapter: Adapter) -> float:
-    """Returns how much of the words the adapter's own names cover: 1.0 for all of them.
-
-    Trigger words and the title count in full, tags a little less. Whole words are compared, so
-    that "bond" never finds "bondage".
-    """
-    words = {_stem(word) for word in part.words}
-    names = _stems(adapter.title, *adapter.trigger_words)
-    tags = _stems(*adapter.tags) - names
-    return (len(words & names) + 0.8 * len(words & tags)) / len(words)
-
-
-def _stems(*texts: str) -> set[str]:
-    return {_stem(word) for text in texts for word in re.findall(r"[^\W_]+", text.casefold())}
-
-
-def _stem(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
-
-
-def _choose(matches: list[_Match], per_task: int, total: int) -> list[_Match]:
-    """Greedy, best first: words and adapters are given away once."""
+    phrases = retrieval.segmented.phrases
     chosen: list[_Match] = []
-    for match in matches:
-        if len(chosen) == total:
-            break
-        if any(match.candidate.adapter.id == c.candidate.adapter.id for c in chosen):
-            continue
-        rivals = [c for c in chosen if c.phrase == match.phrase and _overlap(c.part, match.part)]
-        if not rivals or _joins(match, rivals, per_task):
-            chosen.append(match)
+    if retrieval.candidates:
+        words = stems(prompt)
+        keywords = [_read(n, words, retrieval, model) for n in range(len(phrases))]
+        chosen = _assign(keywords, retrieval, model, per_task, total)
+    tasks = (
+        Task(phrase.text, tuple(_pick(match, phrase) for match in chosen if match.keyword == n))
+        for n, phrase in enumerate(phrases)
+    )
+    return Composition(prompt, tuple(tasks), composer="local")
+
+
+def _read(
+    number: int, prompt_words: frozenset[str], retrieval: Retrieval, model: LocalModel
+) -> _Keyword:
+    segmented = retrieval.segmented
+    phrase, vector = segmented.phrases[number], segmented.vectors[number]
+    features = card_features(phrase, vector, prompt_words, retrieval)
+    named = _named(features, phrase, retrieval)
+    meanings = features[:, _MEANINGS].max(axis=1)
+    needed = [_needed_meaning(phrase, c.adapter) for c in retrieval.candidates]
+    fits = (meanings >= needed) | (features[:, _COVERED] > 0)
+    usefulness = model.scorer.usefulness(features) + NAMED_BONUS * named
+    known = keyword_features(phrase, vector, segmented.vector)
+    return _Keyword(number, features, np.where(fits, usefulness, -np.inf), named, known)
+
+
+def _assign(
+    keywords: Sequence[_Keyword],
+    retrieval: Retrieval,
+    model: LocalModel,
+    per_task: int,
+    total: int,
+) -> list[_Match]:
+    """Greedy: the surest keyword takes its cards, the others choose among what is left."""
+    chosen: list[_Match] = []
+    left = list(keywords)
+    free = np.ones(len(retrieval.candidates), bool)
+    while left and len(chosen) < total:
+        offers = [(_offer(one, free, retrieval, model), one) for one in left]
+        matches, best = max(offers, key=lambda o: (_surety(o[0]), -o[1].number))
+        taken = matches[: min(per_task, total - len(chosen))]
+        chosen += taken
+        used = {match.candidate.adapter.id for match in taken}
+        free &= np.array([c.adapter.id not in used for c in retrieval.candidates])
+        left = [one for offer, one in offers if offer and one is not best]
     return chosen
 
 
-def _joins(match: _Match, rivals: list[_Match], per_task: int) -> bool:
-    """Whether a match may stand beside the earlier ones for the very same words."""
-    same = all(rival.part == match.part for rival in rivals)
-    return same and len(rivals) < per_task and match.score >= rivals[0].score - MARGIN
+def _surety(matches: Sequence[_Match]) -> float:
+    return matches[0].probability if matches else -1.0
 
 
-def _overlap(one: Phrase, other: Phrase) -> bool:
-    return bool(set(one.words) & set(other.words))
+def _offer(
+    keyword: _Keyword, free: NDArray[np.bool_], retrieval: Retrieval, model: LocalModel
+) -> list[_Match]:
+    """The free cards that may serve a keyword, best first; none where none is the better answer."""
+    usefulness = np.where(free, keyword.usefulness, -np.inf)
+    if np.isneginf(usefulness).all():
+        return []
+    best = int(usefulness.argmax())
+    none = model.scorer.none_probability(keyword.features[free], keyword.vector)
+    if keyword.named[best]:
+        none = min(none, model.none_threshold / 2)
+    if none >= model.none_threshold:
+        return []
+    odds = np.exp(usefulness - usefulness[best])
+    shares = (1 - none) * odds / odds.sum()
+    close = [int(n) for n in np.argsort(-odds, kind="stable") if odds[n] >= CLOSE]
+    return [
+        _Match(keyword.number, retrieval.candidates[n], float(shares[n]), bool(keyword.named[n]))
+        for n in close
+    ]
 
 
-def _tasks(prompt: str, parts: list[list[Phrase]], chosen: list[_Match]) -> list[Task]:
-    tasks = []
-    for n, phrase in enumerate(parts):
-        mine = [match for match in chosen if match.phrase == n]
-        served = dict.fromkeys(match.part for match in mine)
-        if not served:
-            tasks.append(Task(phrase[0].text, ()))
-        elif len(served) == 1:  # the words around it belong to the idea: "red star", not "star"
-            tasks.append(Task(phrase[0].text, tuple(map(to_pick, mine))))
-        else:
-            for part in sorted(served, key=lambda p: phrase[0].text.find(p.text)):
-                tasks.append(Task(part.text, tuple(to_pick(m) for m in mine if m.part == part)))
-    return tasks
+def _needed_meaning(phrase: Phrase, adapter: Adapter) -> float:
+    """How near a card without a common word must be.
+
+    More where a keyword's word begins one of its names: “bond” looks like “bondage” to an embedder.
+    """
+    names = stems(" ".join([adapter.title, *adapter.trigger_words, *adapter.tags]))
+    alike = (
+        name.startswith(word) and len(name) - len(word) >= LONGER
+        for word in stems(" ".join(phrase.words))
+        if len(word) >= LONGER
+        for name in names
+    )
+    return ALIKE_MEANING if any(alike) else LEAST_MEANING
 
 
-def to_pick(match: _Match) -> Pick:
-    """Returns the pick of a match, with a reason made from the card and the words."""
+def _named(features: Numbers, phrase: Phrase, retrieval: Retrieval) -> NDArray[np.bool_]:
+    """Which cards the keyword calls by their title or a trigger word.
+
+    The name must have the keyword's last word, the thing itself: “yellow star” calls for “star”,
+    “star pattern” does not.
+    """
+    meant = features[:, _MEANINGS].max(axis=1) >= NAMED_MEANING
+    words, last = stems(" ".join(phrase.words)), stems(phrase.words[-1])
+    named = np.zeros(len(features), bool)
+    for n in np.flatnonzero(meant & (features[:, _COVERED] > 0)):
+        adapter = retrieval.candidates[n].adapter
+        names = map(stems, [adapter.title, *adapter.trigger_words])
+        named[n] = any(last <= name <= words for name in names)
+    return named
+
+
+def _pick(match: _Match, phrase: Phrase) -> Pick:
     if match.named:
-        reason = f"its name or trigger words have “{match.part.text}”"
+        reason = f"its name or trigger words have “{phrase.text}”"
     else:
-        reason = f"its card is close in meaning to “{match.part.text}”"
-    return pick_adapter(match.candidate.adapter, match.score, reason)
+        reason = f"its card is close in meaning to “{phrase.text}”"
+    return pick_adapter(match.candidate.adapter, match.probability, reason)
 
 
 def pick_adapter(adapter: Adapter, score: float, reason: str) -> Pick:

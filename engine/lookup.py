@@ -32,7 +32,10 @@ class Lookup:
         """Returns adapters by what they draw, best first. Raises `BadPrompt`."""
         embedder = await asyncio.to_thread(load_embedder)
         selection = Selection(
-            base=self.settings.checkpoint.family, workspace=asker.workspace, with_file=False
+            base=self.settings.checkpoint.family,
+            workspace=asker.workspace,
+            anybody=True,
+            with_file=False,
         )
         async with self.database.transaction() as connection:
             found = await retrieve(connection, embedder, clean_prompt(text), selection, limit)

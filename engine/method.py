@@ -9,22 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine import answers, catalogue
 from engine.composer import choose_composer, compose, pin_adapters
 from engine.database import Database
 from engine.embedder import MiniLM
+from engine.local_model import load_model
 from engine.masks import Draw, draw_masks
 from engine.plan import plan_images
-from engine.retriever import Retrieval, Selection, retrieve
+from engine.retrieval import Retrieval
+from engine.retriever import Selection, retrieve
 from engine.revision import revise_composition, revise_masks
 from engine.settings import Settings
 from engine.values import Adapter, Answer, Candidate, Composition, ImagePlan, Mask, Request
 
 ALL_USED = "All masks of this prompt have been used; they go round again with new seeds."
-_NOTHING_RETRIEVED = Retrieval((), np.zeros((0, MiniLM.dimensions), np.float32), 0.0)
+_NOTHING_RETRIEVED = Retrieval()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ async def plan_request(
     began = perf_counter()
     async with database.transaction() as connection:
         sources = await _gather(connection, request, embedder, settings)
-    composition = await _compose(request, sources, embedder, settings)
+    composition = await _compose(request, sources, settings)
     async with database.transaction() as connection:
         used = await answers.used_masks(connection, request.root_id)
     draw = _draw(request, sources.parent, composition, used, settings)
@@ -86,16 +87,16 @@ async def _gather(
         base=settings.checkpoint.family,
         workspace=request.asker.workspace,
         unsafe=wishes.unsafe,
+        people=settings.library.real_people,
         drop=wishes.drop,
     )
     k = settings.retriever.candidates
-    found = await retrieve(connection, embedder, request.prompt, selection, k)
+    model = load_model(settings.composer.weights)
+    found = await retrieve(connection, embedder, request.prompt, selection, k, model)
     return _Sources(None, pinned, found)
 
 
-async def _compose(
-    request: Request, sources: _Sources, embedder: MiniLM, settings: Settings
-) -> Composition:
+async def _compose(request: Request, sources: _Sources, settings: Settings) -> Composition:
     bare = Composition(request.prompt, (), composer="none")
     if sources.parent:  # rerolls and variations keep their parent's tasks
         kept = sources.parent.composition or bare
@@ -104,7 +105,7 @@ async def _compose(
     if request.overrides.adapters == "none":
         return pin_adapters(bare, sources.pinned)
     name = choose_composer(request.overrides.composer, settings)
-    composition = await compose(request.prompt, sources.found, embedder, name, settings)
+    composition = await compose(request.prompt, sources.found, name, settings)
     return pin_adapters(composition, sources.pinned)
 
 

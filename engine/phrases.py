@@ -1,8 +1,4 @@
-"""The prompt's ideas, copied from its words: a first, local segmentation.
-
-A phrase is a run of words between punctuation and words that carry no idea. Positions are kept,
-so that every keyword can be shown in the asker's own spelling.
-"""
+"""The prompt's words and the phrases made of them, copied in the prompt's own spelling."""
 
 import re
 from dataclasses import dataclass
@@ -27,54 +23,51 @@ class Phrase:
     text: str
     words: tuple[str, ...]
 
-    @property
-    def count(self) -> int:
-        """Number of words."""
-        return len(self.words)
-
 
 @dataclass(frozen=True, slots=True)
-class _Word:
+class Word:
+    """A word of the prompt."""
+
     folded: str
     start: int
     end: int
+    #: Whether only blanks, dashes or underscores stand between it and the word before.
+    joined: bool
+
+    @property
+    def idle(self) -> bool:
+        """Whether it joins ideas but is none."""
+        return self.folded in _JOINTS
 
 
-def find_phrases(prompt: str) -> list[Phrase]:
-    """Returns the phrases of the prompt in its order; none where it holds no idea."""
-    return [_phrase(prompt, run) for run in _runs(prompt)]
-
-
-def sub_phrases(prompt: str, longest: int = 4) -> list[list[Phrase]]:
-    """Returns, for every phrase of the prompt, all runs of its words up to that many, by place.
-
-    Each list begins with the whole phrase, whatever its length.
-    """
-    return [_parts(prompt, run, longest) for run in _runs(prompt)]
-
-
-def _parts(prompt: str, run: list[_Word], longest: int) -> list[Phrase]:
-    parts = [_phrase(prompt, run)]
-    for start in range(len(run)):
-        for end in range(start + 1, min(start + longest, len(run)) + 1):
-            if end - start < len(run):
-                parts.append(_phrase(prompt, run[start:end]))
-    return parts
-
-
-def _runs(prompt: str) -> list[list[_Word]]:
-    runs: list[list[_Word]] = [[]]
+def split_words(prompt: str) -> list[Word]:
+    """Returns the words of the prompt in its order."""
+    words: list[Word] = []
     reached = 0
     for found in _WORD.finditer(prompt):
-        word = _Word(found.group().casefold(), found.start(), found.end())
-        apart = bool(prompt[reached : word.start].strip())
-        if apart or word.folded in _JOINTS:
-            runs.append([])
-        if word.folded not in _JOINTS:
-            runs[-1].append(word)
-        reached = word.end
-    return [run for run in runs if run]
+        between = prompt[reached : found.start()]
+        joined = bool(words) and not between.strip(" _-\t\n")
+        words.append(Word(found.group().casefold(), found.start(), found.end(), joined))
+        reached = found.end()
+    return words
 
 
-def _phrase(prompt: str, run: list[_Word]) -> Phrase:
+def to_phrase(prompt: str, run: list[Word]) -> Phrase:
+    """Returns the phrase of neighbouring words."""
     return Phrase(prompt[run[0].start : run[-1].end], tuple(word.folded for word in run))
+
+
+def plain_runs(words: list[Word]) -> list[tuple[int, int]]:
+    """Returns the runs (first word, one behind the last) between punctuation and idle words.
+
+    The segmentation where there is no trained one.
+    """
+    runs: list[tuple[int, int]] = []
+    for n, word in enumerate(words):
+        if word.idle:
+            continue
+        if runs and runs[-1][1] == n and word.joined:
+            runs[-1] = (runs[-1][0], n + 1)
+        else:
+            runs.append((n, n + 1))
+    return runs

@@ -7,7 +7,7 @@ rest needs the candidates and the limits.
 from collections.abc import Sequence
 
 from engine.settings import Composer as Limits
-from engine.values import Adapter, Candidate, Composition, Pick
+from engine.values import Adapter, Candidate, Composition, Pick, fold, is_part_of
 
 
 def broken_rules(
@@ -23,13 +23,17 @@ def broken_rules(
     if len(composition.picks) > limits.total:
         found.append(f"There are {len(composition.picks)} adapters; {limits.total} are allowed.")
     for pick in composition.picks:
-        found += _broken_by(pick, known.get(pick.adapter_id))
+        found += _broken_by(pick, known.get(pick.adapter_id), composition.prompt)
+    words = [fold(task.keyword) for task in composition.tasks]
+    found += [f"“{word}” is a task twice." for word in sorted(set(words)) if words.count(word) > 1]
     return tuple(found)
 
 
-def _broken_by(pick: Pick, adapter: Adapter | None) -> list[str]:
+def _broken_by(pick: Pick, adapter: Adapter | None, prompt: str) -> list[str]:
     if adapter is None:
         return [f"Adapter {pick.adapter_id} was no candidate."]
     if pick.weight != adapter.weight:
         return [f"The weight of {pick.adapter_id} is not its card's."]
+    if adapter.kind and not any(is_part_of(name, prompt) for name in adapter.names):
+        return [f"{pick.adapter_id} depicts somebody whom the prompt does not name."]
     return []

@@ -114,6 +114,8 @@ class Composer(Section):
     """Who splits the prompt into tasks."""
 
     default: Literal["local", "llm"] = "local"
+    #: File of the local composer's weights, from `stylus composer train`; empty: the shipped ones.
+    weights: str = ""
     #: Most adapters a task gets.
     per_task: int = Field(3, ge=1, le=3)
     #: Most adapters a request gets.
@@ -215,6 +217,8 @@ class Library(Section):
     download_mb: int = Field(2048, ge=1)
     #: Longest that fetching one file may take, in seconds.
     download_seconds: float = Field(900.0, gt=0, le=86400)
+    #: Whether adapters of real people may be used where the prompt names them.
+    real_people: bool = False
 
 
 class Log(Section):

@@ -9,7 +9,9 @@ from engine.admission import clean_prompt
 from engine.composer import choose_composer, compose
 from engine.database import Database, open_database
 from engine.embedder import MiniLM, load_embedder
-from engine.retriever import Retrieval, Selection, retrieve
+from engine.local_model import load_model
+from engine.retrieval import Retrieval
+from engine.retriever import Selection, retrieve
 from engine.schema import check_schema
 from engine.settings import Settings
 from engine.values import ComposerName, Composition
@@ -35,19 +37,20 @@ class Stages:
     async def retrieve(self, prompt: str, base: str | None, k: int | None = None) -> Retrieval:
         """Returns the candidates of the family `base`, by default the checkpoint's."""
         family = base or self.settings.checkpoint.family
-        selection = Selection(base=family, with_file=False)
+        people = self.settings.library.real_people
+        selection = Selection(base=family, people=people, with_file=False)
         count = k or self.settings.retriever.candidates
+        model = load_model(self.settings.composer.weights)
+        text = clean_prompt(prompt)
         async with self.database.transaction() as connection:
-            return await retrieve(connection, self.embedder, clean_prompt(prompt), selection, count)
+            return await retrieve(connection, self.embedder, text, selection, count, model)
 
     async def compose(self, prompt: str, base: str | None, name: ComposerName | None) -> Composed:
         """Returns the composition from the candidates of the family `base`."""
         began = perf_counter()
         chosen = choose_composer(name, self.settings)
         found = await self.retrieve(prompt, base)
-        composition = await compose(
-            clean_prompt(prompt), found, self.embedder, chosen, self.settings
-        )
+        composition = await compose(clean_prompt(prompt), found, chosen, self.settings)
         return Composed(composition, found, perf_counter() - began)
 
 

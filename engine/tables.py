@@ -22,7 +22,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 #: Postgres schema of these tables; the queue's are in `QUEUE_SCHEMA`.
 SCHEMA = "stylus"
@@ -66,6 +66,9 @@ adapters = Table(
     text_list("trigger_words"),
     text_list("example_prompts"),
     Column("base", Text, nullable=False),
+    # Whom it depicts ('', 'character', 'person'), and the names that call for them.
+    Column("kind", Text, nullable=False, server_default=""),
+    text_list("names"),
     Column("weight", Float, nullable=False),
     Column("rating", Text, nullable=False, server_default="safe"),
     Column("status", Text, nullable=False, server_default="active"),
@@ -83,7 +86,7 @@ adapters = Table(
     Index("ix_adapters_sha256", "sha256"),
 )
 
-# Title, tags and trigger words weigh more than the description in a lexical match.
+# What is searched of a card. The three fields of words weigh differently in a lexical match.
 adapter_texts = Table(
     "adapter_texts",
     metadata,
@@ -97,16 +100,21 @@ adapter_texts = Table(
     Column("body", Text, nullable=False),
     # Hash of both: tells whether a card has to be embedded again.
     Column("digest", Text, nullable=False),
-    Index(
-        "ix_adapter_texts_heading",
-        text("to_tsvector('english'::regconfig, heading)"),
-        postgresql_using="gin",
-    ),
-    Index(
-        "ix_adapter_texts_body",
-        text("to_tsvector('english'::regconfig, body)"),
-        postgresql_using="gin",
-    ),
+    # Words of title and tags, of the trigger words, and of the description.
+    Column("names", TSVECTOR, nullable=False, server_default=text("''")),
+    Column("triggers", TSVECTOR, nullable=False, server_default=text("''")),
+    Column("prose", TSVECTOR, nullable=False, server_default=text("''")),
+    Index("ix_adapter_texts_names", "names", postgresql_using="gin"),
+    Index("ix_adapter_texts_triggers", "triggers", postgresql_using="gin"),
+    Index("ix_adapter_texts_prose", "prose", postgresql_using="gin"),
+)
+
+# In how many cards a word stands: a rare one tells more. The row of the word '' counts the cards.
+adapter_words = Table(
+    "adapter_words",
+    metadata,
+    Column("word", Text, primary_key=True),
+    Column("cards", Integer, nullable=False),
 )
 
 # Vectors of several embedders live side by side; their width is the embedder's.

@@ -162,6 +162,9 @@ class Adapter:
     link: str | None
     creator: str | None
     licence: str | None
+    #: Whom it depicts: used only where the prompt has one of the names.
+    kind: Literal["", "character", "person"] = ""
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,15 @@
 """Values for tests that are about something else."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
+from engine.embedder import MiniLM, Vectors, load_embedder
+from engine.local_model import load_model
+from engine.retrieval import Retrieval
+from engine.search_index import BODY_TOKENS
+from engine.segmentation import segment
 from engine.values import (
     Adapter,
     Ask,
@@ -98,6 +105,23 @@ def adapter(adapter_id: str, title: str = "", **fields: Any) -> Adapter:
 
 def candidate(adapter_id: str, title: str = "", **fields: Any) -> Candidate:
     return Candidate(adapter(adapter_id, title, **fields), 0.5)
+
+
+def retrieval(prompt: str, candidates: Sequence[Candidate], embedder: MiniLM) -> Retrieval:
+    """Returns what the retriever would hand on, had it found these candidates."""
+    model = load_model()
+    found = [one.adapter for one in candidates]
+    return Retrieval(
+        segment(prompt, embedder, model.tagger, model.keyword_threshold),
+        tuple(candidates),
+        embedded(tuple(", ".join([a.title, *a.tags, *a.trigger_words]) for a in found)),
+        embedded(tuple(f"{a.title}. {a.description}" for a in found)),
+    )
+
+
+@lru_cache(maxsize=64)
+def embedded(texts: tuple[str, ...]) -> Vectors:
+    return load_embedder().embed(list(texts), BODY_TOKENS)
 
 
 def plan(index: int = 0, *adapters: PlannedAdapter) -> ImagePlan:

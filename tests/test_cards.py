@@ -73,7 +73,7 @@ def test_fields_are_capped() -> None:
 def test_a_label_counts_once_in_the_heading() -> None:
     made = read(title="Star", trigger_words=["star", "Glow", "glow"], tags=["STAR", "glow", "", 7])
     assert made.trigger_words == ("star", "Glow")
-    assert made.heading == "Star, Glow"
+    assert made.heading == "Star, glow"
 
 
 @given(st.text(max_size=300))

@@ -18,11 +18,18 @@ COUNTER = {"engine.values", "engine.errors", "engine.settings", "engine.desk", "
 STORAGE = """addition_check addition_rows addition_stages additions answers backlog catalogue
     chat_tables database delivery delivery_worker doctor ending events feedback
     forgetting history homes ledger library_tables lookup method overview progress
-    queue rescue retriever schema scratch standings tables wishes workers workspaces""".split()
-TORCH = ("engine.rendering", "engine.render_worker", "engine.builtin")
+    queue rescue retriever schema scratch
+    search_index standings tables wishes workers workspaces""".split()
+TORCH = (
+    "engine.rendering",
+    "engine.render_worker",
+    "engine.builtin",
+    "engine.bulk_embedder",
+    "engine.learning.tagger_training",
+)
 HOMES: dict[str, tuple[str, ...]] = {
     "sqlalchemy": (*(f"engine.{name}" for name in STORAGE), "migrations"),
-    "pgvector": ("engine.catalogue", "engine.tables", "migrations"),
+    "pgvector": ("engine.search_index", "engine.tables", "migrations"),
     "psycopg": tuple(
         f"engine.{name}"
         for name in ("database", "embedded_postgres", "progress", "queue", "schema", "scratch")

@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 from pydantic import SecretStr
 
@@ -13,12 +12,12 @@ from engine.composer import choose_composer, compose
 from engine.embedder import MiniLM
 from engine.errors import BadOption, ComposerUnavailable
 from engine.llm_composer import INSTRUCTIONS
-from engine.retriever import Retrieval
+from engine.retrieval import Retrieval
 from engine.settings import Composer, Llm, Settings
 from engine.values import Candidate, Composition
 from tests.cards import HOSTILE
 from tests.loopback_llm import LoopbackLlm, Task, completion
-from tests.samples import adapter
+from tests.samples import adapter, retrieval
 
 KEY = "canary-5ecret"
 PROMPT = "a red star, neon glow and a heart"
@@ -30,8 +29,7 @@ def found(embedder: MiniLM) -> Retrieval:
     """Four candidates; the last one is hostile."""
     made = [adapter(f"test:{n}", title) for n, title in enumerate(TITLES, 1)]
     made[-1] = replace(made[-1], description=HOSTILE)
-    vectors = embedder.embed(TITLES)
-    return Retrieval(tuple(Candidate(one, 0.5) for one in made), vectors, 0.0)
+    return retrieval(PROMPT, [Candidate(one, 0.5) for one in made], embedder)
 
 
 @pytest.fixture
@@ -50,7 +48,7 @@ def at(url: str, settings: Settings) -> Settings:
 
 
 async def composed(found: Retrieval, embedder: MiniLM, settings: Settings) -> Composition:
-    return await compose(PROMPT, found, embedder, "llm", settings)
+    return await compose(PROMPT, found, "llm", settings)
 
 
 def tasks(composition: Composition) -> list[Task]:
@@ -77,7 +75,7 @@ async def test_static_instructions_come_first_and_ids_stay_here(
     found: Retrieval, embedder: MiniLM, loopback_llm: LoopbackLlm, llm_settings: Settings
 ) -> None:
     await composed(found, embedder, llm_settings)
-    await compose("another", found, embedder, "llm", llm_settings)
+    await compose("another", found, "llm", llm_settings)
     for body in loopback_llm.bodies:
         assert body["messages"][0] == {"role": "system", "content": INSTRUCTIONS}
         assert body["response_format"]["json_schema"]["strict"] is True
@@ -131,7 +129,7 @@ SILENT = "The LLM did not answer. The local composer took over."
 async def falls_back(found: Retrieval, embedder: MiniLM, settings: Settings, sentence: str) -> None:
     """The local composer takes over, says so, and shows neither the key nor the server's words."""
     made = await composed(found, embedder, settings)
-    local = await compose(PROMPT, found, embedder, "local", settings)
+    local = await compose(PROMPT, found, "local", settings)
     assert made == replace(local, degraded=(sentence,))
     assert local.picks
     assert KEY not in repr(made)
@@ -265,7 +263,7 @@ async def test_without_candidates_the_model_can_choose_none(
     embedder: MiniLM, loopback_llm: LoopbackLlm, llm_settings: Settings
 ) -> None:
     loopback_llm.answer([("red star", [1, 2]), ("heart", [0])])
-    nothing = Retrieval((), np.zeros((0, embedder.dimensions), np.float32), 0.0)
+    nothing = Retrieval()
     made = await composed(nothing, embedder, llm_settings)
     assert tasks(made) == [("red star", []), ("heart", [])]
 

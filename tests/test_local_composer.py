@@ -1,7 +1,5 @@
 """The local composer: keywords from the prompt, adapters once, none where nothing fits."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -12,20 +10,21 @@ from engine.composer import _checked, pin_adapters
 from engine.embedder import MiniLM
 from engine.errors import CompositionRefused
 from engine.local_composer import compose_locally
-from engine.retriever import Retrieval
+from engine.local_model import load_model
+from engine.settings import Settings
 from engine.values import Candidate, Composition, is_part_of
 from tests.cards import CARDS, adapter_id
-from tests.samples import adapter, composition
+from tests.samples import adapter, composition, retrieval
 
 WORDS = """red star heart neon glow watercolor night sky checker forest bond james in a of and ,
     . the tall lantern rope house 42 star_shape naïve""".split()
 
 
 @pytest.fixture(scope="module")
-def everything(embedder: MiniLM) -> Retrieval:
+def everything() -> list[Candidate]:
     """Every card of `tests.cards` as a candidate, the unsafe one as well."""
     cards = [read_card(raw) for raw in CARDS]
-    found = [
+    return [
         Candidate(
             adapter(
                 card.id,
@@ -38,13 +37,17 @@ def everything(embedder: MiniLM) -> Retrieval:
         )
         for card in cards
     ]
-    return Retrieval(tuple(found), embedder.embed([card.heading for card in cards]), 0.0)
 
 
 def composed(
-    everything: Retrieval, embedder: MiniLM, prompt: str, per_task: int = 3, total: int = 12
+    everything: list[Candidate],
+    embedder: MiniLM,
+    prompt: str,
+    per_task: int = 3,
+    total: int = 12,
 ) -> Composition:
-    return compose_locally(prompt, everything, embedder, per_task, total)
+    found = retrieval(prompt, everything, embedder)
+    return compose_locally(prompt, found, load_model(), per_task, total)
 
 
 def tasks(made: Composition) -> dict[str, list[str]]:
@@ -54,7 +57,7 @@ def tasks(made: Composition) -> dict[str, list[str]]:
     }
 
 
-def test_every_idea_gets_what_draws_it(everything: Retrieval, embedder: MiniLM) -> None:
+def test_every_idea_gets_what_draws_it(everything: list[Candidate], embedder: MiniLM) -> None:
     made = tasks(composed(everything, embedder, "a heart with neon glow in a deep forest"))
     assert {keyword: ids[0] for keyword, ids in made.items()} == {
         "heart": "heart",
@@ -63,47 +66,47 @@ def test_every_idea_gets_what_draws_it(everything: Retrieval, embedder: MiniLM) 
     }
 
 
-def test_the_reason_is_made_from_the_words(everything: Retrieval, embedder: MiniLM) -> None:
+def test_the_reason_is_made_from_the_words(everything: list[Candidate], embedder: MiniLM) -> None:
     (pick,) = composed(everything, embedder, "a watercolor").picks
     assert pick.reason == "its name or trigger words have “watercolor”"
     assert pick.weight == 0.8
     assert 0.5 < pick.score <= 1.01
 
 
-def test_where_nothing_fits_the_list_is_empty(everything: Retrieval, embedder: MiniLM) -> None:
+def test_where_nothing_fits_the_list_is_empty(
+    everything: list[Candidate], embedder: MiniLM
+) -> None:
     made = composed(everything, embedder, "quarterly tax report, an old tractor")
-    assert tasks(made) == {"quarterly tax report": [], "old tractor": []}
+    assert {"tax report", "tractor"} <= {" ".join(task.keyword.split()[-2:]) for task in made.tasks}
+    assert made.picks == ()
     assert composed(everything, embedder, "of the and").tasks == ()
 
 
 @pytest.mark.parametrize("prompt", ["james bond", "bond", "James Bond, a spy with a gun", "bonds"])
-def test_bond_is_not_bondage(everything: Retrieval, embedder: MiniLM, prompt: str) -> None:
+def test_bond_is_not_bondage(everything: list[Candidate], embedder: MiniLM, prompt: str) -> None:
     made = composed(everything, embedder, prompt)
     assert adapter_id("rope") not in {pick.adapter_id for pick in made.picks}
 
 
-def test_a_hostile_and_a_stuffed_card_win_nothing(everything: Retrieval, embedder: MiniLM) -> None:
+def test_a_hostile_and_a_stuffed_card_win_nothing(
+    everything: list[Candidate], embedder: MiniLM
+) -> None:
     """Both name or claim everything; neither takes an idea from the card that is about it."""
     made = composed(everything, embedder, "a star, a heart, a neon glow, the night sky")
-    first = {task.keyword: task.picks[0].adapter_id for task in made.tasks}
-    assert first == {
-        "star": adapter_id("star"),
-        "heart": adapter_id("heart"),
-        "neon glow": adapter_id("neon"),
-        "night sky": adapter_id("night"),
-    }
+    first = [task.picks[0].adapter_id for task in made.tasks]
+    assert first == [adapter_id(name) for name in ("star", "heart", "neon", "night")]
     chosen = {pick.adapter_id for pick in made.picks}
     assert chosen.isdisjoint({adapter_id("hostile"), adapter_id("stuffed")})
 
 
-@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join) | st.text(max_size=60),
     st.integers(1, 3),
     st.integers(1, 4),
 )
 def test_the_rules_hold_for_any_prompt(
-    everything: Retrieval, embedder: MiniLM, prompt: str, per_task: int, total: int
+    everything: list[Candidate], embedder: MiniLM, prompt: str, per_task: int, total: int
 ) -> None:
     made = composed(everything, embedder, prompt, per_task, total)
     assert all(is_part_of(task.keyword, prompt) for task in made.tasks)
@@ -112,7 +115,7 @@ def test_the_rules_hold_for_any_prompt(
     assert len(set(ids)) == len(ids) <= total
 
 
-def test_limits_leave_the_best(everything: Retrieval, embedder: MiniLM) -> None:
+def test_limits_leave_the_best(everything: list[Candidate], embedder: MiniLM) -> None:
     prompt = "a heart with neon glow in a deep forest"
     full = composed(everything, embedder, prompt)
     (only,) = composed(everything, embedder, prompt, total=1).picks
@@ -124,22 +127,21 @@ def test_limits_leave_the_best(everything: Retrieval, embedder: MiniLM) -> None:
 
 @pytest.mark.parametrize("per_task", [1, 2, 3])
 def test_a_task_takes_so_many_that_fit_alike(embedder: MiniLM, per_task: int) -> None:
-    twins = tuple(
+    twins = [
         Candidate(adapter(f"a{n}", "Big star", trigger_words=("star",)), 0.5) for n in range(6)
-    )
-    found = Retrieval(twins, embedder.embed(["Big star, star"] * 6), 0.0)
-    (task,) = composed(found, embedder, "a star", per_task=per_task).tasks
+    ]
+    (task,) = composed(twins, embedder, "a star", per_task=per_task).tasks
     assert len(task.picks) == per_task
 
 
 def test_an_adapter_that_was_no_candidate_is_refused(
-    everything: Retrieval, embedder: MiniLM
+    everything: list[Candidate], embedder: MiniLM
 ) -> None:
     """The last check, whatever a composer may answer."""
     made = composed(everything, embedder, "a star")
-    fewer = replace(everything, candidates=everything.candidates[1:])
+    fewer = retrieval("a star", everything[1:], embedder)
     with pytest.raises(CompositionRefused, match="Adapter test:star was no candidate"):
-        _checked(made, fewer)
+        _checked(made, fewer, Settings())
 
 
 def test_a_pinned_adapter_is_a_task_of_the_whole_prompt() -> None:

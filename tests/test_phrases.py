@@ -1,10 +1,10 @@
-"""Phrases: the prompt's ideas in the prompt's own spelling."""
+"""Words and phrases: the prompt's ideas in the prompt's own spelling."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.phrases import find_phrases, sub_phrases
+from engine.phrases import plain_runs, split_words, to_phrase
 from engine.values import is_part_of
 
 
@@ -18,33 +18,20 @@ from engine.values import is_part_of
         ("", []),
         ("🔥 fire 🔥 water", ["fire", "water"]),
         ("日本の 桜", ["日本の 桜"]),
+        ("long_hair best_quality", ["long_hair best_quality"]),
     ],
 )
-def test_ideas_lie_between_joints_and_punctuation(prompt: str, phrases: list[str]) -> None:
-    assert [phrase.text for phrase in find_phrases(prompt)] == phrases
-
-
-def test_parts_are_all_short_runs_and_first_the_whole() -> None:
-    (parts,) = sub_phrases("big red glass star shape", longest=2)
-    assert [part.text for part in parts] == [
-        "big red glass star shape",
-        "big",
-        "big red",
-        "red",
-        "red glass",
-        "glass",
-        "glass star",
-        "star",
-        "star shape",
-        "shape",
-    ]
+def test_ideas_lie_between_idle_words_and_punctuation(prompt: str, phrases: list[str]) -> None:
+    words = split_words(prompt)
+    found = [to_phrase(prompt, words[start:end]).text for start, end in plain_runs(words)]
+    assert found == phrases
 
 
 @given(st.text(max_size=80))
 def test_every_phrase_is_copied_from_the_prompt(prompt: str) -> None:
-    for parts in sub_phrases(prompt):
-        for part in parts:
-            assert part.text in prompt
-            assert part.words
-            assert part.text.casefold().count(part.words[0]) >= 1
-            assert is_part_of(part.text, prompt)
+    words = split_words(prompt)
+    for start, end in plain_runs(words):
+        phrase = to_phrase(prompt, words[start:end])
+        assert phrase.text in prompt
+        assert len(phrase.words) == end - start
+        assert is_part_of(phrase.text, prompt)

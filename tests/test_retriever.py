@@ -9,7 +9,8 @@ from sqlalchemy import text
 from engine.catalogue import import_cards
 from engine.database import Database
 from engine.embedder import MiniLM
-from engine.retriever import Retrieval, Selection, any_word, retrieve
+from engine.retrieval import Retrieval
+from engine.retriever import Selection, retrieve
 from tests.cards import BASE, adapter_id, card
 
 HERE = Selection(base=BASE)
@@ -76,7 +77,7 @@ async def test_scores_fall_and_headings_belong_to_their_candidates(
     assert scores == sorted(scores, reverse=True)
     assert min(scores) > 0
     position = [c.adapter.source_id for c in retrieval.candidates].index("star")
-    expected = embedder.embed(["Big star, star"])[0]
+    expected = embedder.embed(["Big star"])[0]
     assert np.abs(retrieval.headings[position] - expected).max() < 1e-3  # half precision
     assert retrieval.headings.shape == (len(scores), 384)
 
@@ -159,16 +160,34 @@ async def test_no_prompt_is_an_operator(stock: Database, embedder: MiniLM, promp
         assert "star" in came[:3]
 
 
-@pytest.mark.parametrize(
-    "prompt", ["star -neon", '"red star"', "a:* & !b | (c)", "a <-> b", "{1,2}", "a ... b"]
-)
-async def test_the_words_alone_are_searched_for(database: Database, prompt: str) -> None:
-    async with database.transaction() as connection:
-        statement = text("select websearch_to_tsquery('english', :words)::text")
-        query = await connection.scalar(statement, {"words": any_word(prompt)})
-    assert not {"!", "&", "<", "*"} & set(query)
-
-
 async def test_a_stuffed_card_wins_nothing(stock: Database, embedder: MiniLM) -> None:
     for prompt, best in [("a star", "star"), ("night sky", "night"), ("forest", "forest")]:
         assert (await names(stock, embedder, prompt))[0] == best
+
+
+async def test_characters_and_people_come_only_when_named(
+    database: Database, embedder: MiniLM
+) -> None:
+    cards = [
+        card("akali", "K/DA Akali", tags=["character", "akali"], description="A ninja with neon."),
+        card("star", "Jane Doe (actress)", tags=["celebrity"], description="A neon film star."),
+        card("neon", "Neon glow", description="Glowing neon lines."),
+    ]
+    await import_cards(database, embedder, cards)
+    any_file = replace(HERE, with_file=False)
+    people = replace(any_file, people=True)
+    assert await names(database, embedder, "a neon ninja, a film star", people) == ["neon"]
+    assert set(await names(database, embedder, "AKALI in neon", any_file)) == {"akali", "neon"}
+    assert await names(database, embedder, "Jane Doe in neon", any_file) == ["neon"]
+    assert set(await names(database, embedder, "Jane Doe in neon", people)) == {"star", "neon"}
+
+
+async def test_a_rare_word_counts_more_than_common_ones(
+    database: Database, embedder: MiniLM
+) -> None:
+    """By meaning alone the unknown word is nothing."""
+    plain = [card(f"c{n}", f"anime girl number {n}", tags=["anime", "girl"]) for n in range(120)]
+    await import_cards(database, embedder, [*plain, card("rare", "Qwyzzle", tags=["anime"])])
+    any_file = replace(HERE, with_file=False)
+    came = await names(database, embedder, "an anime girl with a qwyzzle", any_file, k=5)
+    assert "rare" in came

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import catalogue
+from engine import catalogue, search_index
 from engine.card_files import read_cards
 from engine.cards import Card, read_card
 from engine.database import Database
@@ -22,7 +22,7 @@ CHUNK = 2000
 #: Length of the noise beside a vector of length 1.
 NOISE = 0.35
 #: Cards that are really embedded.
-SEEDS = 600
+SEEDS = 300
 
 SUBJECTS = "fox castle robot dragon bicycle teapot lighthouse orchid violin harbor".split()
 LOOKS = "watercolor neon pixel-art charcoal claymation origami baroque vaporwave".split()
@@ -39,8 +39,8 @@ async def fill(
     """Fills an empty catalogue with that many cards of the family "sd15"."""
     raws = _sample(cards) if cards else _synthetic()
     seeds = [read_card(raw) for raw in raws]
-    headings = embedder.embed([card.heading for card in seeds])
-    bodies = embedder.embed([card.body for card in seeds])
+    headings = embedder.embed([card.heading for card in seeds], search_index.HEADING_TOKENS)
+    bodies = embedder.embed([card.body for card in seeds], search_index.BODY_TOKENS)
     chooser = random.Random(1)
     noise = np.random.default_rng(1)
     for start in range(0, rows, CHUNK):
@@ -49,7 +49,7 @@ async def fill(
         made = [_mix(seeds[a], seeds[b], start + n) for n, (a, b) in enumerate(pairs)]
         async with database.transaction() as connection:
             await catalogue.store_cards(connection, made)
-            await catalogue.store_vectors(
+            await search_index.store_vectors(
                 connection,
                 embedder.name,
                 [(card.id, card.digest) for card in made],
@@ -57,7 +57,7 @@ async def fill(
                 _between(bodies, pairs, noise),
             )
         tell(f"{start + count} of {rows} adapters")
-    await catalogue.analyze(database)
+    await search_index.embed_pending(database, embedder)
 
 
 def _sample(path: Path) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import typer
 
 from bot.command_line import (
     benchmarks,
+    composing,
     evaluations,
     frontends,
     library,
@@ -32,6 +33,7 @@ app = typer.Typer(
 for part in (requests, stages, operations, frontends, benchmarks):
     part.register(app)
 app.add_typer(library.app, name="lora", help="The adapter library.")
+app.add_typer(composing.app, name="composer", help="The local composer.")
 app.add_typer(evaluations.app, name="eval", help="How good answers are.")
 
 

@@ -22,9 +22,14 @@ def evaluate() -> None:
 
 
 @app.command()
-def composer(cards: Cards, answers: Answers, base: Base = "sd15", as_json: Json = False) -> None:
+def composer(
+    cards: Cards,
+    answers: Answers,
+    base: Base = "sd15",
+    folds: Annotated[int, typer.Option(min=0, max=10, help="0: the shipped weights.")] = 0,
+    as_json: Json = False,
+) -> None:
     """Hold retriever and composer against labelled compositions."""
     settings, tell = settings_for_command(), news_console().print
-    report(
-        "composer", composer_benchmark.measure(settings, cards, answers, base, tell), "cpu", as_json
-    )
+    measuring = composer_benchmark.measure(settings, cards, answers, base, folds, tell)
+    report("composer", measuring, "cpu", as_json)
