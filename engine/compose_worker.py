@@ -1,6 +1,6 @@
 """The engine process: takes requests off the compose queue and leaves plans to render."""
 
-from engine import backlog, catalogue, ledger
+from engine import backlog, ledger, search_index
 from engine.addition_fetch import fetch_addition
 from engine.embedder import load_embedder
 from engine.jobs import run_stage
