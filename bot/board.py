@@ -15,10 +15,13 @@ from bot.status import Status, make_status
 from bot.texts import texts_for
 from engine.desk import Desk
 from engine.errors import Unavailable
-from engine.values import Progress, Standing
+from engine.values import Progress, Standing, Standings
 
 #: Seconds between two changes of a message.
 INTERVAL = 3.0
+
+#: Messages changed at once: 20 a second leave room for answers under a platform's limit of 50.
+MOST_CHANGES = 60
 
 #: Shows a status in the message of a request.
 Show = Callable[[Standing, Status], Awaitable[None]]
@@ -41,6 +44,8 @@ class Board:
         self._show = show
         self._steps: dict[str, Progress] = {}
         self._shown: dict[str, Status] = {}
+        self._turn = 0
+        self._turns: dict[str, int] = {}
         self._answered: set[str] = set()
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -59,24 +64,31 @@ class Board:
         """Shows every status that has changed."""
         standings = await self._desk.standings(self._platform)
         still_open = {standing.request.id for standing in standings.requests}
-        for kept in (self._steps, self._shown, self._locks):
+        for kept in (self._steps, self._shown, self._locks, self._turns):
             for request_id in [r for r in kept if r not in still_open]:
                 del kept[request_id]
         self._answered &= still_open
-        changed = []
-        for standing in standings.requests:
-            texts = texts_for(standing.home.locale)
-            step = self._steps.get(standing.request.id)
-            status = make_status(standing, standings, step, texts, self._now())
-            if self._shown.get(status.request_id) != status:
-                changed.append(self._update(standing, status))
-        await asyncio.gather(*changed)
+        changed = [
+            (standing, status)
+            for standing in standings.requests
+            if self._shown.get(standing.request.id) != (status := self._status(standing, standings))
+        ]
+        # Whoever has waited longest for a change comes first, so that all have their turn.
+        changed.sort(key=lambda one: self._turns.get(one[0].request.id, 0))
+        self._turn += 1
+        await asyncio.gather(*(self._update(*one) for one in changed[:MOST_CHANGES]))
+
+    def _status(self, standing: Standing, standings: Standings) -> Status:
+        texts = texts_for(standing.home.locale)
+        step = self._steps.get(standing.request.id)
+        return make_status(standing, standings, step, texts, self._now())
 
     async def _update(self, standing: Standing, status: Status) -> None:
         async with self._lock(status.request_id):
             if status.request_id not in self._answered:
                 await self._show(standing, status)
                 self._shown[status.request_id] = status
+                self._turns[status.request_id] = self._turn
 
     @asynccontextmanager
     async def opening(self, request_id: str) -> AsyncIterator[None]:

@@ -76,6 +76,15 @@ def bench_renderer(
     report("renderer", measuring, settings.renderer.device, as_json)
 
 
+def bench_discord(requests: Requests = 200, as_json: Json = False) -> None:
+    """Forty people ask the Discord bot, fifty interactions in flight."""
+    from bot.benchmarks import discord
+
+    settings = settings_for_command()
+    measuring = discord.measure(settings, requests, news_console().print)
+    report("discord", measuring, settings.renderer.device, as_json)
+
+
 #: Name on the command line -> what measures it.
 BENCHMARKS: dict[str, Callable[..., None]] = {
     "path": bench_path,
@@ -84,4 +93,5 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "retrieve": bench_retrieve,
     "masks": bench_masks,
     "renderer": bench_renderer,
+    "discord": bench_discord,
 }

@@ -7,16 +7,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
 from PIL import Image
 from sqlalchemy import text
 
+from bot.benchmarks.loopback_discord import LoopbackDiscord, serve_discord
 from bot.discord_frontend import create_bot
 from bot.discord_frontend.connection import log_in, stay_connected
 from engine.delivery_worker import run_frontend
 from engine.desk import Desk
 from engine.feedback import Verdicts
-from tests.discord.loopback import LoopbackDiscord, serve_discord
 from tests.processes.installation import PROMPT
 
 
@@ -55,11 +54,9 @@ def answer(server: LoopbackDiscord, files: int) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-async def test_a_prompt_a_click_a_reaction_and_a_lost_connection(
-    running_desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_prompt_a_click_a_reaction_and_a_lost_connection(running_desk: Desk) -> None:
     before = await count(running_desk, "requests")
-    async with serve_discord(monkeypatch) as server, connected(running_desk, server):
+    async with serve_discord() as server, connected(running_desk, server):
         await server.until(lambda: server.commands)
         stylus = next(one for one in server.commands if one["name"] == "stylus")
         assert (stylus["contexts"], stylus["integration_types"]) == ([0, 1, 2], [0, 1])

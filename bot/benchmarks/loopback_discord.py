@@ -1,18 +1,18 @@
 """A Discord on loopback, gateway and REST, for the real client over real sockets.
 
-Only what one bot in one server needs. Calls are kept, so that a test can wait for one.
+Only what one bot in one server needs. Benchmarks and tests drive it; calls are kept, so that one
+can wait for one.
 """
 
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import discord
-import pytest
 import yarl
 from aiohttp import WSMsgType, web
 
@@ -105,15 +105,15 @@ class LoopbackDiscord:
         assert self._socket
         await self._socket.close(code=4000)
 
-    async def slash(self, path: str, **options: Any) -> str:
-        """Uses a slash command; returns the interaction's id."""
+    async def slash(self, path: str, user: str = USER, **options: Any) -> str:
+        """Somebody uses a slash command; returns the interaction's id."""
         root, name = path.split()
         kinds = {str: 3, int: 4, bool: 5}
         given = [{"name": k, "type": kinds[type(v)], "value": v} for k, v in options.items()]
         leaf = {"name": name, "type": 1, "options": given}
         command = next(one for one in self.commands if one["name"] == root)
         data = {"id": command["id"], "name": root, "type": 1, "options": [leaf]}
-        return await self.interact(2, data)
+        return await self.interact(2, data, member=member(user))
 
     async def click(self, message: Json, custom_id: str) -> str:
         """Presses a button; returns the interaction's id."""
@@ -262,10 +262,10 @@ def person(user_id: str, name: str, *, bot: bool = False) -> Json:
     }  # fmt: skip
 
 
-def member() -> Json:
-    """Returns the server's one person."""
+def member(user_id: str = USER) -> Json:
+    """Returns somebody of the server."""
     return {
-        "user": person(USER, "ann"), "roles": [], "joined_at": "2024-01-01T00:00:00+00:00",
+        "user": person(user_id, "ann"), "roles": [], "joined_at": "2024-01-01T00:00:00+00:00",
         "deaf": False, "mute": False, "flags": 0, "permissions": EVERYTHING,
     }  # fmt: skip
 
@@ -319,7 +319,6 @@ async def _body(request: web.Request) -> tuple[Any, dict[str, bytes]]:
     payload: Any = {}
     files = {}
     async for part in await request.multipart():
-        assert not isinstance(part, type(None))
         name, file = getattr(part, "name", ""), getattr(part, "filename", None)
         content = bytes(await part.read())  # type: ignore[union-attr]
         if name == "payload_json":
@@ -330,7 +329,7 @@ async def _body(request: web.Request) -> tuple[Any, dict[str, bytes]]:
 
 
 @asynccontextmanager
-async def serve_discord(patch: pytest.MonkeyPatch) -> AsyncIterator[LoopbackDiscord]:
+async def serve_discord() -> AsyncIterator[LoopbackDiscord]:
     """Starts the server and points the library at it."""
     server = LoopbackDiscord()
     app = web.Application(client_max_size=64 << 20)
@@ -341,12 +340,20 @@ async def serve_discord(patch: pytest.MonkeyPatch) -> AsyncIterator[LoopbackDisc
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     server.port = runner.addresses[0][1]
-    base = f"http://127.0.0.1:{server.port}"
-    patch.setattr(discord.http.Route, "BASE", f"{base}/api/v10")
-    gateway = yarl.URL(f"ws://127.0.0.1:{server.port}/gateway/")
-    patch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", gateway)
-    patch.setattr(discord.Asset, "BASE", f"{base}/cdn")
     try:
-        yield server
+        with _pointed_at(server.port):
+            yield server
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def _pointed_at(port: int) -> Iterator[None]:
+    route, socket = discord.http.Route, discord.gateway.DiscordWebSocket
+    before = route.BASE, socket.DEFAULT_GATEWAY
+    route.BASE = f"http://127.0.0.1:{port}/api/v10"
+    socket.DEFAULT_GATEWAY = yarl.URL(f"ws://127.0.0.1:{port}/gateway/")
+    try:
+        yield
+    finally:
+        route.BASE, socket.DEFAULT_GATEWAY = before
