@@ -16,6 +16,7 @@ from pathlib import Path
 import hypothesis
 import psycopg
 import pytest
+import structlog
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
@@ -72,6 +73,13 @@ def nobodys_settings() -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("STYLUS_")]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """A command sets up its process's log; here that would be the next tests' closed file."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The app: what it listens to, and which part does what."""
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -40,7 +41,7 @@ from bot.slack_frontend.screens import status_screen
 from bot.slack_frontend.sharing import Sharing, request_of_file, shares_of
 from bot.slack_frontend.tasks import TASKS_FORM, Tasks
 from bot.slack_frontend.telling import Telling
-from bot.slack_frontend.web import Web
+from bot.slack_frontend.web import SlackBusy, Web
 from bot.status import Status
 from engine.desk import Desk
 from engine.errors import StylusError
@@ -71,6 +72,7 @@ class StylusApp(AsyncApp):
         self.desk = desk
         self.web = Web(client)
         self.background = Background()
+        self._pause_until = 0.0
         self.board = Board(desk, PLATFORM, self._show_status)
         self._poster = Poster(self.web)
         self._sharing = Sharing(self.web, self._poster)
@@ -207,8 +209,17 @@ class StylusApp(AsyncApp):
             await self.desk.homes.copy(PLATFORM, channel, ts, str(request_id))
 
     async def _show_status(self, standing: Standing, status: Status) -> None:
-        """Changes the message; one that is not there yet, or out of reach, is left alone."""
+        """Changes the message; one that is not there yet, or out of reach, is left alone.
+
+        While Slack asks for a pause none is changed: answers need the room.
+        """
+        now = asyncio.get_running_loop().time()
+        if now < self._pause_until:
+            return
+        screen = status_screen(status)
         try:
-            await self._poster.change(standing.request, standing.home, status_screen(status))
+            await self._poster.change(standing.request, standing.home, screen, hasty=True)
+        except SlackBusy as error:
+            self._pause_until = now + error.pause
         except StylusError as error:
             log.info("a status was not shown", request=status.request_id, reason=str(error))

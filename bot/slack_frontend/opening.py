@@ -86,7 +86,12 @@ class Opener:
         return Entry(asker, place.origin, place.home(), rules)
 
     async def _show(self, place: Place, storing: Awaitable[Request | None]) -> None:
-        request = await storing
+        try:
+            request = await storing
+        except Exception:
+            log.exception("a request was not stored")
+            await self._telling.say(place, texts_for("").broken)
+            return
         if request is None:
             return
         try:

@@ -31,16 +31,20 @@ class Poster:
     def __init__(self, web: Web) -> None:
         self._web = web
 
-    async def change(self, request: Request, home: Home, screen: Screen) -> str | None:
+    async def change(
+        self, request: Request, home: Home, screen: Screen, *, hasty: bool = False
+    ) -> str | None:
         """Changes the request's message and returns its id; None where there is none to change.
 
-        Raises `SlackRefused`, and `NotPosted` where Slack does not answer now.
+        Raises `SlackRefused`, and `NotPosted` where Slack does not answer now; `hasty` does not
+        wait where Slack asks for a pause, and raises `SlackBusy`.
         """
         if home.message_id is None:
             return None
+        client = self._web.hasty_client if hasty else self._web.client
         try:
             await ask(
-                self._web.client.chat_update(
+                client.chat_update(
                     channel=request.asker.channel,
                     ts=home.message_id,
                     text=screen.text,

@@ -47,6 +47,14 @@ class SlackRefused(StylusError):
         self.code = code
 
 
+class SlackBusy(NotPosted):
+    """Slack asks for a pause of so many seconds; nothing was done."""
+
+    def __init__(self, pause: float) -> None:
+        super().__init__("Slack asks for a pause; it is tried again.")
+        self.pause = pause
+
+
 class SlackSilent(Unavailable):
     """Slack gave no answer that says whether a call was carried out."""
 
@@ -58,6 +66,9 @@ class Web:
         # The client as it comes repeats a call when the connection breaks: that posts twice.
         self.client = copy(client)
         self.client.retry_handlers = [AsyncRateLimitErrorRetryHandler(max_retry_count=PATIENCE)]
+        # For what is better left out than late.
+        self.hasty_client = copy(client)
+        self.hasty_client.retry_handlers = []
         self._me: dict[str, Any] | None = None
 
     async def me(self) -> str:
@@ -130,10 +141,15 @@ def _refusal(response: Any) -> StylusError:
     code = str(data.get("error", "")) if isinstance(data, dict) else ""
     status = getattr(response, "status_code", 200)
     if status == 429 or code == "ratelimited":
-        return NotPosted("Slack asks for a pause; it is tried again.")
+        return SlackBusy(_pause(response))
     if code in UNCLEAR:
         return SlackSilent("Slack gave no clear answer; what became of the call is looked up.")
     return SlackRefused(code)
+
+
+def _pause(response: Any) -> float:
+    asked = str((getattr(response, "headers", None) or {}).get("Retry-After", ""))
+    return float(asked) if asked.isdecimal() else 1.0
 
 
 async def send_bytes(url: str, content: bytes) -> None:

@@ -159,6 +159,7 @@ GERMAN = Texts(
         "*/stylus* allein: ein Formular mit alldem",
         "*/stylus show* id · *history* · *queue* · *quota* · *cancel*",
         "*/stylus lora search* Text · *lora info* id: die Sammlung der Adapter",
+        "*/stylus lora propose* Adresse: ein LoRA dafür; oder die Datei mit diesen Worten an mich",
         "*/stylus delete-my-data*: entfernt, was du gefragt und bekommen hast",
         "Erwähne mich mit deinem Text, auch in Threads, oder schreib mir direkt. Mit einem Bild "
         "ändere ich das; nach dem Wort inpaint nur seinen durchsichtigen Teil, oder was ein "
