@@ -30,6 +30,7 @@ from engine.homes import Homes
 from engine.intake import Intake
 from engine.log import get_log
 from engine.lookup import Lookup
+from engine.previews import load_preview
 from engine.progress import ProgressFeed
 from engine.queue import open_queue
 from engine.schema import check_schema
@@ -133,6 +134,11 @@ class Desk(Intake):
             if phase in (Phase.QUEUED, Phase.PLANNED):
                 ahead = await backlog.count_ahead(connection, request_id)
         return Progress(request_id, phase, position=ahead)
+
+    async def preview(self, request_id: str) -> bytes | None:
+        """Returns a JPEG of a request's images under way beside each other; None: none yet."""
+        async with self.database.transaction() as connection:
+            return await load_preview(connection, request_id)
 
     def register(self, platform: str, sender: Sender) -> None:
         """Names who posts the answers of a platform."""

@@ -8,7 +8,6 @@ import contextlib
 import hashlib
 import signal
 import threading
-import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,23 +23,23 @@ from engine.jobs import run_stage
 from engine.ledger import Claim
 from engine.png import Recipe, UsedAdapter, encode, open_image
 from engine.process import Post, open_post, work
-from engine.progress import ProgressFeed, publish
+from engine.progress import ProgressFeed
 from engine.queue import render_queue
+from engine.render_news import News
 from engine.rendering.batcher import Batcher
 from engine.rendering.checkpoint import Checkpoint, load_checkpoint, use_threads
 from engine.rendering.job import Batch, Job, RenderedImage
 from engine.rendering.memory import DeviceLost
+from engine.rendering.preview import Previewer
 from engine.rendering.renderer import Renderer
 from engine.rendering.start import Start
 from engine.settings import Settings
 from engine.storage import BlobStore
-from engine.values import ImagePlan, Phase, PlannedAdapter, Progress, Rendering, Request, Source
+from engine.values import ImagePlan, Phase, PlannedAdapter, Rendering, Request, Source
 
 #: Seconds between two looks whether the request was cancelled or given to somebody else, should
 #: the notice of it be lost.
 CANCEL_LOOK = 0.5
-#: Seconds between two signs of progress; frontends show fewer.
-STEP_NEWS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,7 @@ class Studio:
     batcher: Batcher
     store: BlobStore
     feed: ProgressFeed
+    previewer: Previewer
 
 
 async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
@@ -92,7 +92,7 @@ async def _open_studio(post: Post, checkpoint: Checkpoint) -> AsyncIterator[Stud
     feed = ProgressFeed(post.database.conninfo)
     listening = asyncio.create_task(feed.run(), name="progress feed")
     try:
-        yield Studio(renderer, batcher, BlobStore(post.settings), feed)
+        yield Studio(renderer, batcher, BlobStore(post.settings), feed, Previewer(checkpoint))
     finally:
         listening.cancel()
         await asyncio.to_thread(batcher.close)
@@ -106,15 +106,20 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
         planned = [adapter for plan in answer.plans for adapter in plan.adapters]
         off = await catalogue.find_disabled(connection, [a.adapter_id for a in planned])
     stop = threading.Event()
+    news = News(post, request.id, studio.previewer.show)
     job = Job(
         sampling=request.sampling,
         plans=answer.plans,
         fetch=lambda adapter: _fetch(studio.store, adapter, off),
-        on_step=StepNews(post, request).tell,
+        on_step=news.step,
+        on_latents=news.latents,
         cancelled=stop.is_set,
         start=await asyncio.to_thread(_start, studio.store, request.source),
     )
-    batch = await _outcome(post, studio, claimed, job, stop)
+    try:
+        batch = await _outcome(post, studio, claimed, job, stop)
+    finally:
+        await news.end()
     if batch is None:
         return
     rendered = await asyncio.to_thread(_store_images, studio.store, request, answer.plans, batch)
@@ -181,29 +186,6 @@ async def _watch(post: Post, feed: ProgressFeed, claimed: Claim) -> None:
             with contextlib.suppress(DatabaseUnavailable):
                 async with post.database.transaction() as connection:
                     newest = await ledger.is_newest(connection, claimed)
-
-
-class StepNews:
-    """Tells from the render thread how far the denoising is, not more often than useful."""
-
-    def __init__(self, post: Post, request: Request) -> None:
-        self._post = post
-        self._request = request
-        self._loop = asyncio.get_running_loop()
-        self._told = 0.0
-
-    def tell(self, step: int, steps: int) -> None:
-        """Called after every step."""
-        now = time.monotonic()
-        if now - self._told < STEP_NEWS and step < steps:
-            return
-        self._told = now
-        asyncio.run_coroutine_threadsafe(self._publish(step, steps), self._loop)
-
-    async def _publish(self, step: int, steps: int) -> None:
-        with contextlib.suppress(DatabaseUnavailable):  # losing one loses nothing
-            async with self._post.database.transaction() as connection:
-                await publish(connection, Progress(self._request.id, Phase.RENDERING, step, steps))
 
 
 def _store_images(

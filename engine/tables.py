@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -210,6 +211,19 @@ renderings = Table(
     Column("index", SmallInteger),
     Column("rendering", JSONB, nullable=False),
     PrimaryKeyConstraint("request_id", "index"),
+)
+
+# What images under way look like so far; gone when the request ends.
+previews = Table(
+    "previews",
+    metadata,
+    Column(
+        "request_id",
+        Text,
+        ForeignKey("stylus.requests.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("image", LargeBinary, nullable=False),
 )
 
 # One row for each answer that a frontend must post: wanted -> posting -> posted | undeliverable.

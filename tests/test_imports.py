@@ -17,7 +17,7 @@ ROOTS = ("bot.command_line", "bot.benchmarks", "bot.__main__")
 COUNTER = {"engine.values", "engine.errors", "engine.settings", "engine.desk", "engine.png"}
 STORAGE = """addition_check addition_rows addition_stages additions answers backlog catalogue
     chat_tables database delivery delivery_worker doctor ending events feedback
-    forgetting history homes ledger library_tables lookup method overview progress
+    forgetting history homes ledger library_tables lookup method overview previews progress
     queue rescue retriever schema scratch
     search_index standings tables wishes workers workspaces""".split()
 TORCH = (

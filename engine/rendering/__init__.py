@@ -18,6 +18,7 @@
     job                 what the renderer is given and gives back
     renderer            all of it, for jobs that go together
     batcher             which jobs go together
+    preview             what latents look like, fast
     bench_masks         a measurement
 
 This package file imports no torch: `safetensors_header` and `lora_keys` need no torch, so that a

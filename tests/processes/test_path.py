@@ -167,3 +167,24 @@ async def test_a_cancelled_request_stops_within_steps(running_desk: Desk) -> Non
     assert not answer.renderings
     # The renderer is free for the next one long before 150 steps are over.
     assert (await finish(running_desk, await running_desk.submit(ask()))).phase is Phase.RENDERED
+
+
+async def test_a_request_under_way_shows_what_it_looks_like_and_then_stops(
+    idle: Installation, idle_desk: Desk
+) -> None:
+    idle.start("engine")
+    process = idle.spawn("renderer", STYLUS_RENDERER__PREVIEW="0.05")
+    process.until(" ready ")
+    request = await idle_desk.submit(ask(steps=150, images=2))
+    shown = None
+    async for progress in idle_desk.follow(request.id):
+        shown = shown or await idle_desk.preview(request.id)
+        if shown and progress.phase is Phase.RENDERING:
+            await idle_desk.cancel(request.id, SOMEBODY)
+    assert shown
+    assert Image.open(io.BytesIO(shown)).size == (320, 160)
+    assert progress.phase is Phase.CANCELLED
+    # The renderer is free again and nothing is left of the preview.
+    answer = await finish(idle_desk, await idle_desk.submit(ask(steps=2, images=1)))
+    assert answer.phase is Phase.RENDERED
+    assert await idle_desk.preview(request.id) is None
