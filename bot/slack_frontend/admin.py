@@ -35,7 +35,7 @@ class Admin:
             **{word: partial(self._set, word) for word in STATUSES},
         }
 
-    async def command(self, place: Place, text: str, trigger: str) -> None:
+    async def command(self, place: Place, text: str) -> None:
         """`settings` (or nothing), `audit`, `lora add|proposed|enable|disable|remove`.
 
         Raises `NotAllowed` for people who are no admins, and `BadInput`.
@@ -43,7 +43,7 @@ class Admin:
         await self.refuse_others(place)
         word, _, rest = text.strip().partition(" ")
         if word in ("", "settings"):
-            await self._open_settings(place, trigger)
+            await self._open_settings(place)
         elif word == "audit":
             await self._telling.show(place, await self._audit(place))
         elif word == "lora":
@@ -69,10 +69,10 @@ class Admin:
             raise BadOption(f"There is no lora “{word[:40]}”; there are {known}.")
         return handler
 
-    async def _open_settings(self, place: Place, trigger: str) -> None:
+    async def _open_settings(self, place: Place) -> None:
         rules = await self._desk.workspaces.rules(place.asker)
         view = rules_form(rules, [self._desk.settings.checkpoint.name], place.asker.channel)
-        await ask(self._web.client.views_open(trigger_id=trigger, view=view.to_dict()))
+        await ask(self._web.client.views_open(trigger_id=place.trigger, view=view.to_dict()))
 
     async def _audit(self, place: Place) -> Screen:
         changes = await self._desk.workspaces.changes(place.asker, 20)

@@ -115,15 +115,13 @@ class StylusApp(AsyncApp):
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         place = place_of_command(context, body)
-        trigger = str(body["trigger_id"])
-        await self._commands.handle(place, str(body.get("text", "")), trigger, ack)
+        await self._commands.handle(place, str(body.get("text", "")), ack)
 
     async def _admin_command(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         place = place_of_command(context, body)
-        trigger = str(body["trigger_id"])
-        await self._commands.handle_admin(place, str(body.get("text", "")), trigger, ack)
+        await self._commands.handle_admin(place, str(body.get("text", "")), ack)
 
     async def _rules_form(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
@@ -153,7 +151,7 @@ class StylusApp(AsyncApp):
     ) -> None:
         await ack()
         place = place_of_person(context, body)
-        self.background.start(self._forms.open_prompt(place, place.origin))
+        self.background.start(self._forms.open_prompt(place))
 
     async def _prompt_form(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext

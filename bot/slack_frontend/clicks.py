@@ -89,4 +89,4 @@ class Clicks:
         await self._telling.show(place, await self._additions.decide(place, click))
 
     async def _open_tasks(self, place: Place, click: Click) -> None:
-        await self._tasks.open(place, click, place.origin)
+        await self._tasks.open(place, click)

@@ -43,7 +43,7 @@ class Commands:
         self._telling = telling
         self._background = background
 
-    async def handle(self, place: Place, text: str, trigger: str, ack: AsyncAck) -> None:
+    async def handle(self, place: Place, text: str, ack: AsyncAck) -> None:
         """Answers the command; what is no command of ours is a prompt, nothing opens the form."""
         word, _, rest = read_text(text).strip().partition(" ")
         handler = self._own.handlers.get(word)
@@ -52,7 +52,7 @@ class Commands:
             self._background.start(self.answer(handler, place, rest))
         elif word == "" or (word == "prompt" and not rest.strip()):
             await ack()
-            self._background.start(self._forms.open_prompt(place, trigger))
+            self._background.start(self._forms.open_prompt(place))
         else:
             prompt = rest if word == "prompt" else f"{word} {rest}"
             await self._opener.open(place, partial(submit_text, self._desk, prompt), ack)
@@ -73,12 +73,12 @@ class Commands:
             log.exception("a command failed")
             await self._telling.say(place, texts_for("").broken)
 
-    async def handle_admin(self, place: Place, text: str, trigger: str, ack: AsyncAck) -> None:
+    async def handle_admin(self, place: Place, text: str, ack: AsyncAck) -> None:
         """Answers `/stylus-admin ...`."""
         await ack()
 
         async def work() -> None:
             async with self._explaining(place):
-                await self._admin.command(place, read_text(text), trigger)
+                await self._admin.command(place, read_text(text))
 
         self._background.start(work())

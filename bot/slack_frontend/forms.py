@@ -39,11 +39,11 @@ class Forms:
         self._opener = opener
         self._telling = telling
 
-    async def open_prompt(self, place: Place, trigger: str) -> None:
+    async def open_prompt(self, place: Place) -> None:
         """Shows the form; Slack allows it for some seconds after a command or a click."""
         view = prompt_form(ENGLISH, self._desk.settings.limits.images)
         try:
-            await ask(self._web.client.views_open(trigger_id=trigger, view=view.to_dict()))
+            await ask(self._web.client.views_open(trigger_id=place.trigger, view=view.to_dict()))
         except StylusError as error:
             await self._telling.say(place, str(error))
 

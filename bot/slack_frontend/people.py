@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from slack_bolt.context.async_context import AsyncBoltContext
@@ -20,7 +21,7 @@ class Place:
     """Where something was asked or clicked, by whom, and as which of Slack's events."""
 
     asker: Asker
-    #: The same when Slack sends the event again.
+    #: The same when Slack sends the event again, or somebody replays it.
     origin: str
     #: The thread in which we answer; None in the channel itself.
     thread: str | None = None
@@ -30,6 +31,8 @@ class Place:
     again: bool = False
     #: The message whose button was clicked.
     message: str | None = None
+    #: Opens one form, for some seconds.
+    trigger: str = ""
 
     def home(self) -> Home:
         """Returns where the answer is shown."""
@@ -46,8 +49,9 @@ def place_of_command(context: AsyncBoltContext, body: dict[str, Any]) -> Place:
     """Returns where a slash command was given; Slack has none in threads."""
     return Place(
         asker=_asker(context, str(body["channel_id"])),
-        origin=str(body["trigger_id"]),
+        origin=_origin(body, body["command"]),
         address=body.get("response_url"),
+        trigger=str(body["trigger_id"]),
     )
 
 
@@ -56,7 +60,8 @@ def place_of_click(context: AsyncBoltContext, body: dict[str, Any]) -> Place:
     container = body.get("container", {})
     return Place(
         asker=_asker(context, str(container.get("channel_id", ""))),
-        origin=str(body["trigger_id"]),
+        origin=_origin(body, *(action["action_id"] for action in body["actions"])),
+        trigger=str(body["trigger_id"]),
         thread=container.get("thread_ts") or body.get("message", {}).get("thread_ts"),
         address=body.get("response_url"),
         message=None if container.get("is_ephemeral") else container.get("message_ts"),
@@ -70,7 +75,7 @@ def place_of_form(
     addresses = [one.get("response_url") for one in body.get("response_urls", [])]
     return Place(
         asker=_asker(context, channel),
-        origin=str(body["trigger_id"]),
+        origin=_origin(body, body["view"]["callback_id"]),
         thread=thread,
         address=addresses[0] if addresses else None,
     )
@@ -78,7 +83,8 @@ def place_of_form(
 
 def place_of_person(context: AsyncBoltContext, body: dict[str, Any]) -> Place:
     """Returns the place of somebody who is in no channel."""
-    return Place(_asker(context, str(context.user_id)), str(body.get("trigger_id", "")))
+    asker = _asker(context, str(context.user_id))
+    return Place(asker, _origin(body), trigger=str(body.get("trigger_id", "")))
 
 
 def place_of_shortcut(context: AsyncBoltContext, body: dict[str, Any]) -> Place:
@@ -86,7 +92,7 @@ def place_of_shortcut(context: AsyncBoltContext, body: dict[str, Any]) -> Place:
     message = body["message"]
     return Place(
         asker=_asker(context, str(body["channel"]["id"])),
-        origin=str(body["trigger_id"]),
+        origin=_origin(body, body["callback_id"]),
         thread=message.get("thread_ts") or message["ts"],
         address=body.get("response_url"),
     )
@@ -107,6 +113,12 @@ def place_of_reaction(context: AsyncBoltContext, body: dict[str, Any], *, again:
     """Returns where a reaction was put."""
     channel = str(body["event"]["item"]["channel"])
     return Place(_asker(context, channel), str(body["event_id"]), again=again)
+
+
+def _origin(body: dict[str, Any], *parts: str) -> str:
+    """Returns a name for what somebody did; what comes with it is secret, so it is hashed."""
+    known = [body.get("trigger_id"), body.get("response_url"), body.get("response_urls"), parts]
+    return sha256(repr(known).encode()).hexdigest()
 
 
 def _asker(context: AsyncBoltContext, channel: str) -> Asker:

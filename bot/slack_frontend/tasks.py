@@ -54,7 +54,7 @@ class Tasks:
         self._opener = opener
         self._telling = telling
 
-    async def open(self, place: Place, click: Click, trigger: str) -> None:
+    async def open(self, place: Place, click: Click) -> None:
         """Shows the form. Raises `StylusError`."""
         composition = (await self._desk.show(click.request_id, place.asker)).composition
         if composition is None or not composition.picks:
@@ -62,7 +62,7 @@ class Tasks:
             return
         origin = [click.request_id, place.asker.channel, place.thread]
         view = tasks_form(composition, json.dumps(origin), ENGLISH)
-        await ask(self._web.client.views_open(trigger_id=trigger, view=view.to_dict()))
+        await ask(self._web.client.views_open(trigger_id=place.trigger, view=view.to_dict()))
 
     async def submitted(
         self, place: Place, request_id: str, values: dict[str, Any], ack: AsyncAck
