@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test lint types tests install install-dev clean
+.PHONY: demo test lint types tests pictures install install-dev clean
 
 demo: install
 	$(BIN)/stylus migrate
@@ -28,6 +28,11 @@ types:
 
 tests:
 	$(BIN)/pytest
+
+# What people see on Discord, drawn anew into docs/; needs Debian's package chromium.
+pictures: install-dev
+	$(PIP) install -e ".[dev,pictures]" -c constraints.txt
+	$(BIN)/python -m tests.discord.pictures
 
 install: $(VENV)/.installed
 

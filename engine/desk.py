@@ -35,17 +35,10 @@ from engine.progress import ProgressFeed
 from engine.queue import open_queue
 from engine.schema import check_schema
 from engine.settings import Settings
-from engine.standings import load_standings
+from engine.standings import load_standings, look_ahead
 from engine.storage import BlobStore
 from engine.upkeep import Upkeep
-from engine.values import (
-    Answer,
-    Asker,
-    Phase,
-    Progress,
-    Standings,
-    Worker,
-)
+from engine.values import Answer, Asker, Home, Phase, Progress, Request, Standings, Worker
 from engine.workspaces import Workspaces
 
 log = get_log("desk")
@@ -90,6 +83,11 @@ class Desk(Intake):
         stalled = self.settings.queue.stalled
         async with self.database.transaction() as connection:
             return await load_standings(connection, platform, stalled, request_id)
+
+    async def outlook(self, request: Request, home: Home) -> Standings:
+        """Returns the standings of a request that was stored just now."""
+        async with self.database.transaction() as connection:
+            return await look_ahead(connection, request, home, self.settings.queue.stalled)
 
     async def cancel(self, request_id: str, asker: Asker, *, moderator: bool = False) -> bool:
         """Cancels a request; returns False where it had ended already.

@@ -56,8 +56,10 @@ class Intake:
     async def _admit(self, ask: Ask, kind: Kind) -> Request:
         request = admit(ask, self.settings, kind)
         choose_composer(request.overrides.composer, self.settings)
-        async with self.database.transaction() as connection:
-            await check_wishes(connection, request, self.settings)
+        wishes = request.overrides
+        if wishes.pin or wishes.drop or wishes.weights:
+            async with self.database.transaction() as connection:
+                await check_wishes(connection, request, self.settings)
         return request
 
     async def translate(

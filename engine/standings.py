@@ -5,12 +5,12 @@ from collections import Counter
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine import workers
+from engine import backlog, workers
 from engine.answers import to_composition, to_request
 from engine.chat_tables import homes
 from engine.homes import PUBLIC, to_home
 from engine.tables import compositions, requests
-from engine.values import OPEN_PHASES, Phase, Standing, Standings
+from engine.values import OPEN_PHASES, Home, Phase, Request, Standing, Standings
 
 #: Rendered requests whose mean is the pace.
 PACE_OF = 20
@@ -30,6 +30,17 @@ async def load_standings(
         workers=dict(Counter(worker.role for worker in alive)),
         pace=await _pace(connection) if found else None,
     )
+
+
+async def look_ahead(
+    connection: AsyncConnection, request: Request, home: Home, stalled_seconds: float
+) -> Standings:
+    """Returns the standings of one request that was stored just now: as little as there is to
+    say, since somebody waits for it at this very moment."""
+    alive = await workers.alive(connection, stalled_seconds)
+    ahead = await backlog.count_ahead(connection, request.id)
+    standing = Standing(request, Phase.QUEUED, ahead, home, None)
+    return Standings((standing,), dict(Counter(worker.role for worker in alive)), None)
 
 
 async def _open(

@@ -1,8 +1,9 @@
 """Workspaces: what the admins of a server or team decide, and who changed it when."""
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -30,16 +31,31 @@ class Change:
     at: datetime
 
 
+#: Seconds for which rules are remembered: everybody's every click asks for them.
+REMEMBERED = 5.0
+
+
 @dataclass(frozen=True, slots=True)
 class Workspaces:
-    """The rules of all workspaces."""
+    """The rules of all workspaces. Those that another process has changed hold within seconds."""
 
     database: Database
+    _known: dict[tuple[str, str], tuple[float, Rules]] = field(default_factory=dict)
 
     async def rules(self, asker: Asker) -> Rules:
         """Returns the rules of the asker's workspace; the defaults where none were set."""
+        place = (asker.platform, asker.workspace)
+        until, known = self._known.get(place, (0.0, None))
+        if known is not None and monotonic() < until:
+            return known
         async with self.database.transaction() as connection:
-            return await _load(connection, asker)
+            return self._remember(place, await _load(connection, asker))
+
+    def _remember(self, place: tuple[str, str], rules: Rules) -> Rules:
+        for old in [one for one, (until, _) in self._known.items() if until < monotonic()]:
+            del self._known[old]
+        self._known[place] = (monotonic() + REMEMBERED, rules)
+        return rules
 
     async def change(self, asker: Asker, **changed: Any) -> Rules:
         """Changes rules, writes down who did it, and returns the new ones.
@@ -59,7 +75,7 @@ class Workspaces:
             details = {k: [was[k], now[k]] for k in now if was[k] != now[k]}
             if details:
                 await _write_down(connection, asker, "settings", details)
-        return after
+        return self._remember((asker.platform, asker.workspace), after)
 
     async def note(self, asker: Asker, action: str, **details: Any) -> None:
         """Writes something that an admin or moderator did into the audit log."""

@@ -17,6 +17,8 @@ import yarl
 from aiohttp import WSMsgType, web
 
 APP, GUILD, CHANNEL, USER = "1000", "2000", "3000", "4000"
+#: The kind of an acknowledgement without words.
+DEFERRED = 5
 EVERYTHING = str((1 << 53) - 1)
 
 Json = dict[str, Any]
@@ -45,6 +47,8 @@ class LoopbackDiscord:
     resumed: list[int] = field(default_factory=list)
     #: Answers that are refused once with 429, by a part of their path.
     busy: list[str] = field(default_factory=list)
+    #: Messages that say “thinking” until there is more to say, by the interaction's token.
+    _thinking: dict[str, str] = field(default_factory=dict)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     _socket: web.WebSocketResponse | None = None
     _sequence: int = 0
@@ -176,6 +180,10 @@ class LoopbackDiscord:
             return _json(self.commands)
         if path.endswith("/callback"):
             return self._callback(path.split("/")[1], body, files)
+        if path.startswith("webhooks/") and method == "POST":
+            # The first message after a deferral takes the place of “thinking”.
+            place = self._thinking.pop(path.split("/")[2], None)
+            return _json(self._store(body, files, place or self.new_id()))
         if "/messages" in path:
             return self._message(method, path, body, files)
         return _json({"message": f"no such place: {path}", "code": 0}, 404)
@@ -184,6 +192,8 @@ class LoopbackDiscord:
         if any(f"/{interaction_id}/" in call.path for call in self.calls):
             return _json({"message": "acknowledged already", "code": 40060}, 400)
         message = self._store(body.get("data") or {}, files, self.new_id())
+        if body["type"] == DEFERRED:
+            self._thinking[f"token{interaction_id}"] = message["id"]
         shown = {"id": interaction_id, "type": 2, "response_message_id": message["id"]}
         resource = {"type": body["type"], "message": message}
         return _json({"interaction": shown, "resource": resource})

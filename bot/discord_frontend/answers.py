@@ -1,12 +1,13 @@
 """Answering an interaction: a new request with its message, one sentence, or a screen."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import discord
 import structlog
 
-from bot.discord_frontend.people import PLATFORM, Entry, enter
+from bot.discord_frontend.people import Entry, enter
 from bot.discord_frontend.screens import Screen, sentence_screen, status_screen
 from bot.status import first_status
 from bot.texts import Texts, texts_for
@@ -18,6 +19,9 @@ log = structlog.get_logger(part="discord")
 
 #: Discord's words for an interaction that was answered already, or too late.
 ANSWERED, TOO_LATE = 40060, 10062
+
+#: Seconds after which what is not stored yet is acknowledged first.
+PATIENCE = 0.6
 
 #: Stores a request of somebody who may ask.
 Submit = Callable[[Entry], Awaitable[Request]]
@@ -36,19 +40,39 @@ async def open_request(
     `slow` is for what has to fetch files first: that is acknowledged before, so that a refusal
     takes the place of the acknowledgement, for everybody to see.
     """
-    if slow:
-        await interaction.response.defer(ephemeral=private, thinking=True)
+    storing = asyncio.create_task(_store(desk, interaction, submit, private=private))
+    if not slow:
+        await asyncio.wait([storing], timeout=PATIENCE)
+    if not storing.done():
+        await _acknowledge(interaction, private=private)
     try:
-        entry = await enter(desk, interaction, private=private)
-        request = await submit(entry)
-        standings = await desk.standings(PLATFORM, request.id)
+        request, screen = await storing
     except StylusError as error:
         await say(interaction, str(error))
         return
-    screen = status_screen(first_status(request, standings, texts_for(entry.home.locale)))
     message_id = await show(interaction, screen, private=private)
     if message_id:
         await desk.homes.settle(request.id, message_id)
+
+
+async def _store(
+    desk: Desk, interaction: discord.Interaction, submit: Submit, *, private: bool
+) -> tuple[Request, Screen]:
+    entry = await enter(desk, interaction, private=private)
+    request = await submit(entry)
+    standings = await desk.outlook(request, entry.home)
+    texts = texts_for(entry.home.locale)
+    return request, status_screen(first_status(request, standings, texts))
+
+
+async def _acknowledge(interaction: discord.Interaction, *, private: bool) -> None:
+    """Tells Discord that there will be an answer: after three seconds it takes none."""
+    try:
+        await interaction.response.defer(ephemeral=private, thinking=True)
+    except discord.HTTPException as error:
+        if error.code not in (ANSWERED, TOO_LATE):
+            raise
+        log.warning("an interaction could not be acknowledged", code=error.code)
 
 
 @asynccontextmanager

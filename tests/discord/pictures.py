@@ -5,6 +5,7 @@ checkpoint, and simcord's preview is drawn by a headless Chromium.
 """
 
 import asyncio
+import importlib
 import os
 import shutil
 import tempfile
@@ -14,19 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import playwright.async_api
+import discord
 import simcord
 from simcord.actors import MemberActor
-from simcord.builders import ChannelHandle
+from simcord.builders import ChannelHandle, GuildHandle
+from sqlalchemy import text
 
 from bot.discord_frontend import create_bot
+from bot.discord_frontend.people import PLATFORM
 from bot.workforce import temporary_workers
 from engine.desk import Desk, open_desk
 from engine.embedder import load_embedder
 from engine.library import open_library
 from engine.schema import migrate
 from engine.settings import Settings, load_settings
-from engine.values import Phase, Progress
+from engine.values import Asker, Phase, Progress
 
 DOCS = Path(__file__).parents[2] / "docs"
 PROMPT = "a yellow star on a starry night sky"
@@ -42,14 +45,16 @@ class Stage:
     desk: Desk
     env: Any
     channel: ChannelHandle
+    guild: GuildHandle
     ann: MemberActor
 
-    async def shoot(self, name: str, target: Any) -> None:
+    async def shoot(self, name: str, target: Any, viewer: MemberActor | None = None) -> None:
         """Writes docs/discord-NAME.png."""
-        viewers = [self.ann]
+        viewers = [viewer or self.ann]
         path = DOCS / f"discord-{name}.png"
         async with self.env.preview(self.channel, viewers=viewers, layout="message") as preview:
-            await preview.screenshot(path, target=target, viewport=(WIDTH, HEIGHT))
+            options = {"target": target, "viewer": viewers[0], "viewport": (WIDTH, HEIGHT)}
+            await preview.screenshot(path, **options)
         print(path)  # noqa: T201  that is what the command is for
 
     async def request_id(self) -> str:
@@ -59,14 +64,15 @@ class Stage:
 
 
 def use_chromium() -> None:
-    """Makes playwright start Debian's browser."""
-    launch = playwright.async_api.BrowserType.launch
+    """Makes playwright start Debian's browser. Only `make pictures` installs playwright."""
+    browser: Any = importlib.import_module("playwright.async_api").BrowserType
+    launch = browser.launch
 
     async def launch_here(self: Any, **options: Any) -> Any:
         arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
         return await launch(self, executable_path=CHROMIUM, args=arguments, **options)
 
-    playwright.async_api.BrowserType.launch = launch_here  # type: ignore[method-assign,unused-ignore]
+    browser.launch = launch_here
 
 
 async def take_all(settings: Settings) -> None:
@@ -81,6 +87,25 @@ async def take_all(settings: Settings) -> None:
         await take_answer(stage)
         await take_tasks(stage)
         await take_failure(stage)
+        await take_settings(stage)
+
+
+async def take_settings(stage: Stage) -> None:
+    """What an admin chooses among."""
+    role = stage.guild.create_role("Admins", permissions=discord.Permissions(manage_guild=True))
+    eve = stage.guild.add_member(stage.env.create_user("eve"), roles=[role])
+    asker = Asker(PLATFORM, str(stage.guild.id), str(stage.channel.id), str(eve.id))
+    gallery = stage.guild.create_text_channel("gallery")
+    await stage.desk.workspaces.change(
+        asker,
+        images=4,
+        channels=(str(stage.channel.id),),
+        gallery=str(gallery.id),
+        moderators=str(role.id),
+        daily=20,
+    )
+    opened = await eve.slash(stage.channel, "stylus-admin settings")
+    await stage.shoot("settings", opened.response, eve)
 
 
 @asynccontextmanager
@@ -90,7 +115,7 @@ async def open_stage(desk: Desk) -> AsyncIterator[Stage]:
         channel = guild.create_text_channel("art")
         ann = guild.add_member(env.create_user("ann"))
         with env.time_context():
-            yield Stage(desk, env, channel, ann)
+            yield Stage(desk, env, channel, guild, ann)
 
 
 async def take_answer(stage: Stage) -> None:
@@ -134,8 +159,6 @@ async def take_failure(stage: Stage) -> None:
     await stage.ann.slash(stage.channel, "stylus prompt", text="a blue heart", size="64x64")
     request_id = await stage.request_id()
     async with stage.desk.database.transaction() as connection:
-        from sqlalchemy import text
-
         await connection.execute(
             text("update requests set sampling = jsonb_set(sampling, '{scheduler}', '\"Nope\"')")
         )
