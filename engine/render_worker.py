@@ -10,7 +10,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from engine.rendering.job import Batch, Job, RenderedImage
 from engine.rendering.memory import DeviceLost
 from engine.rendering.preview import Previewer
 from engine.rendering.renderer import Renderer
+from engine.rendering.safety import Check, safety_check
 from engine.rendering.start import Start
 from engine.settings import Settings
 from engine.storage import BlobStore
@@ -51,6 +52,7 @@ class Studio:
     store: BlobStore
     feed: ProgressFeed
     previewer: Previewer
+    safety: Check | None
 
 
 async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
@@ -92,7 +94,14 @@ async def _open_studio(post: Post, checkpoint: Checkpoint) -> AsyncIterator[Stud
     feed = ProgressFeed(post.database.conninfo)
     listening = asyncio.create_task(feed.run(), name="progress feed")
     try:
-        yield Studio(renderer, batcher, BlobStore(post.settings), feed, Previewer(checkpoint))
+        yield Studio(
+            renderer,
+            batcher,
+            BlobStore(post.settings),
+            feed,
+            Previewer(checkpoint),
+            safety_check(limits.safety),
+        )
     finally:
         listening.cancel()
         await asyncio.to_thread(batcher.close)
@@ -122,7 +131,7 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
         await news.end()
     if batch is None:
         return
-    rendered = await asyncio.to_thread(_store_images, studio.store, request, answer.plans, batch)
+    rendered = await asyncio.to_thread(_store_images, studio, request, answer.plans, batch)
     async with post.database.transaction() as connection:
         if await ledger.store_renderings(
             connection,
@@ -189,10 +198,14 @@ async def _watch(post: Post, feed: ProgressFeed, claimed: Claim) -> None:
 
 
 def _store_images(
-    store: BlobStore, request: Request, plans: Sequence[ImagePlan], batch: Batch
+    studio: Studio, request: Request, plans: Sequence[ImagePlan], batch: Batch
 ) -> list[Rendering]:
     by_index = {plan.index: plan for plan in plans}
-    return [_store_image(store, request, by_index[one.index], one) for one in batch.images]
+    stored = [_store_image(studio.store, request, by_index[one.index], one) for one in batch.images]
+    if studio.safety is None:
+        return stored
+    unsafe = studio.safety([one.image for one in batch.images])
+    return [replace(one, unsafe=value) for one, value in zip(stored, unsafe, strict=True)]
 
 
 def _store_image(

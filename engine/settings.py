@@ -104,6 +104,8 @@ class Renderer(Section):
     wait: float = Field(0.05, ge=0, le=10)
     #: Seconds between two previews of a request; 0: none.
     preview: float = Field(2.0, ge=0, le=600)
+    #: Who looks at finished images for what must not be shown; "builtin" knows its own world only.
+    safety: Literal["none", "builtin"] = "none"
 
 
 class Retriever(Section):

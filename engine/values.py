@@ -313,6 +313,8 @@ class Rendering:
     sha256: str
     loaded: tuple[LoadedAdapter, ...]
     skipped: tuple[SkippedAdapter, ...]
+    #: Probability that it shows what must not be shown; None where nobody looked.
+    unsafe: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bot.benchmarks import command, idle, masks, path, renderer, retrieve
+from bot.benchmarks import command, formats, idle, masks, path, renderer, retrieve
 from bot.command_line.common import Json, news_console, settings_for_command
 from bot.command_line.figures import report
 
@@ -65,6 +65,15 @@ def bench_masks(turns: Turns = 5, as_json: Json = False) -> None:
     report("masks", measuring, settings.renderer.device, as_json)
 
 
+def bench_formats(
+    keys: Annotated[Path, typer.Option(help="Folder with lists of tensor names, as JSON.")],
+    as_json: Json = False,
+) -> None:
+    """Adapter files of other people: loaded, or refused by name."""
+    settings_for_command()
+    report("formats", formats.measure(keys, news_console().print), "cpu", as_json)
+
+
 def bench_renderer(
     images: Annotated[int, typer.Option(min=1, max=16, help="Images a request.")] = 1,
     turns: Turns = 3,
@@ -92,6 +101,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "idle": bench_idle,
     "retrieve": bench_retrieve,
     "masks": bench_masks,
+    "formats": bench_formats,
     "renderer": bench_renderer,
     "discord": bench_discord,
 }

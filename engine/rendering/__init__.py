@@ -19,7 +19,8 @@
     renderer            all of it, for jobs that go together
     batcher             which jobs go together
     preview             what latents look like, fast
-    bench_masks         a measurement
+    safety              who looks at finished images
+    bench_masks, bench_formats   measurements
 
 This package file imports no torch: `safetensors_header` and `lora_keys` need no torch, so that a
 process without torch can check a file too.

@@ -1,0 +1,156 @@
+"""`stylus bench formats`: which adapter files of others are loaded, which refused by name.
+
+Given lists of tensor names and shapes, it writes a file of zeros for each and loads it onto the
+layers of Stable Diffusion 1.5 and of SDXL, which are there in shape only.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+from engine.errors import BadFile, BadLora
+from engine.figures import Figure
+from engine.rendering.checkpoint import Checkpoint
+from engine.rendering.layers import Layers, layers_of
+from engine.rendering.lora_file import read_lora
+from engine.rendering.safetensors_header import DTYPE_BYTES
+
+_UNET: Any = UNet2DConditionModel
+_DOWN, _CROSS = "DownBlock2D", "CrossAttnDownBlock2D"
+_UP, _CROSS_UP = "UpBlock2D", "CrossAttnUpBlock2D"
+#: Of a refusal that says what the file is, or what it is for.
+_NAMES = ("is of the kind", "seems to be for")
+
+Shapes = Mapping[str, tuple[str, tuple[int, ...]]]
+
+
+def measure(folder: Path, tell: Callable[[str], None]) -> list[Figure]:
+    """Returns how many lists are loaded, refused by name and refused otherwise."""
+    bases = [skeleton("sd15"), skeleton("sdxl")]
+    counts = {"loaded": 0, "refused by name": 0, "refused otherwise": 0}
+    files = sorted(folder.glob("*.json"))
+    if not files:
+        raise BadFile(f"{folder} has no lists of keys; give a folder with .json files.")
+    with tempfile.TemporaryDirectory() as place:
+        for file in files:
+            verdict, says = _tried(_shapes(file), bases, Path(place) / "zeros.safetensors")
+            counts[verdict] += 1
+            tell(f"{file.stem}: {verdict}: {says}")
+    goals = {"loaded": None, "refused by name": None, "refused otherwise": 0.0}
+    return [Figure(name, count, "files", goals[name]) for name, count in counts.items()]
+
+
+def _tried(shapes: Shapes, bases: list[Layers], path: Path) -> tuple[str, str]:
+    write_zeros(shapes, path)
+    refusals = []
+    for base in bases:
+        try:
+            lora = read_lora(path, base, "it")
+        except BadLora as error:
+            refusals.append(str(error))
+        else:
+            return "loaded", f"{len(lora.layers)} layers of {base.family}"
+    named = all(any(words in sentence for words in _NAMES) for sentence in refusals)
+    return "refused by name" if named else "refused otherwise", refusals[0]
+
+
+def _shapes(file: Path) -> Shapes:
+    content = json.loads(file.read_text("utf-8"))
+    if isinstance(content, list):  # names alone
+        return {str(name): ("F16", (1, 1)) for name in content}
+    found = {}
+    for name, value in content.get("keys", content.get("tensors")).items():
+        described = value if isinstance(value, dict) else {"dtype": "F16", "shape": value}
+        found[name] = (described["dtype"], tuple(described["shape"]))
+    return found
+
+
+def write_zeros(shapes: Shapes, path: Path) -> None:
+    """Writes a safetensors file of zeros, which takes no room on the disk."""
+    header: dict[str, object] = {}
+    position = 0
+    for name, (kind, shape) in shapes.items():
+        size = prod(shape) * DTYPE_BYTES[kind]
+        offsets = [position, position + size]
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": offsets}
+        position += size
+    raw = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(len(raw).to_bytes(8, "little") + raw)
+        file.truncate(8 + len(raw) + position)
+
+
+def skeleton(family: str) -> Layers:
+    """The layers of a base model of real size, without numbers."""
+    with torch.device("meta"):
+        checkpoint = _Skeleton(**_sdxl()) if family == "sdxl" else _Skeleton(**_sd15())
+    made: Any = checkpoint
+    return layers_of(made)
+
+
+@dataclass(frozen=True)
+class _Skeleton:
+    """What `layers_of` looks at."""
+
+    family: str
+    unet: Any
+    text_encoder: Any
+    text_encoder_2: Any = None
+    tokenizer: Any = None
+    tokenizer_2: Any = None
+    name: str = "a base model"
+    encoders = Checkpoint.encoders
+
+
+def _sd15() -> dict[str, Any]:
+    unet = _UNET(
+        sample_size=64,
+        cross_attention_dim=768,
+        attention_head_dim=8,
+        block_out_channels=(320, 640, 1280, 1280),
+        down_block_types=(_CROSS, _CROSS, _CROSS, _DOWN),
+        up_block_types=(_UP, _CROSS_UP, _CROSS_UP, _CROSS_UP),
+    )
+    return {"family": "sd15", "unet": unet, "text_encoder": CLIPTextModel(_text(768, 12, 12))}
+
+
+def _sdxl() -> dict[str, Any]:
+    unet = _UNET(
+        sample_size=128,
+        cross_attention_dim=2048,
+        attention_head_dim=(5, 10, 20),
+        block_out_channels=(320, 640, 1280),
+        transformer_layers_per_block=(1, 2, 10),
+        down_block_types=(_DOWN, _CROSS, _CROSS),
+        up_block_types=(_CROSS_UP, _CROSS_UP, _UP),
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=256,
+        projection_class_embeddings_input_dim=2816,
+    )
+    second = CLIPTextModelWithProjection(_text(1280, 32, 20))
+    return {
+        "family": "sdxl",
+        "unet": unet,
+        "text_encoder": CLIPTextModel(_text(768, 12, 12)),
+        "text_encoder_2": second,
+    }
+
+
+def _text(width: int, layers: int, heads: int) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=49408,
+        hidden_size=width,
+        projection_dim=width,
+        intermediate_size=4 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+    )
