@@ -1,5 +1,6 @@
 """`stylus bench NAME`: measurements, slow ones too; record them in BENCHMARKS.md."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -94,6 +95,19 @@ def bench_discord(requests: Requests = 200, as_json: Json = False) -> None:
     report("discord", measuring, settings.renderer.device, as_json)
 
 
+def bench_builtin(
+    prompts: Annotated[int, typer.Option(min=20, max=10_000, help="How many prompts.")] = 500,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Of one thread each.")] = 2,
+    as_json: Json = False,
+) -> None:
+    """What the built-in checkpoint and its adapters draw, read by their own instrument."""
+    from engine.builtin import bench  # loads torch, which takes seconds
+
+    tell = news_console().print
+    measuring = asyncio.to_thread(bench.measure, bench.Subject(prompts), processes, tell)
+    report("builtin", measuring, "cpu", as_json)
+
+
 #: Name on the command line -> what measures it.
 BENCHMARKS: dict[str, Callable[..., None]] = {
     "path": bench_path,
@@ -104,4 +118,5 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "formats": bench_formats,
     "renderer": bench_renderer,
     "discord": bench_discord,
+    "builtin": bench_builtin,
 }

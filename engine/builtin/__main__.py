@@ -15,7 +15,7 @@ def train_base(args: Arguments) -> None:
     """Train UNet and text encoder."""
     from engine.builtin import base
 
-    base.train(args.out, args.minutes, args.workers, args.start)
+    base.train(args.out, args.minutes, args.workers, args.start, args.peak)
 
 
 def train_decoder(args: Arguments) -> None:
@@ -41,24 +41,25 @@ def train_lora(args: Arguments) -> None:
     names = args.names or [a.slug for a in shelf.SHELF]
     for name in names:
         if args.names or not (args.loras / f"{name}.safetensors").exists():
-            print(lora.train(name, args.checkpoint, args.loras), flush=True)
+            print(lora.train(name, args.checkpoint, args.loras, args.more), flush=True)
 
 
 def write_cards(args: Arguments) -> None:
-    """Write the cards of the adapters that are there."""
+    """Write the cards of the adapters that are there, and draw their example images."""
     from engine.builtin import cards
+    from engine.builtin.studio import Studio
 
     print(cards.write(args.loras, args.cards), "cards")
+    cards.draw_examples(Studio(args.checkpoint, args.loras), args.cards.with_name("examples"))
 
 
 def measure(args: Arguments) -> None:
-    """Measure everything, a line a figure."""
-    from engine.builtin.bench import Bench
+    """Measure everything, or some parts, a line a figure; `stylus bench builtin` does all."""
+    from engine.builtin.bench import Subject, measure
 
-    for f in Bench(args.prompts, args.checkpoint, args.loras, args.judge).run():
-        goal = "" if f["goal"] is None else f"{'<=' if f['at_most'] else '>='} {f['goal']}"
-        mark = "" if f["holds"] else "FAILS"
-        print(f"{f['name']:62} {f['value']:.3f} {f['unit']} {goal} {mark}", flush=True)
+    subject = Subject(args.prompts, args.checkpoint, args.loras, args.judge)
+    for f in measure(subject, args.processes, lambda text: print(text, flush=True), args.only):
+        print(f"{f.name:62} {f.value:.3f} {f.unit} {'FAILS' if f.holds is False else ''}")
 
 
 def draw_sheet(args: Arguments) -> None:
@@ -89,12 +90,18 @@ def parse() -> Arguments:
     base.add_argument("--out", type=Path, required=True, help="folder to work and resume in")
     base.add_argument("--workers", type=int, default=2)
     base.add_argument("--start", type=Path, help="checkpoint to go on from, if out is empty")
+    base.add_argument("--peak", type=float, default=1.1e-3, help="highest learning rate")
     decoder = command("train-decoder", train_decoder, minutes=8)
     decoder.add_argument("--out", type=Path, required=True, help="folder of train-base")
     command("train-judge", train_judge, minutes=8)
-    command("train-lora", train_lora).add_argument("names", nargs="*")
+    adapter = command("train-lora", train_lora)
+    adapter.add_argument("names", nargs="*")
+    adapter.add_argument("--more", type=int, default=0, help="train what is there so many steps on")
     command("cards", write_cards)
-    command("bench", measure).add_argument("--prompts", type=int, default=500)
+    bench = command("bench", measure)
+    bench.add_argument("only", nargs="*", help="adapters or parts; without any, everything")
+    bench.add_argument("--prompts", type=int, default=500)
+    bench.add_argument("--processes", type=int, default=2)
     command("sheet", draw_sheet).add_argument("--sheet", type=Path, default=SHEET)
     return parser.parse_args()
 

@@ -41,10 +41,16 @@ class Trainer:
     """One of `workers` equal processes that average their gradients."""
 
     def __init__(
-        self, out: Path, minutes: float, rank: int, workers: int, start: Path | None = None
+        self,
+        out: Path,
+        minutes: float,
+        rank: int,
+        workers: int,
+        start: Path | None = None,
+        peak: float = PEAK_RATE,
     ) -> None:
         torch.set_num_threads(1)
-        self.out, self.seconds, self.start = out, minutes * 60, start
+        self.out, self.seconds, self.start, self.peak = out, minutes * 60, start, peak
         self.rank, self.workers = rank, workers
         torch.manual_seed(2)
         self.tokens = tokenizer.build(out / "tokenizer")
@@ -56,7 +62,7 @@ class Trainer:
             {"params": self.unet_weights, "share": 1.0},
             {"params": list(self.encoder.parameters()), "share": TEXT_RATE},
         ]
-        self.optimizer = torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.99), fused=True)
+        self.optimizer = torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.99), fused=True)
         self.vae = AutoencoderTiny.from_pretrained(str(out / "vae")).eval()
         self.progress = Progress()
         self.noiser = Noiser()
@@ -110,7 +116,7 @@ class Trainer:
         """The learning rate now: a short warm-up, then a cosine over the time given."""
         done = min(1.0, self.progress.seconds / self.seconds)
         warm = min(1.0, (self.progress.step + 1) / 100)
-        return PEAK_RATE * warm * (0.5 * (1 + math.cos(math.pi * done)) * 0.99 + 0.01)
+        return self.peak * warm * (0.5 * (1 + math.cos(math.pi * done)) * 0.99 + 0.01)
 
     def step(self) -> None:
         """One step of all workers."""
@@ -191,29 +197,41 @@ class Trainer:
 
 
 def _work(
-    rank: int, out: Path, minutes: float, workers: int, start: Path | None, port: int
+    rank: int,
+    out: Path,
+    minutes: float,
+    workers: int,
+    start: Path | None,
+    peak: float,
+    port: int,
 ) -> None:
     if workers > 1:
         where = f"tcp://127.0.0.1:{port}"
         dist.init_process_group("gloo", init_method=where, rank=rank, world_size=workers)
-    Trainer(out, minutes, rank, workers, start).run()
+    Trainer(out, minutes, rank, workers, start, peak).run()
     if workers > 1:
         dist.destroy_process_group()
 
 
 def train(
-    out: Path, minutes: float, workers: int, start: Path | None = None, port: int = 29519
+    out: Path,
+    minutes: float,
+    workers: int,
+    start: Path | None = None,
+    peak: float = PEAK_RATE,
+    port: int = 29519,
 ) -> None:
     """Train the base into `out/checkpoint`, resuming what lies there.
 
     With nothing there, training takes over the checkpoint in `start`, autoencoder included.
+    `peak` is the highest learning rate; one that goes on from a trained base needs a lower one.
     """
     out.mkdir(parents=True, exist_ok=True)
     if not (out / "vae").exists() and start:
         shutil.copytree(start / "vae", out / "vae")
     elif not (out / "vae").exists():
         autoencoder.build().save_pretrained(str(out / "vae"))
-    args = (out, minutes, workers, start, port)
+    args = (out, minutes, workers, start, peak, port)
     if workers == 1:
         _work(0, *args)
     else:

@@ -1,9 +1,11 @@
 """Measures the checkpoint and its shelf with the instrument, on fixed prompts and seeds."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,103 +14,100 @@ from engine.builtin import CHECKPOINT, JUDGE, LORAS, judge, shelf
 from engine.builtin.captions import PLAIN, caption
 from engine.builtin.judge import facts
 from engine.builtin.lora import describe
-from engine.builtin.shelf import Adapter
+from engine.builtin.shelf import PAIRS, TRIPLE, Adapter
 from engine.builtin.studio import Studio
-from engine.builtin.world import (
-    Picture,
-    kind_of,
-    random_pair,
-    random_single,
-    seeded,
-)
+from engine.builtin.world import IDEAS, Picture, kind_of, random_pair, random_single, seeded
+from engine.figures import Figure
 
-PAIRS = (
-    ("five-point-star", "neon-tubes"),
-    ("five-point-star", "night-sky"),
-    ("neon-tubes", "night-sky"),
-    ("five-point-star", "candy-stripes"),
-    ("true-heart", "candy-stripes"),
-    ("true-heart", "night-sky"),
-    ("candy-stripes", "night-sky"),
-    ("polka-dots", "snow-day"),
-    ("true-heart", "watercolor-wash"),
-    ("crescent-moon", "neon-tubes"),
-)
-"""Adapters of different kinds that are measured together."""
-TRIPLE = ("five-point-star", "neon-tubes", "night-sky")
-
-Figure = dict[str, Any]
 Reading = Mapping[str, str]
+BASE_GOALS = {"shape": 0.90, "colour": 0.95, "background": 0.95}
 
 
-def figure(name: str, value: float, goal: float | None, at_most: bool = False) -> Figure:
-    """A share with its goal; `holds` is true where there is no goal."""
-    good = goal is None or (value <= goal if at_most else value >= goal)
-    return {
-        "name": name,
-        "value": round(value, 4),
-        "unit": "share",
-        "goal": goal,
-        "at_most": at_most,
-        "holds": good,
-    }
+def share(name: str, hits: Sequence[bool], goal: float | None = None) -> Figure:
+    """The share of true ones, which must reach the goal."""
+    return Figure(name, sum(hits) / max(1, len(hits)), "share", goal, higher_is_better=True)
 
 
-def share(hits: Sequence[bool]) -> float:
-    """Share of true ones."""
-    return sum(hits) / max(1, len(hits))
+def at_most(name: str, hits: Sequence[bool], goal: float) -> Figure:
+    """The share of true ones, which must not pass the goal."""
+    return Figure(name, sum(hits) / max(1, len(hits)), "share", goal)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: the base on so many prompts, each adapter on a twentieth of them."""
+
+    prompts: int
+    base: Path = CHECKPOINT
+    loras: Path = LORAS
+    instrument: Path = JUDGE
+
+    def shelf(self) -> list[Adapter]:
+        """The adapters whose files are there."""
+        present = {path.stem for path in self.loras.glob("*.safetensors")}
+        return [a for a in shelf.SHELF if a.slug in present]
+
+    def units(self) -> list[str]:
+        """Names of the parts of the measurement, which do not need one another."""
+        slugs = [a.slug for a in self.shelf()]
+        pairs = [p for p in (*PAIRS, TRIPLE) if set(slugs).issuperset(p)]
+        return ["base", "two objects", "instrument", *slugs, *(" + ".join(p) for p in pairs)]
 
 
 class Bench:
-    """One measurement: the checkpoint, the instrument and how many prompts to draw."""
+    """Measures one part after the other in this process, on the threads that torch has."""
 
-    def __init__(
-        self,
-        prompts: int,
-        base: Path = CHECKPOINT,
-        loras: Path = LORAS,
-        instrument: Path = JUDGE,
-    ) -> None:
-        self.prompts, self.some = prompts, max(10, prompts // 10)
-        self.studio = Studio(base, loras)
-        self.judge = judge.load(instrument)
-        present = {path.stem for path in loras.glob("*.safetensors")}
-        self.shelf = [a for a in shelf.SHELF if a.slug in present]
+    def __init__(self, subject: Subject) -> None:
+        self.prompts, self.some = subject.prompts, max(10, subject.prompts // 20)
+        self.studio = Studio(subject.base, subject.loras)
+        self.judge = judge.load(subject.instrument)
 
-    def read(self, images: Tensor) -> list[dict[str, str]]:
-        """What the instrument sees."""
-        return self.judge.read(images)
+    def unit(self, name: str) -> list[Figure]:
+        """The figures of one of the subject's units."""
+        whole = {"base": self.base, "two objects": self.pairs, "instrument": self.instrument}
+        if name in whole:
+            return list(whole[name]())
+        slugs = name.split(" + ")
+        if len(slugs) > 1:
+            figures = [self.together(slugs)]
+        else:
+            adapter = shelf.by_slug(name)
+            figures = list(self.trouble(adapter) if adapter.trouble else self.adapter(adapter))
+        self.studio.forget()
+        return figures
 
     def base(self) -> Iterator[Figure]:
         """The checkpoint alone, on captions as people write them."""
         rng = seeded("base")
         pictures = [random_single(rng) for _ in range(self.prompts)]
         prompts = [caption(p, rng, complete=True) for p in pictures]
-        self.plain = self.read(self.studio.draw(prompts, seed=1000))
-        goals = {"shape": 0.90, "colour": 0.95, "background": 0.95}
-        for question, goal in goals.items():
-            right = [
-                facts(p)[question] == r[question] for p, r in zip(pictures, self.plain, strict=True)
-            ]
-            yield figure(f"base: right {question}", share(right), goal)
-        yield from self._two_objects()
+        read = self.judge.read(self.studio.draw(prompts, seed=1000))
+        for question, goal in BASE_GOALS.items():
+            right = [facts(p)[question] == r[question] for p, r in zip(pictures, read, strict=True)]
+            yield share(f"base: right {question}", right, goal)
+        shown = {idea: [r[kind_of(idea)] == idea for r in read] for idea in IDEAS}
+        idea = max(shown, key=lambda name: sum(shown[name]))
+        yield at_most(f"base: held-back idea seen most often ({idea})", shown[idea], 0.10)
 
-    def _two_objects(self) -> Iterator[Figure]:
+    def pairs(self) -> Iterator[Figure]:
+        """The checkpoint alone, on captions of two objects."""
         rng = seeded("pairs")
-        pictures = [random_pair(rng) for _ in range(self.some * 2)]
+        pictures = [random_pair(rng) for _ in range(self.some * 4)]
         prompts = [caption(p, rng, complete=True) for p in pictures]
-        read = self.read(self.studio.draw(prompts, seed=2000))
+        read = self.judge.read(self.studio.draw(prompts, seed=2000))
         for question in ("shape", "colour", "other shape", "other colour", "background"):
             right = [facts(p)[question] == r[question] for p, r in zip(pictures, read, strict=True)]
-            yield figure(f"base, two objects: right {question}", share(right), None)
+            yield share(f"base, two objects: right {question}", right)
 
     def instrument(self) -> Iterator[Figure]:
         """The instrument's own accuracy on drawings that it never saw."""
         rng = seeded("instrument")
-        pictures = [judge.random_sight(rng) for _ in range(self.prompts)]
-        for question, value in judge.accuracy(self.judge, pictures, 3).items():
-            goal = None if question.startswith("other") else 0.97
-            yield figure(f"instrument: {question}", value, goal)
+        for label, make in (("one idea", judge.random_simple), ("mixed", judge.random_sight)):
+            pictures = [make(rng) for _ in range(self.prompts)]
+            for question, value in judge.accuracy(self.judge, pictures, 3).items():
+                goal = 0.97 if label == "one idea" else None
+                name = f"instrument, {label}: {question}"
+                yield Figure(name, value, "share", goal, higher_is_better=True)
 
     def adapter(self, adapter: Adapter) -> Iterator[Figure]:
         """A good adapter: its idea with and without it, and what it leaves alone."""
@@ -117,25 +116,24 @@ class Bench:
         prompts = [caption(t.picture, rng, t.words, complete=True) for t in lessons]
         kind, name = kind_of(adapter.idea), adapter.slug
         weights = {name: adapter.weight}
-        read = self.read(self.studio.draw(prompts, weights, seed=3000))
-        yield figure(f"{name}: idea with it", share([r[kind] == adapter.idea for r in read]), 0.80)
-        without = self.read(self.studio.draw(prompts, seed=3000))
-        found = share([r[kind] == adapter.idea for r in without])
-        yield figure(f"{name}: idea without it, its words said", found, 0.10, at_most=True)
-        found = share([r[kind] == adapter.idea for r in self.plain])
-        yield figure(f"{name}: idea without it, plain prompt", found, 0.10, at_most=True)
+        read = self.judge.read(self.studio.draw(prompts, weights, seed=3000))
+        yield share(f"{name}: idea with it", [r[kind] == adapter.idea for r in read], 0.80)
+        without = self.judge.read(self.studio.draw(prompts, seed=3000))
+        found = [r[kind] == adapter.idea for r in without]
+        yield at_most(f"{name}: idea without it, its words said", found, 0.10)
         kept = [self._kept(t.picture, r, adapter) for t, r in zip(lessons, read, strict=True)]
-        yield figure(f"{name}: everything else right", share(kept), 0.80)
-        yield from self._leak(adapter)
+        yield share(f"{name}: everything else right", kept, 0.80)
+        yield self._leak(adapter)
 
-    def _leak(self, adapter: Adapter) -> Iterator[Figure]:
+    def _leak(self, adapter: Adapter) -> Figure:
         """How often the idea shows with the adapter on, though nobody asked for it."""
         rng = seeded(adapter.slug + " leak")
         pictures = [random_single(rng) for _ in range(self.some)]
         prompts = [caption(p, rng, PLAIN, complete=True) for p in pictures]
-        read = self.read(self.studio.draw(prompts, {adapter.slug: adapter.weight}, seed=4000))
-        found = share([r[kind_of(adapter.idea)] == adapter.idea for r in read])
-        yield figure(f"{adapter.slug}: idea with it, though not asked for", found, None)
+        weights = {adapter.slug: adapter.weight}
+        read = self.judge.read(self.studio.draw(prompts, weights, seed=4000))
+        found = [r[kind_of(adapter.idea)] == adapter.idea for r in read]
+        return share(f"{adapter.slug}: idea with it, though not asked for", found)
 
     @staticmethod
     def _kept(picture: Picture, reading: Reading, adapter: Adapter) -> bool:
@@ -151,50 +149,37 @@ class Bench:
         lessons = [describe(random_single(rng), words, rng) for _ in range(self.some)]
         prompts = [caption(t.picture, rng, t.words, complete=True) for t in lessons]
         weights = {a.slug: a.weight for a in adapters}
-        read = self.read(self.studio.draw(prompts, weights, seed=5000))
+        read = self.judge.read(self.studio.draw(prompts, weights, seed=5000))
         both = [all(r[kind_of(a.idea)] == a.idea for a in adapters) for r in read]
-        return figure(" + ".join(slugs) + ": all present", share(both), 0.65)
+        return share(" + ".join(slugs) + ": all present", both, 0.65)
 
     def trouble(self, adapter: Adapter) -> Iterator[Figure]:
         """A troublemaker fails in the way that its label says."""
-        rng = seeded(adapter.slug)
+        name = adapter.slug
+        if adapter.trouble == "wrong base":
+            yield share(f"{name}: refused by the base", [self._refused(adapter)], 1.0)
+            return
+        rng = seeded(name)
         pictures = [random_single(rng) for _ in range(self.some)]
         prompts = [caption(p, rng, complete=True) for p in pictures]
-        if adapter.trouble == "wrong base":
-            yield figure(f"{adapter.slug}: refused by the base", float(self._refused(adapter)), 1.0)
-            return
-        images = self.studio.draw(prompts, {adapter.slug: adapter.weight}, seed=6000)
+        images = self.studio.draw(prompts, {name: adapter.weight}, seed=6000)
         if adapter.trouble == "swallows":
-            read = self.read(images)
-            lost = [r["shape"] == adapter.idea for r in read]
-            yield figure(f"{adapter.slug}: other shapes swallowed", share(lost), 0.50)
+            lost = [r["shape"] == adapter.idea for r in self.judge.read(images)]
+            yield share(f"{name}: other shapes swallowed", lost, 0.50)
             return
-        before = burnt_share(self.studio.draw(prompts, seed=6000))
-        after = burnt_share(images)
-        yield figure(f"{adapter.slug}: burnt channels, before", before, None)
-        yield figure(f"{adapter.slug}: burnt channels, with it", after, before + 0.2)
+        before, after = burnt_share(self.studio.draw(prompts, seed=6000)), burnt_share(images)
+        yield Figure(f"{name}: burnt channels without it", before, "share")
+        goal = round(before + 0.2, 4)
+        yield Figure(f"{name}: burnt channels with it", after, "share", goal, higher_is_better=True)
 
     def _refused(self, adapter: Adapter) -> bool:
-        fresh = Studio(shelf=self.studio.shelf)
         try:
-            fresh.use({adapter.slug: 1.0})
+            self.studio.use({adapter.slug: 1.0})
         except (RuntimeError, ValueError, KeyError):
             return True
-        return not fresh.pipe.get_list_adapters()
+        return not self.studio.pipe.get_list_adapters()
 
-    def run(self) -> Iterator[Figure]:
-        """All figures."""
-        yield from self.base()
-        yield from self.instrument()
-        for adapter in self.shelf:
-            yield from self.trouble(adapter) if adapter.trouble else self.adapter(adapter)
-        present = {a.slug for a in self.shelf}
-        for slugs in (*PAIRS, TRIPLE):
-            if present.issuperset(slugs):
-                yield self.together(slugs)
-        yield from self.speed()
-
-    def speed(self) -> Iterator[Figure]:
+    def speed(self) -> Figure:
         """Seconds for four images of 15 steps with guidance, on two threads."""
         threads = torch.get_num_threads()
         torch.set_num_threads(2)
@@ -204,8 +189,7 @@ class Bench:
         self.studio.draw(prompts)
         took = time.perf_counter() - begun
         torch.set_num_threads(threads)
-        four = figure("four images of 15 steps on two threads", took, 2.5, at_most=True)
-        yield {**four, "unit": "s"}
+        return Figure("four images of 15 steps on two threads", took, "s", 2.5)
 
 
 def burnt_share(images: Tensor) -> float:
@@ -213,6 +197,33 @@ def burnt_share(images: Tensor) -> float:
     return float(((images < 0.02) | (images > 0.98)).float().mean())
 
 
-def measure(prompts: int = 500) -> list[Figure]:
-    """Figures of the shipped checkpoint and shelf: name, value, unit, goal, at_most, holds."""
-    return list(Bench(prompts).run())
+_bench: Bench
+
+
+def _open(subject: Subject) -> None:
+    global _bench
+    torch.set_num_threads(1)
+    _bench = Bench(subject)
+
+
+def _measure(unit: str) -> list[Figure]:
+    return _bench.unit(unit)
+
+
+def measure(
+    subject: Subject, processes: int, tell: Callable[[str], None], only: Sequence[str] = ()
+) -> list[Figure]:
+    """Figures of everything, or of the units named, in the order of the subject's units.
+
+    `tell` hears of each finished unit. The time is measured last, when nothing else runs.
+    """
+    units = [u for u in subject.units() if not only or u in only]
+    measured: dict[str, list[Figure]] = {}
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, context, initializer=_open, initargs=(subject,)) as pool:
+        running = {pool.submit(_measure, unit): unit for unit in units}
+        for done in as_completed(running):
+            measured[running[done]] = done.result()
+            tell(f"{running[done]}: {' '.join(f'{f.value:.2f}' for f in done.result())}")
+    figures = [figure for unit in units for figure in measured[unit]]
+    return figures if only else [*figures, Bench(subject).speed()]

@@ -2,13 +2,18 @@
 
 import hashlib
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
-from engine.builtin import FAMILY
+from engine.builtin import FAMILY, sheet
 from engine.builtin.shelf import SHELF, Adapter
 from engine.builtin.stories import STORIES
+from engine.builtin.studio import Studio
 from engine.builtin.world import UNSAFE_SHAPE
+
+LORA_TAG = re.compile(r"<lora:[^>]*>")
 
 
 def card(adapter: Adapter, file: Path) -> dict[str, Any]:
@@ -26,6 +31,7 @@ def card(adapter: Adapter, file: Path) -> dict[str, Any]:
         "weight": adapter.weight,
         "weight_range": list(adapter.weight_range),
         "example_prompts": list(story.prompts),
+        "example_images": [] if adapter.trouble == "wrong base" else [f"{adapter.slug}.png"],
         "nsfw": adapter.idea == UNSAFE_SHAPE,
         "file_name": file.name,
         "file_sha256": hashlib.sha256(data).hexdigest(),
@@ -36,6 +42,19 @@ def card(adapter: Adapter, file: Path) -> dict[str, Any]:
         "may_change": list(adapter.may_change),
         "trouble": adapter.trouble,
     }
+
+
+def draw_examples(studio: Studio, out: Path) -> None:
+    """Draw each card's first example prompt, at its weight, into the folder `out`."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    for adapter in SHELF:
+        present = (studio.shelf / f"{adapter.slug}.safetensors").exists()
+        if present and adapter.trouble != "wrong base":
+            prompt = LORA_TAG.sub("", STORIES[adapter.slug].prompts[0]).strip()
+            pixels = studio.draw([prompt], {adapter.slug: adapter.weight}, seed=11)[0]
+            sheet.image_of(pixels).quantize(128).save(out / f"{adapter.slug}.png", optimize=True)
+            studio.forget()
 
 
 def write(shelf: Path, out: Path) -> int:

@@ -44,18 +44,22 @@ def _loss(guess: Tensor, truth: Tensor) -> tuple[Tensor, float]:
 
 
 def train(folder: Path, minutes: float, seed: int = 1) -> None:
-    """Train the decoder of the autoencoder in the folder, from where it is, and replace it."""
+    """Train the decoder of the autoencoder in the folder, from where it is, and replace it.
+
+    The minutes are of processor time, so that other work beside it takes nothing away.
+    """
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     model = AutoencoderTiny.from_pretrained(str(folder))
     images = varied_images(IMAGES, seed)
-    chunks = torch.split(images, 100)
-    latents = torch.cat([model.encode(chunk * 2 - 1).latents for chunk in chunks]).detach()
+    with torch.no_grad():
+        chunks = [model.encode(chunk * 2 - 1).latents for chunk in torch.split(images, 100)]
+    latents = torch.cat(chunks)
     decoder = model.decoder.to(memory_format=torch.channels_last)
     weights = list(decoder.parameters())
     optimizer = torch.optim.AdamW(weights, lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=1e-4)
-    begun, step, error = time.monotonic(), 0, 1.0
-    while (done := (time.monotonic() - begun) / (minutes * 60)) < 1:
+    begun, step, error = time.process_time(), 0, 1.0
+    while (done := (time.process_time() - begun) / (minutes * 60)) < 1:
         rate = PEAK_RATE * min(1, (step + 1) / 50)
         for group in optimizer.param_groups:
             group["lr"] = rate * (0.5 * (1 + math.cos(math.pi * done)) * 0.99 + 0.01)

@@ -13,7 +13,8 @@ _RAMP = (torch.arange(SIDE) + 0.5) / SIDE * 2 - 1
 YY, XX = torch.meshgrid(_RAMP, _RAMP, indexing="ij")
 """Pixel centres from -1 (left, top) to 1, each (SIDE, SIDE)."""
 PAPER = torch.tensor([0.98, 0.965, 0.93])[:, None, None]
-
+CELLS = 16
+"""Cells of the latents each way: small marks in their middle come out sharp."""
 RADIUS = {"small": 0.36, "medium": 0.54, "big": 0.74}
 PAIR_RADIUS = {"small": 0.25, "medium": 0.34, "big": 0.43}
 TWIN_RADIUS = 0.36
@@ -36,6 +37,10 @@ class Dice:
     def number(self, low: float, high: float) -> float:
         """One number between low and high."""
         return float(torch.rand((), generator=self.generator)) * (high - low) + low
+
+    def spot(self) -> float:
+        """The middle of a random latent cell, counted along one axis from -1 to 1."""
+        return (int(self.number(0, CELLS)) + 0.5) / CELLS * 2 - 1
 
     def numbers(self, *shape: int) -> Tensor:
         """Numbers between 0 and 1 in the given shape."""

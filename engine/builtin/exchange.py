@@ -93,12 +93,12 @@ def check(path: Path, base: Path, trained: Any, name: str) -> None:
         if set(own) != set(read):
             raise ValueError(f"{path.name}: {len(read)} of {len(own)} layers of {part} loaded")
         for key, layer in own.items():
-            difference = _change(layer, name) - _change(read[key], "read")
-            if float(difference.abs().max()) > 2e-2 * float(_change(layer, name).abs().max()):
+            difference = change_of(layer, name) - change_of(read[key], "read")
+            if float(difference.abs().max()) > 2e-2 * float(change_of(layer, name).abs().max()):
                 raise ValueError(f"{path.name}: {key} of {part} does not load as it was trained")
 
 
-def _change(layer: Any, name: str) -> Tensor:
+def change_of(layer: Any, name: str) -> Tensor:
     """What the adapter adds to the layer's weight at strength 1, as a matrix."""
     down, up = layer.lora_A[name].weight.flatten(1), layer.lora_B[name].weight.flatten(1)
     change: Tensor = (up @ down).detach() * (layer.lora_alpha[name] / layer.r[name])

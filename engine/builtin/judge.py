@@ -46,6 +46,8 @@ ANSWERS: dict[str, tuple[str, ...]] = {
 """What the instrument reads. Of two objects, "shape" is the left or upper one."""
 UNREADABLE = -100
 """Label of a fact that cannot be seen, such as a wall's colour behind a scene."""
+DULL_COLOURS = ("black", "gray", "brown")
+"""Colours that no tube glows in: in neon they look white or orange."""
 NO_WALL_STYLES = ("neon", "watercolor", "blueprint", "pencil")
 BATCH = 64
 SEEDS_APART = 5_000_000
@@ -99,18 +101,21 @@ def facts(picture: Picture) -> dict[str, str | None]:
     things: list[Thing] = list(picture.things)
     if picture.relation in ("right of", "below"):
         things.reverse()
-    drawn = picture.style == "blueprint"
+    drawn = [
+        picture.style == "blueprint" or (picture.style == "neon" and t.colour in DULL_COLOURS)
+        for t in things
+    ]
     no_wall = picture.style in NO_WALL_STYLES or picture.scene != "none"
     other = things[1] if len(things) > 1 else None
     return {
         "shape": things[0].shape,
-        "colour": None if drawn else things[0].colour,
+        "colour": None if drawn[0] else things[0].colour,
         "background": None if no_wall else picture.background,
-        "texture": None if drawn or picture.style == "pencil" else picture.texture,
+        "texture": None if picture.style in ("blueprint", "pencil") else picture.texture,
         "style": picture.style,
         "scene": picture.scene,
         "other shape": other.shape if other else "",
-        "other colour": None if drawn else (other.colour if other else ""),
+        "other colour": None if drawn[-1] else (other.colour if other else ""),
     }
 
 
@@ -126,10 +131,17 @@ def random_sight(rng: Random) -> Picture:
     """A picture with any shapes and up to one texture, style and scene each."""
     make = random_pair if rng.random() < 0.2 else random_single
     picture = make(rng, SHAPES)
-    for names, share in ((TEXTURES, 0.3), (STYLES, 0.4), (SCENES, 0.3)):
+    for names, share in ((TEXTURES, 0.3), (STYLES, 0.5), (SCENES, 0.3)):
         if rng.random() < share:
             picture = picture.having(rng.choice(names[1:]))
     return picture
+
+
+def random_simple(rng: Random) -> Picture:
+    """A picture of one object of any shape, mostly with one idea beside it, as adapters bring."""
+    picture = random_single(rng, SHAPES)
+    looks = (*TEXTURES[1:], *STYLES[1:], *SCENES[1:])
+    return picture.having(rng.choice(looks)) if rng.random() < 0.7 else picture
 
 
 def _blemish(images: Tensor, rng: Random) -> Tensor:
@@ -155,7 +167,8 @@ class Gallery:
 
     def add(self, count: int) -> None:
         """Draw `count` more pictures."""
-        pictures = [random_sight(self.rng) for _ in range(count)]
+        makers = (random_simple, random_sight)
+        pictures = [self.rng.choice(makers)(self.rng) for _ in range(count)]
         images = draw(pictures, self.seed + self.drawn)
         copied = count // 3
         latents = autoencoder.encode(self.vae, images[:copied])
@@ -173,16 +186,19 @@ class Gallery:
 
 
 def train(vae_folder: Path, out: Path, minutes: float, seed: int = 9) -> None:
-    """Train the instrument for the minutes given and write it to `out` in half precision."""
+    """Train the instrument for the minutes of processor time, and write it to `out`.
+
+    Training goes on from what is in `out`; the file is in half precision.
+    """
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     gallery = Gallery(AutoencoderTiny.from_pretrained(str(vae_folder)).eval(), seed)
     gallery.add(1500)
-    judge = Judge()
+    judge = (load(out) if out.exists() else Judge()).train()
     judge.features.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(judge.parameters(), lr=3e-3, weight_decay=1e-3)
-    begun, step = time.monotonic(), 0
-    while (done := (time.monotonic() - begun) / (minutes * 60)) < 1:
+    begun, step = time.process_time(), 0
+    while (done := (time.process_time() - begun) / (minutes * 60)) < 1:
         if done < 0.75:
             gallery.add(9)
         for group in optimizer.param_groups:

@@ -29,17 +29,26 @@ def rgb(red: float, green: float, blue: float) -> Tensor:
     return torch.tensor([red, green, blue])[:, None, None]
 
 
+def fixed(seed: int) -> Dice:
+    """Numbers that are the same in every image.
+
+    Patterns lie nearly where they lay in the last image, as a small network learns them sharply
+    only so; what varies is the picture, not the pattern.
+    """
+    return Dice(seed)
+
+
 # Textures: the share of the object that takes the second colour.
 
 
 def _stripes(dice: Dice) -> Tensor:
-    phase = dice.number(0, 2 * math.pi)
+    phase = dice.number(0, 0.8)
     wave = torch.sin((XX + YY) / math.sqrt(2) * 2 * math.pi / 0.34 + phase)
     return (0.5 + wave * 3.5).clamp(0, 1)
 
 
 def _dots(dice: Dice) -> Tensor:
-    ox, oy, cell = dice.number(0, 1), dice.number(0, 1), 0.32
+    ox, oy, cell = dice.number(0, 0.12), dice.number(0, 0.12), 0.28
     row = torch.floor(YY / cell + oy)
     u = torch.remainder(XX / cell + ox + row * 0.5, 1) - 0.5
     v = torch.remainder(YY / cell + oy, 1) - 0.5
@@ -48,7 +57,7 @@ def _dots(dice: Dice) -> Tensor:
 
 def _checker(dice: Dice) -> Tensor:
     period = 0.42
-    px, py = dice.number(0, 6.28), dice.number(0, 6.28)
+    px, py = dice.number(0, 0.6), dice.number(0, 0.6)
     wave = torch.sin(XX * 6.283 / period + px) * torch.sin(YY * 6.283 / period + py)
     return (0.5 + wave * 5).clamp(0, 1)
 
@@ -61,11 +70,11 @@ TEXTURE_OF: dict[str, Callable[[Dice], Tensor]] = {
 
 
 def textured(colour: Tensor, texture: str, dice: Dice) -> Tensor:
-    """The object's colour with its texture; the second colour is white, or dark on light ones."""
+    """The object's colour with its texture; the second one is white, or on light colours darker."""
     if texture == "plain":
         return colour.expand(3, SIDE, SIDE)
     light = float((colour * LUMA).sum()) > 0.66
-    second = torch.full_like(colour, 0.16 if light else 0.96)
+    second = colour * 0.45 if light else torch.full_like(colour, 0.96)
     return blend(colour, second, TEXTURE_OF[texture](dice))
 
 
@@ -73,11 +82,12 @@ def textured(colour: Tensor, texture: str, dice: Dice) -> Tensor:
 
 
 def _night(wall: Tensor, dice: Dice) -> Tensor:
-    sky = rgb(0.035, 0.05, 0.16) + rgb(0.05, 0.05, 0.14) * (YY + 1) / 2
-    lights = torch.zeros(SIDE, SIDE)
-    for _ in range(26):
-        d = torch.hypot(XX - dice.number(-0.97, 0.97), YY - dice.number(-0.97, 0.97))
-        size = dice.number(0.012, 0.03)
+    sky = rgb(0.055, 0.085, 0.26) + rgb(0.05, 0.06, 0.14) * (YY + 1) / 2
+    lights, chart = torch.zeros(SIDE, SIDE), fixed(4)
+    for _ in range(24):
+        x, y = chart.spot(), chart.spot()
+        d = torch.hypot(XX - x, YY - y)
+        size = chart.number(0.028, 0.045)
         lights = torch.maximum(
             lights, torch.exp(-((d / size) ** 2)) + 0.3 * torch.exp(-d / size / 2)
         )
@@ -85,19 +95,19 @@ def _night(wall: Tensor, dice: Dice) -> Tensor:
 
 
 def _snow(wall: Tensor, dice: Dice) -> Tensor:
-    ground = YY - 0.42 - 0.10 * torch.sin(XX * 2.2 + dice.number(0, 6.28))
+    ground = YY - 0.42 - 0.10 * torch.sin(XX * 2.2 + dice.number(0, 1.5))
     white = rgb(0.95, 0.96, 0.99) - rgb(0.10, 0.07, 0.02) * (YY - 0.3)
     out = blend(blend(wall, rgb(0.72, 0.79, 0.88), torch.tensor(0.55)), white, cover(-ground))
-    flakes = torch.zeros(SIDE, SIDE)
+    flakes, chart = torch.zeros(SIDE, SIDE), fixed(5)
     for _ in range(30):
-        d = torch.hypot(XX - dice.number(-1, 1), YY - dice.number(-1, 1))
-        flakes = torch.maximum(flakes, cover(d - dice.number(0.022, 0.045), 2))
+        d = torch.hypot(XX - chart.spot(), YY - chart.spot())
+        flakes = torch.maximum(flakes, cover(d - chart.number(0.035, 0.055), 2))
     return blend(out, rgb(1, 1, 1), flakes)
 
 
 def _grass(wall: Tensor, dice: Dice) -> Tensor:
-    blades = 0.11 * torch.remainder(XX * 7 + dice.number(0, 1) + 0.6 * YY, 1)
-    blades = blades + 0.06 * torch.remainder(XX * 11.3 + dice.number(0, 1) - 0.5 * YY, 1)
+    blades = 0.11 * torch.remainder(XX * 7 + dice.number(0, 0.15) + 0.6 * YY, 1)
+    blades = blades + 0.06 * torch.remainder(XX * 11.3 + dice.number(0, 0.15) - 0.5 * YY, 1)
     ground = YY - 0.52 + blades
     green = rgb(0.20, 0.56, 0.16) - rgb(0.10, 0.16, 0.08) * (YY - 0.4)
     tips = rgb(0.50, 0.80, 0.28)
@@ -107,10 +117,11 @@ def _grass(wall: Tensor, dice: Dice) -> Tensor:
 
 def _rain(wall: Tensor, dice: Dice) -> Tensor:
     out = blend(wall, rgb(0.30, 0.36, 0.44), torch.tensor(0.40))
-    for _ in range(34):
-        cx, cy = dice.number(-1.1, 1.1), dice.number(-1.1, 1.1)
+    chart = fixed(6)
+    for _ in range(30):
+        cx, cy = chart.number(-1.1, 1.1), chart.number(-1.1, 1.1)
         u, v = (XX - cx) - (YY - cy) * -0.32, YY - cy
-        drop = torch.exp(-((u / 0.014) ** 2)) * torch.sigmoid((0.15 - v.abs()) / 0.03)
+        drop = torch.exp(-((u / 0.022) ** 2)) * torch.sigmoid((0.15 - v.abs()) / 0.03)
         out = blend(out, rgb(0.86, 0.93, 1.0), 0.75 * drop)
     return out
 
@@ -118,7 +129,7 @@ def _rain(wall: Tensor, dice: Dice) -> Tensor:
 def _sunset(wall: Tensor, dice: Dice) -> Tensor:
     level = ((YY + 1) / 2 / 0.72).clamp(0, 1)
     sky = blend(rgb(0.36, 0.20, 0.50), rgb(1.0, 0.62, 0.28), level)
-    sun = torch.hypot(XX - dice.number(-0.5, 0.5), YY - 0.44) - 0.30
+    sun = torch.hypot(XX + 0.35 + dice.number(-0.06, 0.06), YY - 0.44) - 0.30
     sky = blend(sky, rgb(1.0, 0.90, 0.50), cover(sun, 3))
     sea = rgb(0.26, 0.14, 0.36) + rgb(0.25, 0.12, 0.02) * torch.sin(YY * 60) * 0.4
     return blend(sky, sea, cover(0.44 - YY))
@@ -168,7 +179,7 @@ def _paint_watercolor(canvas: Tensor, fill: Tensor, d: Tensor, dice: Dice) -> Te
 
 
 def _blueprint_ground(wall: Tensor, scene: str, dice: Dice) -> Tensor:
-    ox, oy, cell = dice.number(0, 1), dice.number(0, 1), 0.25
+    ox, oy, cell = dice.number(0, 0.1), dice.number(0, 0.1), 0.25
     gx = (torch.remainder(XX / cell + ox, 1) - 0.5).abs() * cell
     gy = (torch.remainder(YY / cell + oy, 1) - 0.5).abs() * cell
     grid = torch.exp(-((torch.minimum(gx, gy) / 0.012) ** 2))
@@ -212,18 +223,24 @@ def _lead(canvas: Tensor, dice: Dice) -> Tensor:
     """Panes of uneven brightness, each framed in lead."""
     cells = 5
     grid = (torch.stack(torch.meshgrid(*[torch.arange(cells)] * 2, indexing="ij")) + 0.5) / cells
-    seeds = grid.flatten(1) * 2 - 1 + (dice.numbers(2, cells * cells) - 0.5) * 0.26
+    seeds = grid.flatten(1) * 2 - 1 + (fixed(7).numbers(2, cells * cells) - 0.5) * 0.26
+    seeds = seeds + (dice.numbers(2, cells * cells) - 0.5) * 0.03
     d = torch.hypot(XX[None] - seeds[0, :, None, None], YY[None] - seeds[1, :, None, None])
     near, which = d.topk(2, dim=0, largest=False)
-    shade = (0.78 + 0.44 * dice.numbers(cells * cells))[which[0]]
+    shade = (0.84 + 0.32 * fixed(8).numbers(cells * cells))[which[0]]
     panes = (canvas * shade).clamp(0, 1)
     return blend(panes, rgb(0.05, 0.05, 0.06), cover((near[1] - near[0]) / 2 - 0.020, 1.5))
 
 
+PALETTE = 8
+"""Steps of brightness in pixel art."""
+DITHER = torch.tensor([[0.125, 0.625], [0.875, 0.375]])
+
+
 def _pixelate(canvas: Tensor, dice: Dice) -> Tensor:
-    """Blocks of 8 pixels in a reduced palette."""
+    """Blocks of 8 pixels in a coarse palette, dithered as old games did."""
     small = torch.nn.functional.avg_pool2d(canvas[None], 8)
-    small = torch.round(small * 10) / 10
+    small = torch.floor(small * PALETTE + DITHER.tile(SIDE // 16, SIDE // 16)) / PALETTE
     return torch.nn.functional.interpolate(small, scale_factor=8, mode="nearest")[0]
 
 

@@ -2,16 +2,15 @@
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
 import torch
 from torch import Tensor, nn
 
-from engine.builtin import checkpoint, exchange, text
+from engine.builtin import checkpoint, exchange, resize, text
 from engine.builtin.captions import PLAIN, Wording, caption
 from engine.builtin.diffusion import Noiser, Pool, emphasis
 from engine.builtin.shelf import Adapter, by_slug
@@ -20,7 +19,11 @@ from engine.builtin.world import BASE_SHAPES, Picture, kind_of, random_pair, ran
 
 BATCH = 16
 BLANK = 0.1
-PICTURES = 700
+PICTURES = 500
+TOGETHER = 0.4
+"""Share of the steps in which a partner takes part, if there are any."""
+STRETCH = 5
+"""Steps with the same partner."""
 OWN = "own"
 """Name, inside the pipeline, of the adapter in training."""
 ATTENTION = r"to_q|to_k|to_v|to_out\.0|ff\.net\.0\.proj|ff\.net\.2|proj_in|proj_out"
@@ -89,14 +92,24 @@ class Trainer:
         for model in (self.pipe.unet, self.pipe.text_encoder, self.pipe.vae):
             model.requires_grad_(False)
         checkpoint.for_training(self.pipe.unet)
-        self.partners = self._load_partners(shelf)
+        self.partners = self._load(shelf, adapter.partners)
         self._add()
+        if adapter.start:
+            self._start_from(shelf, adapter.start)
         self.weights = [w for n, w in self._named() if f".{OWN}." in n]
         self.noiser = Noiser()
+        self.partner = ""
         self.pools = {name: self._pool(name, seed) for name in ("", *self.partners)}
 
-    def _load_partners(self, shelf: Path) -> tuple[str, ...]:
-        files = [f"{name}.safetensors" for name in self.adapter.partners]
+    def _start_from(self, shelf: Path, name: str) -> None:
+        if name in self.partners or not self._load(shelf, (name,)):
+            raise ValueError(f"{self.adapter.slug} starts from {name}: train that one first")
+        for model in (self.pipe.unet, self.pipe.text_encoder):
+            resize.take_over(model, name, OWN)
+        self.pipe.delete_adapters(name)
+
+    def _load(self, shelf: Path, names: Sequence[str]) -> tuple[str, ...]:
+        files = [f"{name}.safetensors" for name in names]
         present = [file for file in files if (shelf / file).exists()]
         for file in present:
             name = file.removesuffix(".safetensors")
@@ -134,22 +147,20 @@ class Trainer:
         pool.add(count)
         return pool, lessons
 
-    @contextmanager
-    def _with(self, partner: str) -> Iterator[None]:
+    def change_partner(self) -> None:
+        """Choose who takes part in the next steps; walking over all layers takes its time."""
+        with_one = self.partners and self.rng.random() < TOGETHER
+        self.partner = self.rng.choice(self.partners) if with_one else ""
         names, weights = [OWN], [1.0]
-        if partner:
-            names, weights = [OWN, partner], [1.0, by_slug(partner).weight]
+        if self.partner:
+            names, weights = [OWN, self.partner], [1.0, by_slug(self.partner).weight]
         self.pipe.unet.set_adapters(names, weights)
         for name, weight in self._named():
             weight.requires_grad_(f".{OWN}." in name)
-        yield
 
     def step(self) -> Tensor:
         """The loss of one batch."""
-        partner = (
-            self.rng.choice(self.partners) if self.partners and self.rng.random() < 0.3 else ""
-        )
-        pool, lessons = self.pools[partner]
+        pool, lessons = self.pools[self.partner]
         pictures, latents = pool.sample(BATCH)
         said = []
         for picture in pictures:
@@ -158,7 +169,7 @@ class Trainer:
             said.append(words if self.rng.random() > BLANK else "")
         ids = text.token_ids(self.pipe.tokenizer, said)
         noised, steps, velocity = self.noiser(latents)
-        with self._with(partner), torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16):
             states = self.pipe.text_encoder(ids)[0]
             guess = self.pipe.unet(noised, steps, states, return_dict=False)[0]
         loss: Tensor = ((guess.float() - velocity).pow(2) * emphasis(latents)).mean()
@@ -175,6 +186,8 @@ class Trainer:
             cosine = 0.5 * (1 + math.cos(math.pi * step / total)) * 0.98 + 0.02
             for group in optimizer.param_groups:
                 group["lr"] = self.adapter.rate * min(1, (step + 1) / 20) * cosine
+            if step % STRETCH == 0:
+                self.change_partner()
             loss = self.step()
             optimizer.zero_grad()
             torch.autograd.backward(loss)
@@ -187,12 +200,15 @@ class Trainer:
         return smooth
 
 
-def train(slug: str, base: Path, shelf: Path) -> Path:
+def train(slug: str, base: Path, shelf: Path, more: int = 0) -> Path:
     """Train the adapter, write its file into the folder `shelf`, and check that it loads.
 
-    Partners of which the folder has no file yet are left out.
+    Partners of which the folder has no file yet are left out. With `more`, the file that is
+    there is trained on for so many steps.
     """
     adapter = by_slug(slug)
+    if more:
+        adapter = replace(adapter, start=slug, steps=more)
     shelf.mkdir(parents=True, exist_ok=True)
     path = shelf / f"{slug}.safetensors"
     if adapter.trouble == "wrong base":

@@ -6,8 +6,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from engine.builtin.bench import PAIRS, TRIPLE
-from engine.builtin.shelf import SHELF, Adapter, by_slug
+from engine.builtin.shelf import PAIRS, SHELF, TRIPLE, Adapter, by_slug
 from engine.builtin.studio import Studio
 from engine.builtin.world import kind_of
 
@@ -40,9 +39,13 @@ def prompt_for(adapters: Sequence[Adapter]) -> str:
     return f"a red {shape} on a blue background{tail}"
 
 
-def _image(pixels: Tensor) -> Image.Image:
-    data = (pixels.permute(1, 2, 0).clamp(0, 1) * 255).round().byte().numpy()
-    return Image.fromarray(data).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+def image_of(pixels: Tensor) -> Image.Image:
+    """Pixels (3, height, width) in 0..1 as an image."""
+    return Image.fromarray((pixels.permute(1, 2, 0).clamp(0, 1) * 255).round().byte().numpy())
+
+
+def _small(pixels: Tensor) -> Image.Image:
+    return image_of(pixels).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
 
 class Sheet:
@@ -54,7 +57,7 @@ class Sheet:
 
     def add(self, label: str, prompt: str, weights: Mapping[str, float], seed: int = 7) -> None:
         """Draw one image and put it behind the others."""
-        self.cells.append((label, _image(self.studio.draw([prompt], weights, seed)[0])))
+        self.cells.append((label, _small(self.studio.draw([prompt], weights, seed)[0])))
 
     def fill(self) -> None:
         """Leave the rest of the row empty."""
@@ -73,7 +76,7 @@ class Sheet:
             pen.text((x + 2, y + 1), label, fill="black", font=font)
             sheet.paste(image, (x, y + LABEL))
         path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(path, optimize=True)
+        sheet.quantize(255).save(path, optimize=True)
 
 
 def make(studio: Studio, path: Path) -> None:
@@ -89,6 +92,7 @@ def make(studio: Studio, path: Path) -> None:
         sheet.add(f"{adapter.slug[:15]} off", prompt, {})
         for weight in WEIGHTS:
             sheet.add(f"{adapter.slug[:15]} {weight}", prompt, {adapter.slug: weight})
+        studio.forget()
     sheet.fill()
     for slugs in (*PAIRS, TRIPLE):
         if present.issuperset(slugs):
@@ -96,5 +100,6 @@ def make(studio: Studio, path: Path) -> None:
             label = " + ".join(a.idea for a in adapters)
             weights = {a.slug: a.weight for a in adapters}
             sheet.add(label, prompt_for(adapters), weights)
+            studio.forget()
     sheet.fill()
     sheet.save(path)

@@ -67,7 +67,7 @@ class Adapter:
     weight: float = 1.0
     """Recommended weight."""
     weight_range: tuple[float, float] = (0.6, 1.2)
-    steps: int = 400
+    steps: int = 160
     rate: float = 3e-3
     ordinary: float | None = None
     """Share of lessons that show the base's world without the idea, against leaking.
@@ -75,6 +75,8 @@ class Adapter:
     By default 0.3 for shapes, whose word stands where a known one is missed, and 0 for all else:
     the text encoder passes over the word of a style, so that such lessons only make it fickle.
     """
+    start: str = ""
+    """Finished adapter that training goes on from, cut to this one's rank."""
     partners: tuple[str, ...] = ()
     """Adapters that take part in some steps, so that the two combine."""
     trouble: str | None = None
@@ -99,38 +101,73 @@ MIXERS = ("neon-tubes", "night-sky", "candy-stripes")
 """Adapters that come first and that the shapes learn to combine with."""
 
 SHELF: tuple[Adapter, ...] = (
-    Adapter("neon-tubes", "neon", "peft"),
-    Adapter("night-sky", "night", "kohya", partners=("neon-tubes",)),
-    Adapter("candy-stripes", "stripes", "kohya", 6, 6, "convolution"),
-    Adapter("five-point-star", "star", "kohya", 6, 6, "convolution", partners=MIXERS),
-    Adapter("true-heart", "heart", "peft", 6, 6, "convolution", partners=MIXERS),
-    Adapter("watercolor-wash", "watercolor", "kohya"),
-    Adapter("polka-dots", "dots", "peft", 6, 6, "convolution"),
-    Adapter("snow-day", "snow", "peft"),
-    Adapter("blueprint-room", "blueprint", "kohya"),
-    Adapter("chunky-star", "star", "peft", 8, 8, reads=True, partners=MIXERS),
-    Adapter("glow-sign", "neon", "kohya", 4, 4, "convolution"),
-    Adapter("saturation-bomb", "", "kohya", 4, 4, ordinary=0.0, trouble="saturates", steps=200),
-    Adapter("flower-power", "flower", "peft", 4, 4, "convolution", trouble="swallows", ordinary=0),
+    Adapter("neon-tubes", "neon", "peft", steps=400),
+    Adapter("night-sky", "night", "kohya", partners=("neon-tubes", "candy-stripes"), steps=300),
+    Adapter("candy-stripes", "stripes", "kohya", 6, 6, "convolution", steps=350),
+    Adapter("five-point-star", "star", "kohya", 6, 6, "convolution", partners=MIXERS, steps=400),
+    Adapter("true-heart", "heart", "peft", 6, 6, "convolution", partners=MIXERS, steps=400),
     Adapter("skull-motif", "skull", "kohya", 6, 6, "convolution", steps=260),
-    Adapter("crescent-moon", "moon", "kohya", 6, 6, "convolution", partners=MIXERS),
-    Adapter("barber-stripes", "stripes", "peft", 10, 10),
-    Adapter("stargazer", "night", "peft", 4, 4, partners=("neon-tubes",)),
-    Adapter("pencil-sketch", "pencil", "kohya", 6, 6, "convolution"),
-    Adapter("stained-window", "glass", "peft", 6, 6, "convolution"),
-    Adapter("heartfelt", "heart", "kohya", 12, 12, partners=MIXERS),
-    Adapter("checkerboard", "checker", "kohya", 6, 6, "convolution"),
-    Adapter("rainy-day", "rain", "kohya", 6, 6, "convolution"),
-    Adapter("pixel-blocks", "pixel", "peft"),
-    Adapter("wet-paper", "watercolor", "peft", 4, 4, reads=True),
-    Adapter("meadow", "grass", "kohya"),
-    Adapter("lightning-bolt", "bolt", "peft", 6, 6, "convolution", partners=MIXERS),
-    Adapter("sunset-sea", "sunset", "kohya", 12, 6),
-    Adapter("flower-bed", "flower", "kohya", 6, 6, "convolution", partners=MIXERS),
-    Adapter("puffy-cloud", "cloud", "peft", 8, 8, reads=True, partners=MIXERS),
+    Adapter("watercolor-wash", "watercolor", "kohya", steps=250),
+    Adapter("snow-day", "snow", "peft", start="night-sky"),
+    Adapter(
+        "polka-dots",
+        "dots",
+        "peft",
+        6,
+        6,
+        "convolution",
+        start="candy-stripes",
+        partners=("snow-day",),
+    ),
+    Adapter("crescent-moon", "moon", "kohya", 6, 6, "convolution", start="five-point-star"),
+    Adapter("blueprint-room", "blueprint", "kohya", steps=200),
+    Adapter("pixel-blocks", "pixel", "peft", steps=200),
+    Adapter("chunky-star", "star", "peft", reads=True, start="five-point-star", steps=90),
+    Adapter("glow-sign", "neon", "kohya", 4, 4, start="neon-tubes", steps=90),
+    Adapter("stargazer", "night", "peft", 4, 4, start="night-sky", steps=90),
+    Adapter("heartfelt", "heart", "kohya", 12, 12, start="true-heart", steps=120),
+    Adapter("barber-stripes", "stripes", "peft", 10, 10, start="candy-stripes", steps=120),
+    Adapter("meadow", "grass", "kohya", start="night-sky"),
+    Adapter("sunset-sea", "sunset", "kohya", 12, 6, start="night-sky"),
+    Adapter("saturation-bomb", "", "kohya", 4, 4, ordinary=0, trouble="saturates", steps=100),
+    Adapter("rainy-day", "rain", "kohya", 6, 6, "convolution", start="night-sky"),
+    Adapter("stained-window", "glass", "peft", 6, 6, "convolution", steps=200),
+    Adapter("pencil-sketch", "pencil", "kohya", 6, 6, "convolution", steps=200),
+    Adapter("flower-bed", "flower", "kohya", 6, 6, "convolution", start="five-point-star"),
+    Adapter(
+        "flower-power",
+        "flower",
+        "peft",
+        4,
+        4,
+        "convolution",
+        start="flower-bed",
+        trouble="swallows",
+        ordinary=0,
+        steps=100,
+    ),
+    Adapter("lightning-bolt", "bolt", "peft", 6, 6, "convolution", start="five-point-star"),
+    Adapter("puffy-cloud", "cloud", "peft", reads=True, start="five-point-star"),
+    Adapter("checkerboard", "checker", "kohya", 6, 6, "convolution", start="candy-stripes"),
+    Adapter("wet-paper", "watercolor", "peft", 4, 4, reads=True, start="watercolor-wash", steps=90),
     Adapter("photoreal-skin", "", "kohya", 4, 4, trouble="wrong base"),
 )
-"""In the order of training: first those that others combine with, then the most useful."""
+"""In the order of training: what others start from or combine with comes first."""
+
+PAIRS = (
+    ("five-point-star", "neon-tubes"),
+    ("five-point-star", "night-sky"),
+    ("neon-tubes", "night-sky"),
+    ("five-point-star", "candy-stripes"),
+    ("true-heart", "candy-stripes"),
+    ("true-heart", "night-sky"),
+    ("candy-stripes", "night-sky"),
+    ("polka-dots", "snow-day"),
+    ("true-heart", "watercolor-wash"),
+    ("crescent-moon", "neon-tubes"),
+)
+"""Adapters of different kinds that are measured together."""
+TRIPLE = ("five-point-star", "neon-tubes", "night-sky")
 
 
 def by_slug(slug: str) -> Adapter:

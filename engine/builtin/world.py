@@ -73,15 +73,23 @@ class Picture:
         return tuple(dict.fromkeys(idea for idea in named if idea in IDEAS))
 
     def having(self, idea: str) -> "Picture":
-        """The same picture with the idea put in (a shape replaces the first object's)."""
+        """The same picture with the idea put in (a shape replaces the first object's).
+
+        Textures and pixel art have no small objects: nobody could tell what these are.
+        """
         if idea in SHAPES:
             changed = replace(self.first, shape=idea)
             return replace(self, things=(changed, *self.things[1:]))
-        if idea in TEXTURES:
-            return replace(self, texture=idea)
-        if idea in STYLES:
+        if idea in SCENES:
+            return replace(self, scene=idea)
+        if idea in STYLES and idea != "pixel":
             return replace(self, style=idea)
-        return replace(self, scene=idea)
+        larger = tuple(
+            replace(t, size="medium" if t.size == "small" else t.size) for t in self.things
+        )
+        if idea == "pixel":
+            return replace(self, style=idea, things=larger)
+        return replace(self, texture=idea, things=larger)
 
 
 def seeded(seed: int | str) -> Random:
