@@ -59,6 +59,7 @@ class Bench:
 
     def __init__(self, subject: Subject) -> None:
         self.prompts, self.some = subject.prompts, max(10, subject.prompts // 20)
+        self.base_folder = subject.base
         self.studio = Studio(subject.base, subject.loras)
         self.judge = judge.load(subject.instrument)
 
@@ -173,11 +174,12 @@ class Bench:
         yield Figure(f"{name}: burnt channels with it", after, "share", goal, higher_is_better=True)
 
     def _refused(self, adapter: Adapter) -> bool:
+        fresh = Studio(self.base_folder, self.studio.shelf)  # a refusal leaves layers behind
         try:
-            self.studio.use({adapter.slug: 1.0})
+            fresh.use({adapter.slug: 1.0})
         except (RuntimeError, ValueError, KeyError):
             return True
-        return not self.studio.pipe.get_list_adapters()
+        return not fresh.pipe.get_list_adapters()
 
     def speed(self) -> Figure:
         """Seconds for four images of 15 steps with guidance, on two threads."""

@@ -84,13 +84,10 @@ def textured(colour: Tensor, texture: str, dice: Dice) -> Tensor:
 def _night(wall: Tensor, dice: Dice) -> Tensor:
     sky = rgb(0.055, 0.085, 0.26) + rgb(0.05, 0.06, 0.14) * (YY + 1) / 2
     lights, chart = torch.zeros(SIDE, SIDE), fixed(4)
-    for _ in range(24):
-        x, y = chart.spot(), chart.spot()
-        d = torch.hypot(XX - x, YY - y)
-        size = chart.number(0.028, 0.045)
-        lights = torch.maximum(
-            lights, torch.exp(-((d / size) ** 2)) + 0.3 * torch.exp(-d / size / 2)
-        )
+    for _ in range(20):
+        d = torch.hypot(XX - chart.spot(), YY - chart.spot())
+        size = chart.number(0.040, 0.058)
+        lights = torch.maximum(lights, torch.exp(-((d / size) ** 2)))
     return blend(sky, rgb(1.0, 0.98, 0.88), lights.clamp(0, 1))
 
 
@@ -99,9 +96,9 @@ def _snow(wall: Tensor, dice: Dice) -> Tensor:
     white = rgb(0.95, 0.96, 0.99) - rgb(0.10, 0.07, 0.02) * (YY - 0.3)
     out = blend(blend(wall, rgb(0.72, 0.79, 0.88), torch.tensor(0.55)), white, cover(-ground))
     flakes, chart = torch.zeros(SIDE, SIDE), fixed(5)
-    for _ in range(30):
+    for _ in range(24):
         d = torch.hypot(XX - chart.spot(), YY - chart.spot())
-        flakes = torch.maximum(flakes, cover(d - chart.number(0.035, 0.055), 2))
+        flakes = torch.maximum(flakes, cover(d - chart.number(0.045, 0.060), 2))
     return blend(out, rgb(1, 1, 1), flakes)
 
 
@@ -118,10 +115,10 @@ def _grass(wall: Tensor, dice: Dice) -> Tensor:
 def _rain(wall: Tensor, dice: Dice) -> Tensor:
     out = blend(wall, rgb(0.30, 0.36, 0.44), torch.tensor(0.40))
     chart = fixed(6)
-    for _ in range(30):
+    for _ in range(20):
         cx, cy = chart.number(-1.1, 1.1), chart.number(-1.1, 1.1)
         u, v = (XX - cx) - (YY - cy) * -0.32, YY - cy
-        drop = torch.exp(-((u / 0.022) ** 2)) * torch.sigmoid((0.15 - v.abs()) / 0.03)
+        drop = torch.exp(-((u / 0.030) ** 2)) * torch.sigmoid((0.15 - v.abs()) / 0.03)
         out = blend(out, rgb(0.86, 0.93, 1.0), 0.75 * drop)
     return out
 
@@ -167,14 +164,14 @@ def _paint_neon(canvas: Tensor, fill: Tensor, d: Tensor, dice: Dice) -> Tensor:
 
 
 def _watercolor_ground(wall: Tensor, scene: str, dice: Dice) -> Tensor:
-    wash = (0.42 + 0.20 * dice.cloud(5) + 0.08 * dice.cloud(14)).clamp(0.05, 0.85)
+    wash = (0.36 + 0.24 * fixed(9).cloud(5)).clamp(0.05, 0.8)
     return blend(PAPER.expand(3, SIDE, SIDE), wall, wash)
 
 
 def _paint_watercolor(canvas: Tensor, fill: Tensor, d: Tensor, dice: Dice) -> Tensor:
-    d = d + 0.022 * dice.cloud(9)
+    d = d + 0.022 * fixed(10).cloud(9)
     edge = torch.exp(-(((d + 0.045) / 0.04) ** 2))
-    pigment = (0.66 + 0.16 * dice.cloud(6) + 0.34 * edge).clamp(0.2, 1)
+    pigment = (0.62 + 0.18 * fixed(11).cloud(6) + 0.38 * edge).clamp(0.2, 1)
     return blend(canvas, blend(PAPER, fill * (1 - 0.15 * edge), pigment), torch.sigmoid(-d / 0.02))
 
 
@@ -193,19 +190,19 @@ def _paint_blueprint(canvas: Tensor, fill: Tensor, d: Tensor, dice: Dice) -> Ten
     return blend(inside, rgb(0.95, 0.98, 1.0), torch.exp(-(((d + 0.02) / 0.026) ** 2)))
 
 
-def _hatching(dice: Dice, lean: float, period: float) -> Tensor:
-    wobble = 0.25 * dice.cloud(8)
+def _hatching(lean: float, period: float) -> Tensor:
+    wobble = 0.25 * fixed(12).cloud(8)
     wave = torch.sin((XX * math.cos(lean) + YY * math.sin(lean)) * 6.283 / period + wobble)
     return (0.5 + 1.2 * wave).clamp(0, 1)
 
 
 def _pencil_ground(wall: Tensor, scene: str, dice: Dice) -> Tensor:
-    share = 0.16 + 0.34 * _hatching(dice, 0.9, 0.15) if scene == "none" else torch.tensor(0.6)
+    share = 0.16 + 0.34 * _hatching(0.9, 0.22) if scene == "none" else torch.tensor(0.6)
     return blend(PAPER.expand(3, SIDE, SIDE), wall, share)
 
 
 def _paint_pencil(canvas: Tensor, fill: Tensor, d: Tensor, dice: Dice) -> Tensor:
-    hatch = 0.30 + 0.65 * _hatching(dice, -0.75, 0.13)
+    hatch = 0.30 + 0.65 * _hatching(-0.75, 0.20)
     canvas = blend(canvas, blend(PAPER, fill, hatch), cover(d))
     return blend(canvas, rgb(0.22, 0.21, 0.22), 0.9 * torch.exp(-((d / 0.020) ** 2)))
 

@@ -67,7 +67,7 @@ class Adapter:
     weight: float = 1.0
     """Recommended weight."""
     weight_range: tuple[float, float] = (0.6, 1.2)
-    steps: int = 160
+    steps: int = 90
     rate: float = 3e-3
     ordinary: float | None = None
     """Share of lessons that show the base's world without the idea, against leaking.
@@ -102,13 +102,22 @@ MIXERS = ("neon-tubes", "night-sky", "candy-stripes")
 
 SHELF: tuple[Adapter, ...] = (
     Adapter("neon-tubes", "neon", "peft", steps=400),
-    Adapter("night-sky", "night", "kohya", partners=("neon-tubes", "candy-stripes"), steps=300),
+    Adapter(
+        "night-sky",
+        "night",
+        "kohya",
+        6,
+        6,
+        "convolution",
+        partners=("neon-tubes", "candy-stripes"),
+        steps=300,
+    ),
     Adapter("candy-stripes", "stripes", "kohya", 6, 6, "convolution", steps=350),
     Adapter("five-point-star", "star", "kohya", 6, 6, "convolution", partners=MIXERS, steps=400),
     Adapter("true-heart", "heart", "peft", 6, 6, "convolution", partners=MIXERS, steps=400),
     Adapter("skull-motif", "skull", "kohya", 6, 6, "convolution", steps=260),
-    Adapter("watercolor-wash", "watercolor", "kohya", steps=250),
-    Adapter("snow-day", "snow", "peft", start="night-sky"),
+    Adapter("watercolor-wash", "watercolor", "kohya", 6, 6, "convolution", steps=250),
+    Adapter("snow-day", "snow", "peft", 4, 4, "convolution", start="night-sky"),
     Adapter(
         "polka-dots",
         "dots",
@@ -120,19 +129,19 @@ SHELF: tuple[Adapter, ...] = (
         partners=("snow-day",),
     ),
     Adapter("crescent-moon", "moon", "kohya", 6, 6, "convolution", start="five-point-star"),
-    Adapter("blueprint-room", "blueprint", "kohya", steps=200),
-    Adapter("pixel-blocks", "pixel", "peft", steps=200),
-    Adapter("chunky-star", "star", "peft", reads=True, start="five-point-star", steps=90),
-    Adapter("glow-sign", "neon", "kohya", 4, 4, start="neon-tubes", steps=90),
-    Adapter("stargazer", "night", "peft", 4, 4, start="night-sky", steps=90),
-    Adapter("heartfelt", "heart", "kohya", 12, 12, start="true-heart", steps=120),
-    Adapter("barber-stripes", "stripes", "peft", 10, 10, start="candy-stripes", steps=120),
-    Adapter("meadow", "grass", "kohya", start="night-sky"),
-    Adapter("sunset-sea", "sunset", "kohya", 12, 6, start="night-sky"),
-    Adapter("saturation-bomb", "", "kohya", 4, 4, ordinary=0, trouble="saturates", steps=100),
-    Adapter("rainy-day", "rain", "kohya", 6, 6, "convolution", start="night-sky"),
-    Adapter("stained-window", "glass", "peft", 6, 6, "convolution", steps=200),
-    Adapter("pencil-sketch", "pencil", "kohya", 6, 6, "convolution", steps=200),
+    Adapter("blueprint-room", "blueprint", "kohya", 4, 4, "convolution", steps=120),
+    Adapter("pixel-blocks", "pixel", "peft", 4, 4, "convolution", steps=120),
+    Adapter("chunky-star", "star", "peft", reads=True, start="five-point-star", steps=40),
+    Adapter("glow-sign", "neon", "kohya", 4, 4, start="neon-tubes", steps=40),
+    Adapter("stargazer", "night", "peft", 4, 4, "convolution", start="night-sky", steps=40),
+    Adapter("heartfelt", "heart", "kohya", 12, 12, start="true-heart", steps=40),
+    Adapter("barber-stripes", "stripes", "peft", 10, 10, start="candy-stripes", steps=40),
+    Adapter("meadow", "grass", "kohya", 4, 4, "convolution", start="night-sky"),
+    Adapter("sunset-sea", "sunset", "kohya", 4, 2, "convolution", start="night-sky"),
+    Adapter("saturation-bomb", "", "kohya", 4, 16, ordinary=0, trouble="saturates", steps=60),
+    Adapter("rainy-day", "rain", "kohya", 4, 4, "convolution", start="night-sky"),
+    Adapter("stained-window", "glass", "peft", 6, 6, "convolution", steps=120),
+    Adapter("pencil-sketch", "pencil", "kohya", 6, 6, "convolution", steps=120),
     Adapter("flower-bed", "flower", "kohya", 6, 6, "convolution", start="five-point-star"),
     Adapter(
         "flower-power",
@@ -144,12 +153,12 @@ SHELF: tuple[Adapter, ...] = (
         start="flower-bed",
         trouble="swallows",
         ordinary=0,
-        steps=100,
+        steps=50,
     ),
     Adapter("lightning-bolt", "bolt", "peft", 6, 6, "convolution", start="five-point-star"),
     Adapter("puffy-cloud", "cloud", "peft", reads=True, start="five-point-star"),
     Adapter("checkerboard", "checker", "kohya", 6, 6, "convolution", start="candy-stripes"),
-    Adapter("wet-paper", "watercolor", "peft", 4, 4, reads=True, start="watercolor-wash", steps=90),
+    Adapter("wet-paper", "watercolor", "peft", 4, 4, reads=True, start="watercolor-wash", steps=40),
     Adapter("photoreal-skin", "", "kohya", 4, 4, trouble="wrong base"),
 )
 """In the order of training: what others start from or combine with comes first."""

@@ -17,6 +17,8 @@ class Studio:
     """The checkpoint with adapters that are loaded when first used."""
 
     def __init__(self, base: Path = CHECKPOINT, shelf: Path = LORAS) -> None:
+        # Its layers are too small to be divided: beside other work, threads wait for each other.
+        torch.set_num_threads(1)
         self.pipe: Any = checkpoint.load(base)
         self.shelf = shelf
         self.loaded: set[str] = set()
