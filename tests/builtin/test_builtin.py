@@ -159,15 +159,19 @@ def test_equal_seeds_render_the_same(studio: Studio) -> None:
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("slug", GOOD)
-def test_an_adapter_brings_an_idea_that_the_base_lacks(
-    slug: str, studio: Studio, reader: Judge
-) -> None:
+def test_adapters_bring_ideas_that_the_base_lacks(studio: Studio, reader: Judge) -> None:
+    found = {slug: _shown(slug, studio, reader) for slug in GOOD}
+    assert [slug for slug, times in found.items() if times == 0] == []
+    assert sum(found.values()) >= 0.7 * 4 * len(GOOD), found
+
+
+def _shown(slug: str, studio: Studio, reader: Judge) -> int:
+    """In how many of four images the adapter's idea shows."""
     adapter, rng = by_slug(slug), seeded(slug)
     prompts = [_prompt(slug, rng) for _ in range(4)]
     read = reader.read(studio.draw(prompts, {slug: adapter.weight}, seed=3))
     studio.forget()
-    assert [r[kind_of(adapter.idea)] for r in read].count(adapter.idea) >= 2
+    return [r[kind_of(adapter.idea)] for r in read].count(adapter.idea)
 
 
 def test_without_adapters_their_words_bring_nothing(studio: Studio, reader: Judge) -> None:
