@@ -23,7 +23,7 @@ def plain(text: str, limit: int) -> PlainTextObject:
 
 def ours(text: str) -> MarkdownTextObject:
     """Returns words of our own for a block, with markup; nobody else's may be in it."""
-    return MarkdownTextObject(text=text, verbatim=True)
+    return MarkdownTextObject(text=text)
 
 
 def read_text(text: str) -> str:
