@@ -33,6 +33,7 @@ tests:
 pictures: install-dev
 	$(PIP) install -e ".[dev,pictures]" -c constraints.txt
 	$(BIN)/python -m tests.discord.pictures
+	$(BIN)/python -m tests.slack.pictures
 
 install: $(VENV)/.installed
 
