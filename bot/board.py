@@ -57,8 +57,11 @@ class Board:
                     await self.refresh()
                 await asyncio.sleep(INTERVAL)
                 while not news.empty():
-                    progress = news.get_nowait()
-                    self._steps[progress.request_id] = progress
+                    self.hear(news.get_nowait())
+
+    def hear(self, progress: Progress) -> None:
+        """Keeps the newest sign of a request for the next refresh."""
+        self._steps[progress.request_id] = progress
 
     async def refresh(self) -> None:
         """Shows every status that has changed."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.reply import Reply
+from bot.status import Status
 from bot.texts import Texts
 from engine.desk import Desk
 from engine.png import contact_sheet, encode_plain, open_image
@@ -36,6 +37,14 @@ async def load_pictures(desk: Desk, reply: Reply) -> dict[int, Picture]:
         )
         for image in reply.images
     }
+
+
+async def load_preview(desk: Desk, status: Status) -> Picture | None:
+    """Returns what the images of a request under way look like so far; None before that."""
+    content = await desk.preview(status.request_id) if status.done is not None else None
+    if content is None:
+        return None
+    return Picture(f"stylus-{status.request_id}-preview.jpg", content, status.headline)
 
 
 def make_sheet(reply: Reply, pictures: Mapping[int, Picture], texts: Texts) -> Picture | None:

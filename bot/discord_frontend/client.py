@@ -20,6 +20,7 @@ from bot.discord_frontend.posting import Poster
 from bot.discord_frontend.publishing import publish_commands
 from bot.discord_frontend.reactions import Reactions
 from bot.discord_frontend.screens import status_screen
+from bot.pictures import load_preview
 from bot.status import Status
 from engine.desk import Desk
 from engine.errors import StylusError
@@ -98,7 +99,8 @@ class StylusBot(commands.Bot):
     async def _show_status(self, standing: Standing, status: Status) -> None:
         """Changes the message; one that is not there yet, or out of reach, is left alone."""
         try:
-            await self.poster.change(standing.request, standing.home, status_screen(status))
+            screen = status_screen(status, await load_preview(self.desk, status))
+            await self.poster.change(standing.request, standing.home, screen)
         except (discord.HTTPException, StylusError) as error:
             log.info("a status was not shown", request=status.request_id, reason=str(error))
 

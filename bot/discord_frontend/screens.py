@@ -63,8 +63,8 @@ class Screen:
         ]
 
 
-def status_screen(status: Status) -> Screen:
-    """Returns how a request that is under way looks."""
+def status_screen(status: Status, preview: Picture | None = None) -> Screen:
+    """Returns how a request that is under way looks; `preview` is how far the images are."""
     lines = [f"**{plain(status.headline, 200)}**"]
     if status.done is not None:
         full = round(status.done * BAR)
@@ -79,7 +79,10 @@ def status_screen(status: Status) -> Screen:
         ui.TextDisplay(join_lines(lines, BREAKDOWN_LIMIT, "…")),
         accent_colour=WORKING,
     )
-    return Screen((container, *_rows([list(status.buttons)])))
+    shown = {0: preview} if preview else {}
+    if shown:
+        container.add_item(_gallery(shown))
+    return Screen((container, *_rows([list(status.buttons)])), tuple(shown.values()))
 
 
 def reply_screen(

@@ -134,7 +134,7 @@ async def take_answer(stage: Stage) -> None:
 
 async def show_step(board: Any, progress: Progress) -> None:
     """What the board does every three seconds."""
-    board._steps[progress.request_id] = progress
+    board.hear(progress)
     await board.refresh()
 
 

@@ -1,7 +1,10 @@
 """A prompt becomes one message that ends as the answer."""
 
-from tests.discord.atelier import compose, fail, finish, render
+from engine.previews import store_preview
+from engine.values import Phase, Progress
+from tests.discord.atelier import compose, fail, finish, png, render
 from tests.discord.conftest import Server, ids_of, words_of
+from tests.stages import RENDERING, claim
 
 
 async def test_a_prompt_is_stored_before_it_is_acknowledged(discord_server: Server) -> None:
@@ -62,3 +65,25 @@ async def test_tasks_are_shown_as_soon_as_they_are_known(discord_server: Server)
     await discord_server.desk.deliver_waiting("discord")
     await discord_server.bot.board.refresh()
     assert "Waiting" not in words_of(discord_server.last)
+
+
+async def test_a_rendering_request_shows_its_step_and_what_is_seen_so_far(
+    discord_server: Server,
+) -> None:
+    request = await discord_server.prompt(images=2)
+    await compose(discord_server.desk, request)
+    async with discord_server.desk.database.transaction() as connection:
+        await claim(connection, RENDERING, request.id)
+        await store_preview(connection, request.id, png())
+    board = discord_server.bot.board
+    board.hear(Progress(request.id, Phase.RENDERING, 5, 15))
+    await board.refresh()
+    assert "Rendering · step 5 of 15" in words_of(discord_server.last)
+    assert [one.filename for one in discord_server.last.attachments] == [
+        f"stylus-{request.id}-preview.jpg"
+    ]
+    board.hear(Progress(request.id, Phase.RENDERING, 10, 15))
+    await board.refresh()
+    assert len(discord_server.last.attachments) == 1
+    await discord_server.bob.click(discord_server.last, custom_id=f"stylus:cancel:{request.id}")
+    assert (await discord_server.desk.answer(request.id)).phase is Phase.RENDERING
