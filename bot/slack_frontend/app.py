@@ -166,7 +166,11 @@ class StylusApp(AsyncApp):
         view = body["view"]
         request_id, channel, thread = json.loads(view["private_metadata"])
         place = place_of_form(context, body, channel, thread)
-        await self._tasks.submitted(place, request_id, view["state"]["values"], ack)
+        try:
+            await self._tasks.submitted(place, request_id, view["state"]["values"], ack)
+        except StylusError as error:
+            await ack()
+            await self._telling.say(place, str(error))
 
     async def _home(self, event: dict[str, Any], context: AsyncBoltContext) -> None:
         if event.get("tab") == "home":
@@ -201,7 +205,11 @@ class StylusApp(AsyncApp):
         """A file of ours is in a message now: reactions on that message are understood, too."""
         if event.get("user_id") != await self.web.me():
             return
-        file = await self._sharing.look(str(event["file_id"]))
+        try:
+            file = await self._sharing.look(str(event["file_id"]))
+        except StylusError as error:
+            log.info("a shared file was not looked at", reason=str(error))
+            return
         request_id = request_of_file(file)
         for channel, ts in shares_of(file) if request_id else []:
             await self.desk.homes.copy(PLATFORM, channel, ts, str(request_id))

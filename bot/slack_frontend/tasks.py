@@ -37,7 +37,7 @@ from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.web import Web, ask
 from bot.texts import ENGLISH, Texts
 from engine.desk import Desk
-from engine.errors import BadOption
+from engine.errors import BadOption, UnknownRequest
 from engine.values import Composition, Overrides, Request
 
 TASKS_FORM = "stylus_tasks_form"
@@ -67,9 +67,13 @@ class Tasks:
     async def submitted(
         self, place: Place, request_id: str, values: dict[str, Any], ack: AsyncAck
     ) -> None:
-        """Makes a request of what was chosen; what is no weight is said at its field."""
+        """Makes a request of what was chosen; what is no weight is said at its field.
+
+        Raises `UnknownRequest`.
+        """
         composition = (await self._desk.show(request_id, place.asker)).composition
-        assert composition  # the form was made of it
+        if composition is None:  # a form of ours is made of one
+            raise UnknownRequest(ENGLISH.gone)
         try:
             choices = read_choices(composition, values)
         except _BadField as error:

@@ -111,6 +111,16 @@ async def test_tasks_render_again_what_is_chosen(
     assert (wishes.pin, wishes.drop, wishes.weights) == ((neon,), (star,), {neon: 0.5})
 
 
+async def test_a_form_outlives_its_request(workspace: Workspace) -> None:
+    request = await workspace.prompt()
+    await finish(workspace.desk, request)
+    await workspace.slack.click(f"stylus:tasks:{request.id}", workspace.root)
+    await workspace.desk.forgetting.person("slack", ANN)
+    assert await workspace.slack.send_form({"ideas": chosen(), "adapters": chosen()}) is None
+    assert "There is no request" in words_of(workspace.slack.whispers[-1])
+    assert await workspace.count("requests") == 1
+
+
 async def test_a_picture_with_words_is_changed_by_them(workspace: Workspace) -> None:
     file = workspace.slack.upload(ANN, "cat.png", png(size=64))
     await workspace.slack.mention("a red star --images 2", files=[file])
