@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.reply import Reply
 from bot.status import Status
@@ -12,6 +12,8 @@ from engine.png import contact_sheet, encode_plain, open_image
 
 #: Images beside each other on the sheet: two make a square of four.
 COLUMNS = 2
+#: Of a JPEG file where the PNG is too large to be sent.
+QUALITY = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,14 @@ async def load_pictures(desk: Desk, reply: Reply) -> dict[int, Picture]:
         )
         for image in reply.images
     }
+
+
+def shrink(picture: Picture) -> Picture:
+    """Returns the picture in a format that takes a fraction of the room, under the same name:
+    what shows it, shows it by that name, and by its content."""
+    file = io.BytesIO()
+    open_image(picture.content).convert("RGB").save(file, "JPEG", quality=QUALITY)
+    return replace(picture, content=file.getvalue())
 
 
 async def load_preview(desk: Desk, status: Status) -> Picture | None:

@@ -2,19 +2,22 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from datetime import timedelta
 
 import discord
 
 from bot.board import Board
-from bot.discord_frontend.posting import Poster, token_lives
+from bot.discord_frontend.posting import BROKEN, TOO_MANY, Poster, token_lives
 from bot.discord_frontend.screens import Screen, reply_screen, sentence_screen
-from bot.pictures import Picture, load_pictures, make_sheet
+from bot.pictures import Picture, load_pictures, make_sheet, shrink
 from bot.reply import make_reply
 from bot.texts import Texts, texts_for
 from engine.desk import Desk, NotPosted, Undeliverable
 from engine.values import Answer, Home
 
+#: Discord's status for files that are larger than the place takes.
+TOO_LARGE = 413
 #: How long an interaction's token is used, of the 15 minutes that it lives.
 TOKEN_LIFE = timedelta(minutes=14)
 #: Within this time the process that was asked is left to open the message itself.
@@ -47,10 +50,24 @@ class Mailman:
         texts = texts_for(home.locale)
         screen = await self.screen(answer, texts)
         try:
-            return await self._show(answer, home, screen)
+            return await self._show_or_shrink(answer, home, screen)
         except discord.Forbidden as error:
             # Most likely no files may be sent there; words may still be.
             return await self._explain(answer, home, texts, error)
+        except discord.HTTPException as error:
+            if error.status == TOO_MANY or error.status >= BROKEN:
+                raise
+            raise Undeliverable(f"Discord refuses the message ({error.code}).") from error
+
+    async def _show_or_shrink(self, answer: Answer, home: Home, screen: Screen) -> str:
+        try:
+            return await self._show(answer, home, screen)
+        except discord.HTTPException as error:
+            if error.status != TOO_LARGE:
+                raise
+        shrinking = [asyncio.to_thread(shrink, one) for one in screen.pictures]
+        smaller = tuple(await asyncio.gather(*shrinking))
+        return await self._show(answer, home, replace(screen, pictures=smaller))
 
     async def screen(self, answer: Answer, texts: Texts) -> Screen:
         """Returns how the answer looks."""

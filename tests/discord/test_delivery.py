@@ -234,3 +234,22 @@ async def test_an_ambiguous_post_is_looked_for(discord_server: Server, status: i
     assert await discord_server.desk.deliver_waiting("discord") == 1
     assert len(discord_server.last.attachments) == 3
     assert await discord_server.desk.deliver_waiting("discord") == 0
+
+
+async def test_what_is_too_large_is_sent_smaller(discord_server: Server) -> None:
+    request = await discord_server.prompt(images=2)
+    await ready(discord_server, request)
+    discord_server.env.inject_error("PATCH", "/webhooks/*", status=413)
+    assert await discord_server.desk.deliver_waiting("discord") == 1
+    assert len(discord_server.last.attachments) == 3
+    content = await discord_server.last.attachments[0].read()
+    assert content.startswith(b"\xff\xd8"), "a JPEG file"
+
+
+async def test_what_discord_refuses_for_good_is_given_up(discord_server: Server) -> None:
+    request = await discord_server.prompt(images=2)
+    await ready(discord_server, request)
+    discord_server.env.inject_error("PATCH", "/webhooks/*", status=400)
+    assert await discord_server.desk.deliver_waiting("discord") == 0
+    assert (await state(discord_server.desk, request))[0] == "undeliverable"
+    assert await discord_server.desk.deliver_waiting("discord") == 0
