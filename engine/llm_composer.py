@@ -6,7 +6,7 @@ of ids, its answer is a list of numbers per keyword, and not a word of it reache
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict
 from engine.cards import clean
 from engine.errors import ComposerUnavailable, CompositionRefused
 from engine.local_composer import pick_adapter
+from engine.phrases import Places
 from engine.retrieval import Retrieval
 from engine.settings import Llm, Settings
-from engine.values import Adapter, Candidate, Composition, Pick, Task, is_part_of
+from engine.values import Adapter, Candidate, Composition, Pick, Task, fold
 
 #: Characters of a card that the model reads.
 CARD_CHARACTERS = 160
@@ -81,17 +82,22 @@ async def compose(prompt: str, retrieval: Retrieval, settings: Settings) -> Comp
 
 async def _ask(prompt: str, candidates: tuple[Candidate, ...], settings: Settings) -> str:
     llm = settings.llm
-    cards = "\n".join(f"{n}. {_line(c.adapter)}" for n, c in enumerate(candidates, 1))
-    messages: Any = [
-        {"role": "system", "content": INSTRUCTIONS},
-        {"role": "user", "content": f"Adapters:\n{cards}\n\nPrompt: {prompt}"},
-    ]
+    messages: Any = question(prompt, candidates)
     schema: Any = {"type": "json_schema", "json_schema": _SCHEMA}
     async with _client(llm) as client:
         completion = await client.chat.completions.create(
             model=llm.model, messages=messages, temperature=0, response_format=schema
         )
         return completion.choices[0].message.content or ""
+
+
+def question(prompt: str, candidates: Sequence[Candidate]) -> list[dict[str, str]]:
+    """Returns the messages that the model reads: what never changes first, the prompt last."""
+    cards = "\n".join(f"{n}. {_line(c.adapter)}" for n, c in enumerate(candidates, 1))
+    return [
+        {"role": "system", "content": INSTRUCTIONS},
+        {"role": "user", "content": f"Adapters:\n{cards}\n\nPrompt: {prompt}"},
+    ]
 
 
 async def probe(settings: Settings) -> None:
@@ -148,15 +154,19 @@ def _repaired(
     per_task: int,
     total: int,
 ) -> Composition:
-    """Drops what breaks a rule: foreign keywords, unknown numbers, repeats of either, too many."""
+    """Drops what breaks a rule: keywords that are foreign or overlap, unknown numbers, too many.
+
+    A number that comes again counts for the first keyword. Keywords get the prompt's spelling.
+    """
     used: set[int] = set()
     keywords: set[str] = set()
+    places = Places(prompt)
     tasks = []
     for task in answer.tasks:
-        keyword = clean(task.keyword, len(prompt))
-        if not is_part_of(keyword, prompt) or keyword.casefold() in keywords:
+        keyword = places.take(task.keyword)
+        if keyword is None or fold(keyword) in keywords:
             continue
-        keywords.add(keyword.casefold())
+        keywords.add(fold(keyword))
         numbers = [n for n in dict.fromkeys(task.adapters) if 1 <= n <= len(candidates)]
         numbers = [n for n in numbers if n not in used][: min(per_task, total - len(used))]
         used.update(numbers)

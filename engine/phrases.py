@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from engine.values import fold
+
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 #: Words that join ideas but are none.
 _JOINTS = frozenset(
@@ -71,3 +73,27 @@ def plain_runs(words: list[Word]) -> list[tuple[int, int]]:
         else:
             runs.append((n, n + 1))
     return runs
+
+
+class Places:
+    """The prompt's words, each to be given away once."""
+
+    def __init__(self, prompt: str) -> None:
+        self._prompt = prompt
+        found = list(re.finditer(r"[^\W_]+", prompt))
+        self._words = [word.group().casefold() for word in found]
+        self._spans = [word.span() for word in found]
+        self._free = [True] * len(found)
+
+    def take(self, keyword: str) -> str | None:
+        """Returns the keyword in the prompt's own spelling; None where its words are not free.
+
+        Letter case and punctuation aside, the keyword must be a run of whole words.
+        """
+        wanted = fold(keyword).split()
+        for start in range(len(self._words) - len(wanted) + 1 if wanted else 0):
+            end = start + len(wanted)
+            if self._words[start:end] == wanted and all(self._free[start:end]):
+                self._free[start:end] = [False] * len(wanted)
+                return self._prompt[self._spans[start][0] : self._spans[end - 1][1]]
+        return None

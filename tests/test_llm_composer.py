@@ -93,6 +93,9 @@ BROKEN: list[tuple[list[Task], list[Task]]] = [
     ([("red star", [1, 1, 1]), ("heart", [1, 3])], [("red star", [1]), ("heart", [3])]),
     ([("red star", [1]), ("RED STAR", [2])], [("red star", [1])]),
     ([("red star", [1, 2, 3, 4])], [("red star", [1, 2, 3])]),
+    ([("RED, star", [1]), ("Neon-Glow", [2])], [("red star", [1]), ("neon glow", [2])]),
+    ([("red star", [1]), ("star", [2]), ("star, neon", [3])], [("red star", [1])]),
+    ([("heart", [3]), ("a heart", [4]), ("red", [1])], [("heart", [3]), ("red", [1])]),
 ]
 
 

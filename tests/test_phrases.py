@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.phrases import plain_runs, split_words, to_phrase
+from engine.phrases import Places, plain_runs, split_words, to_phrase
 from engine.values import is_part_of
 
 
@@ -35,3 +35,14 @@ def test_every_phrase_is_copied_from_the_prompt(prompt: str) -> None:
         assert phrase.text in prompt
         assert len(phrase.words) == end - start
         assert is_part_of(phrase.text, prompt)
+
+
+def test_every_word_of_the_prompt_is_given_away_once() -> None:
+    places = Places("A well-lit Red_Star, a star")
+    assert places.take("red star") == "Red_Star"
+    assert places.take("STAR") == "star"
+    assert places.take("star") is None
+    assert places.take("lit") == "lit"
+    assert places.take("well-lit") is None
+    assert places.take("moon") is None
+    assert places.take("!") is None

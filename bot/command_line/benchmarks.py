@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from bot.benchmarks import command, formats, idle, masks, path, renderer, retrieve
+from bot.benchmarks import (
+    command,
+    compose,
+    formats,
+    idle,
+    injections,
+    masks,
+    path,
+    renderer,
+    retrieve,
+)
 from bot.command_line.common import Json, news_console, settings_for_command
 from bot.command_line.figures import report
 
@@ -108,12 +118,34 @@ def bench_builtin(
     report("builtin", measuring, "cpu", as_json)
 
 
+def bench_compose(
+    requests: Requests = 100,
+    rows: Annotated[int, typer.Option(min=1000, max=10**7, help="Adapters to search.")] = 5000,
+    cards: Annotated[Path | None, typer.Option(help="Cards to make those from.")] = None,
+    as_json: Json = False,
+) -> None:
+    """How long composing takes, and how much a language model would read."""
+    settings = settings_for_command()
+    measuring = compose.measure(settings, requests, rows, cards, news_console().print)
+    report("compose", measuring, "cpu", as_json)
+
+
+def bench_injections(
+    texts: Annotated[Path, typer.Option(help="Hostile card texts, JSONL with name and text.")],
+    as_json: Json = False,
+) -> None:
+    """Whether hostile cards get anything through, with a model that obeys all it reads."""
+    report("injections", injections.measure(settings_for_command(), texts), "cpu", as_json)
+
+
 #: Name on the command line -> what measures it.
 BENCHMARKS: dict[str, Callable[..., None]] = {
     "path": bench_path,
     "command": bench_command,
     "idle": bench_idle,
     "retrieve": bench_retrieve,
+    "compose": bench_compose,
+    "injections": bench_injections,
     "masks": bench_masks,
     "formats": bench_formats,
     "renderer": bench_renderer,

@@ -1,0 +1,55 @@
+"""`stylus bench compose`: how long composing takes, and what a language model would read."""
+
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+
+from bot.benchmarks import crowd
+from engine import llm_composer
+from engine.composer import compose
+from engine.database import open_database
+from engine.embedder import MAX_TOKENS, load_embedder
+from engine.figures import Figure, median_and_p95
+from engine.retriever import Selection, retrieve
+from engine.rules import broken_rules
+from engine.scratch import scratch_database
+from engine.settings import Settings
+
+MEDIAN_GOAL = 0.060
+TOKENS_GOAL = 7000
+WARM_UP = 5
+
+
+async def measure(
+    settings: Settings, requests: int, rows: int, cards: Path | None, tell: Callable[[str], None]
+) -> list[Figure]:
+    """Returns seconds of the local composer alone, and tokens of the LLM composer's question.
+
+    Tokens are counted by the local embedder's tokenizer, whose words are rather shorter than
+    those of language models.
+    """
+    embedder = load_embedder()
+    selection = Selection(base="sd15", with_file=False)
+    seconds, tokens, broken = [], [], 0
+    async with scratch_database(settings) as scratch, open_database(scratch) as database:
+        await crowd.fill(database, embedder, rows, cards, tell)
+        for n, prompt in enumerate(islice(crowd.prompts(), WARM_UP + requests)):
+            async with database.transaction() as connection:
+                found = await retrieve(
+                    connection, embedder, prompt, selection, settings.retriever.candidates
+                )
+            began = perf_counter()
+            made = await compose(prompt, found, "local", settings)
+            if n >= WARM_UP:
+                seconds.append(perf_counter() - began)
+            asked = llm_composer.question(prompt, found.candidates)
+            lines = [line for message in asked for line in message["content"].splitlines()]
+            # Each line comes with a first and a last token that are no text.
+            tokens.append(sum(len(ids) - 2 for ids in embedder.tokens(lines, MAX_TOKENS)))
+            broken += len(broken_rules(made, found.candidates, settings.composer))
+    return [
+        *median_and_p95("local compose", seconds, MEDIAN_GOAL),
+        Figure("LLM composer's question, most", max(tokens), "tokens", TOKENS_GOAL),
+        Figure("rules broken", broken, "", 0),
+    ]
