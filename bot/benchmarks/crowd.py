@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy import text
 
 from engine import catalogue, search_index
 from engine.card_files import read_cards
@@ -18,7 +19,8 @@ from engine.cards import Card, read_card
 from engine.database import Database
 from engine.embedder import MiniLM, Vectors
 
-CHUNK = 2000
+#: Cards that are mixed one by one; the others are copies with vectors of their own.
+FIRST = 2000
 #: Length of the noise beside a vector of length 1.
 NOISE = 0.35
 #: Cards that are really embedded.
@@ -43,21 +45,50 @@ async def fill(
     bodies = embedder.embed([card.body for card in seeds], search_index.BODY_TOKENS)
     chooser = random.Random(1)
     noise = np.random.default_rng(1)
-    for start in range(0, rows, CHUNK):
-        count = min(CHUNK, rows - start)
-        pairs = [chooser.sample(range(len(seeds)), 2) for _ in range(count)]
-        made = [_mix(seeds[a], seeds[b], start + n) for n, (a, b) in enumerate(pairs)]
-        async with database.transaction() as connection:
-            await catalogue.store_cards(connection, made)
-            await search_index.store_vectors(
-                connection,
-                embedder.name,
-                [(card.id, card.digest) for card in made],
-                _between(headings, pairs, noise),
-                _between(bodies, pairs, noise),
-            )
-        tell(f"{start + count} of {rows} adapters")
+    first = min(rows, FIRST)
+    pairs = [chooser.sample(range(len(seeds)), 2) for _ in range(first)]
+    made = [_mix(seeds[a], seeds[b], n) for n, (a, b) in enumerate(pairs)]
+    async with database.transaction() as connection:
+        await catalogue.store_cards(connection, made)
+        stamps = [(card.id, card.digest) for card in made]
+        vectors = [_between(of, pairs, noise) for of in (headings, bodies)]
+        await search_index.store_vectors(connection, embedder.name, stamps, *vectors)
+    tell(f"{first} adapters made; {rows - first} are made from them")
+    async with database.transaction() as connection:
+        for statement in _MULTIPLY:
+            await connection.execute(text(statement), {"first": first, "rows": rows})
     await search_index.embed_pending(database, embedder)
+
+
+#: Copies of the first cards whose vectors stray from theirs, made where they are kept.
+_MULTIPLY = (
+    """
+    create temporary table strays on commit drop as
+    select row as n, array_agg(random() - 0.5)::real[]::halfvec as way
+    from generate_series(0, 499) as row, generate_series(1, 384) group by row
+    """,
+    """
+    insert into adapters (id, source, source_id, title, base, weight, tags, trigger_words)
+    select 'bench:' || n, 'bench', n::text, a.title, a.base, a.weight, a.tags, a.trigger_words
+    from generate_series(cast(:first as int), cast(:rows as int) - 1) as n
+    join adapters a on a.id = 'bench:' || n % :first
+    """,
+    """
+    insert into adapter_texts (adapter_id, heading, body, digest, names, triggers, prose)
+    select 'bench:' || n, heading, body, digest, names, triggers, prose
+    from generate_series(cast(:first as int), cast(:rows as int) - 1) as n
+    join adapter_texts t on t.adapter_id = 'bench:' || n % :first
+    """,
+    """
+    insert into adapter_vectors (adapter_id, embedder, digest, heading, body)
+    select 'bench:' || gs.n, embedder, digest,
+           l2_normalize(heading + strays.way * small), l2_normalize(body + strays.way * small)
+    from generate_series(cast(:first as int), cast(:rows as int) - 1) as gs (n)
+    join adapter_vectors v on v.adapter_id = 'bench:' || gs.n % :first
+    join strays on strays.n = gs.n * 31 % 500
+    cross join (select array_fill(0.06::real, array[384])::halfvec as small) as scale
+    """,
+)
 
 
 def _sample(path: Path) -> list[dict[str, Any]]:
