@@ -15,7 +15,7 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.catalogue import ADAPTER_COLUMNS, to_adapter
-from engine.embedder import MiniLM, Vectors
+from engine.embedder import MINILM, MiniLM, Vectors
 from engine.local_model import LocalModel, load_model
 from engine.retrieval import Retrieval, no_vectors
 from engine.search_index import half, read_half
@@ -37,6 +37,10 @@ WEIGHTS = {
 RANK_OFFSET = 5
 #: Length of each ranking.
 DEPTH = 400
+#: Cards from which on the nearest are found by an index.
+LARGE = 20_000
+#: Cards that the index gives for each vector of the prompt.
+POOL = 150
 #: A word of more than this share of the cards finds too many to tell anything.
 COMMON = 0.1
 
@@ -88,10 +92,20 @@ async def retrieve(
         "drop": list(selection.drop),
         "k": k,
     }
-    rows = (await connection.execute(_exact(len(phrases)), parameters)).all()
+    rows: Sequence[Row[Any]] = ()
+    if await _is_large(connection) and embedder.name == MINILM:
+        await connection.execute(_INDEX_SETTINGS)
+        rows = (await connection.execute(_search(len(phrases), indexed=True), parameters)).all()
+    if len(rows) < k:  # a small catalogue, or filters that leave the index too little
+        rows = (await connection.execute(_search(len(phrases), indexed=False), parameters)).all()
     found = tuple(Candidate(to_adapter(row), float(row.score)) for row in rows)
     headings, bodies = _vectors(rows, "heading_vector"), _vectors(rows, "body_vector")
     return Retrieval(segmented, found, headings, bodies, perf_counter() - began)
+
+
+async def _is_large(connection: AsyncConnection) -> bool:
+    counted = text("select cards from adapter_words where word = ''")
+    return (await connection.scalar(counted) or 0) >= LARGE
 
 
 def _vectors(rows: Sequence[Row[Any]], name: str) -> Vectors:
@@ -101,15 +115,13 @@ def _vectors(rows: Sequence[Row[Any]], name: str) -> Vectors:
     return vectors
 
 
-_SELECTED = """
-    selected as (
-        select id from adapters
-        where base = :base and status = 'active' and rating = any(:ratings)
-          and workspace in ('', :workspace) and not id = any(:drop)
-          and (blob is not null or not :with_file)
-          and (kind = '' or :anybody
-               or names && cast(:spoken as text[]) and (kind = 'character' or :people))
-    )"""
+_FILTERS = """
+    base = :base and status = 'active' and rating = any(:ratings)
+    and workspace in ('', :workspace) and not id = any(:drop)
+    and (blob is not null or not :with_file)
+    and (kind = '' or :anybody
+         or names && cast(:spoken as text[]) and (kind = 'character' or :people))"""
+_SELECTED = f"selected as (select id from adapters where {_FILTERS})"
 #: A rare word found in a short field tells most; a word counts once a field.
 _LEXICAL = f"""
     terms as materialized (
@@ -135,9 +147,20 @@ _LEXICAL = f"""
     )"""
 
 
-@lru_cache(maxsize=MOST_PHRASES + 1)
-def _exact(phrases: int) -> TextClause:
-    """The whole search, for a prompt of so many keywords."""
+#: The index looks further than asked, and on, until enough of what it finds passes the filters.
+_INDEX_SETTINGS = text(
+    "select set_config('hnsw.ef_search', '300', true),"
+    " set_config('hnsw.iterative_scan', 'relaxed_order', true)"
+)
+
+
+@lru_cache(maxsize=2 * MOST_PHRASES + 2)
+def _search(phrases: int, *, indexed: bool) -> TextClause:
+    """The whole search, for a prompt of so many keywords.
+
+    Exact: every selected card's distances. Indexed: those of the cards that are near one of the
+    prompt's vectors by the index, or share words with it.
+    """
     distances = {
         "prompt_heading": "v.heading <=> cast(:whole as halfvec)",
         "prompt_body": "v.body <=> cast(:whole as halfvec)",
@@ -152,9 +175,10 @@ def _exact(phrases: int) -> TextClause:
         f"""
         with {_SELECTED},
         {_LEXICAL},
+        pool as ({_pool(phrases) if indexed else "select id as adapter_id from selected"}),
         near as materialized (
             select v.adapter_id, {columns}
-            from adapter_vectors v join selected on selected.id = v.adapter_id
+            from adapter_vectors v join pool on pool.adapter_id = v.adapter_id
             where v.embedder = :embedder
         ),
         fused as (
@@ -169,6 +193,21 @@ def _exact(phrases: int) -> TextClause:
         order by fused.score desc, a.id
         """
     )
+
+
+def _pool(phrases: int) -> str:
+    asked = ["whole", *(f"phrase{n}" for n in range(phrases))]
+    near = [
+        f"""(
+            select v.adapter_id from adapter_vectors v join adapters on id = v.adapter_id
+            where v.embedder = '{MINILM}' and {_FILTERS}
+            order by v.{name}::halfvec(384) <=> cast(:{query} as halfvec(384)) limit {POOL}
+        )"""
+        for name in ("heading", "body")
+        for query in asked
+    ]
+    lexical = f"(select adapter_id from matches order by weight desc limit {DEPTH})"
+    return " union ".join([*near, lexical])
 
 
 def _nearest(field_name: str, phrases: int) -> str:

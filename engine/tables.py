@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    cast,
     func,
     text,
 )
@@ -129,6 +130,15 @@ adapter_vectors = Table(
     Column("body", HALFVEC(), nullable=False),
     PrimaryKeyConstraint("embedder", "adapter_id"),
 )
+
+for _name in ("heading", "body"):
+    Index(
+        f"ix_adapter_vectors_{_name}",
+        cast(adapter_vectors.c[_name], HALFVEC(384)).label("near"),
+        postgresql_using="hnsw",
+        postgresql_ops={"near": "halfvec_cosine_ops"},
+        postgresql_where=text("embedder = 'all-MiniLM-L6-v2'"),
+    )
 
 requests = Table(
     "requests",

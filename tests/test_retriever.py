@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
+from engine import retriever
 from engine.catalogue import import_cards
 from engine.database import Database
 from engine.embedder import MiniLM
@@ -191,3 +192,26 @@ async def test_a_rare_word_counts_more_than_common_ones(
     any_file = replace(HERE, with_file=False)
     came = await names(database, embedder, "an anime girl with a qwyzzle", any_file, k=5)
     assert "rare" in came
+
+
+async def test_the_index_finds_what_the_exact_search_finds(
+    stock: Database, embedder: MiniLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes, looks = ("star", "heart", "ring", "arrow", "cross"), ("neon", "paper", "glass", "oil")
+    cards = [
+        card(
+            f"s{n}",
+            f"{looks[n % 4]} {shapes[n % 5]} {n}",
+            base_model="SD 1.5" if n % 10 else "Flux",
+        )
+        for n in range(300)
+    ]
+    await import_cards(stock, embedder, cards)
+    sd15, flux = (Selection(base=base, with_file=False) for base in ("sd15", "flux"))
+    exact = await names(stock, embedder, "a glass star with neon", sd15, k=40)
+    few = await names(stock, embedder, "a glass star with neon", flux, k=150)
+    monkeypatch.setattr(retriever, "LARGE", 1)
+    near = await names(stock, embedder, "a glass star with neon", sd15, k=40)
+    assert len(set(near) & set(exact)) >= 0.98 * len(exact)
+    assert await names(stock, embedder, "a glass star with neon", flux, k=150) == few
+    assert len(few) == 30, "a filter that leaves little still gives all of it"
