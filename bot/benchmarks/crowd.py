@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import text
 
 from engine import catalogue, search_index
 from engine.card_files import read_cards
@@ -56,7 +55,7 @@ async def fill(
     tell(f"{first} adapters made; {rows - first} are made from them")
     async with database.transaction() as connection:
         for statement in _MULTIPLY:
-            await connection.execute(text(statement), {"first": first, "rows": rows})
+            await connection.exec_driver_sql(statement, {"first": first, "rows": rows})
     await search_index.embed_pending(database, embedder)
 
 
@@ -70,22 +69,22 @@ _MULTIPLY = (
     """
     insert into adapters (id, source, source_id, title, base, weight, tags, trigger_words)
     select 'bench:' || n, 'bench', n::text, a.title, a.base, a.weight, a.tags, a.trigger_words
-    from generate_series(cast(:first as int), cast(:rows as int) - 1) as n
-    join adapters a on a.id = 'bench:' || n % :first
+    from generate_series(cast(%(first)s as int), cast(%(rows)s as int) - 1) as n
+    join adapters a on a.id = 'bench:' || n %% %(first)s
     """,
     """
     insert into adapter_texts (adapter_id, heading, body, digest, names, triggers, prose)
     select 'bench:' || n, heading, body, digest, names, triggers, prose
-    from generate_series(cast(:first as int), cast(:rows as int) - 1) as n
-    join adapter_texts t on t.adapter_id = 'bench:' || n % :first
+    from generate_series(cast(%(first)s as int), cast(%(rows)s as int) - 1) as n
+    join adapter_texts t on t.adapter_id = 'bench:' || n %% %(first)s
     """,
     """
     insert into adapter_vectors (adapter_id, embedder, digest, heading, body)
     select 'bench:' || gs.n, embedder, digest,
            l2_normalize(heading + strays.way * small), l2_normalize(body + strays.way * small)
-    from generate_series(cast(:first as int), cast(:rows as int) - 1) as gs (n)
-    join adapter_vectors v on v.adapter_id = 'bench:' || gs.n % :first
-    join strays on strays.n = gs.n * 31 % 500
+    from generate_series(cast(%(first)s as int), cast(%(rows)s as int) - 1) as gs (n)
+    join adapter_vectors v on v.adapter_id = 'bench:' || gs.n %% %(first)s
+    join strays on strays.n = gs.n * 31 %% 500
     cross join (select array_fill(0.06::real, array[384])::halfvec as small) as scale
     """,
 )
