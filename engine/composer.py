@@ -7,12 +7,12 @@ fallback. Whatever they answer is held against the prompt and the candidates her
 from collections.abc import Sequence
 from dataclasses import replace
 
-from engine import llm_composer
+from engine.community.rules import broken_rules
+from engine.composing import llm_composer
+from engine.composing.local_composer import compose_locally, pick_adapter
+from engine.composing.local_model import LocalModel, load_model
 from engine.errors import BadOption, ComposerUnavailable, CompositionRefused
-from engine.local_composer import compose_locally, pick_adapter
-from engine.local_model import LocalModel, load_model
-from engine.retrieval import Retrieval
-from engine.rules import broken_rules
+from engine.retrieving.retrieval import Retrieval
 from engine.settings import Settings
 from engine.values import Adapter, ComposerName, Composition, Pick, Task
 

@@ -12,34 +12,35 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from engine import answers, backlog, delivery, ledger, workers
-from engine.addition_rows import Addition as Addition
-from engine.addition_rows import Described as Described
-from engine.addition_rows import title_of as title_of
-from engine.additions import Additions
-from engine.admission import refuse_stranger
-from engine.database import open_database
-from engine.delivery import Delivery
-from engine.ending import announce_end
+from engine.community.events import Events
+from engine.community.feedback import Feedback
+from engine.community.forgetting import Forgetting
+from engine.community.workspaces import Workspaces
 from engine.errors import StylusError, Unavailable
-from engine.events import Events
-from engine.feedback import Feedback
-from engine.forgetting import Forgetting
-from engine.history import History
-from engine.homes import Homes
-from engine.intake import Intake
-from engine.log import get_log
-from engine.lookup import Lookup
-from engine.previews import load_preview
-from engine.progress import ProgressFeed
-from engine.queue import open_queue
-from engine.schema import check_schema
+from engine.library.addition_rows import Addition as Addition
+from engine.library.addition_rows import Described as Described
+from engine.library.addition_rows import title_of as title_of
+from engine.library.additions import Additions
+from engine.library.upkeep import Upkeep
+from engine.operations.log import get_log
+from engine.processes import workers
+from engine.processes.queue import open_queue
+from engine.requests import answers, backlog, delivery, ledger
+from engine.requests.admission import refuse_stranger
+from engine.requests.delivery import Delivery
+from engine.requests.ending import announce_end
+from engine.requests.history import History
+from engine.requests.homes import Homes
+from engine.requests.intake import Intake
+from engine.requests.lookup import Lookup
+from engine.requests.previews import load_preview
+from engine.requests.progress import ProgressFeed
+from engine.requests.standings import load_standings, look_ahead
 from engine.settings import Settings
-from engine.standings import load_standings, look_ahead
-from engine.storage import BlobStore
-from engine.upkeep import Upkeep
+from engine.storage.blobs import BlobStore
+from engine.storage.database import open_database
+from engine.storage.schema import check_schema
 from engine.values import Answer, Asker, Home, Phase, Progress, Request, Standings, Worker
-from engine.workspaces import Workspaces
 
 log = get_log("desk")
 

@@ -11,17 +11,18 @@ from time import perf_counter
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine import answers, catalogue
 from engine.composer import choose_composer, compose, pin_adapters
-from engine.database import Database
-from engine.embedder import MiniLM
-from engine.local_model import load_model
+from engine.composing.local_model import load_model
+from engine.library import catalogue
 from engine.masks import Draw, draw_masks
 from engine.plan import plan_images
-from engine.retrieval import Retrieval
+from engine.requests import answers
+from engine.requests.revision import revise_composition, revise_masks
 from engine.retriever import Selection, retrieve
-from engine.revision import revise_composition, revise_masks
+from engine.retrieving.embedder import MiniLM
+from engine.retrieving.retrieval import Retrieval
 from engine.settings import Settings
+from engine.storage.database import Database
 from engine.values import Adapter, Answer, Candidate, Composition, ImagePlan, Mask, Request
 
 ALL_USED = "All masks of this prompt have been used; they go round again with new seeds."

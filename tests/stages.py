@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine import ledger
-from engine.ledger import Claim
+from engine.requests import ledger
+from engine.requests.ledger import Claim
 from engine.values import ImagePlan, Phase, Request
 from tests.samples import (
     candidate,

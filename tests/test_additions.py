@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from engine.addition_rows import Addition, Described
-from engine.additions import MOST_OPEN
 from engine.desk import Desk
 from engine.errors import BadFile, BadOption, BadUrl, NotAllowed, UnknownAddition
+from engine.library.addition_rows import Addition, Described
+from engine.library.additions import MOST_OPEN
 from tests.samples import ADA, BOB
 
 STAR = Described("A star", "Draws stars.", ("starry",), 0.7)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.admission import admit, clean_prompt, descend, new_id, refuse_failed
 from engine.errors import BadInput, BadOption, BadPrompt, UnknownCheckpoint
 from engine.plan import SEED_LIMIT
+from engine.requests.admission import admit, clean_prompt, descend, new_id, refuse_failed
 from engine.settings import Limits, Settings
 from engine.values import Answer, Overrides, Phase, Timings
 from tests.samples import ADA, BOB, ask, composition, plan, request

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cards import (
+from engine.errors import BadFile
+from engine.library.cards import (
     BODY_CHARACTERS,
     DEFAULT_WEIGHT,
     HEADING_CHARACTERS,
@@ -20,7 +21,6 @@ from engine.cards import (
     clean,
     read_card,
 )
-from engine.errors import BadFile
 from engine.values import MAX_WEIGHT
 from tests.cards import card
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from engine import catalogue as shelf
-from engine.card_files import LINE_BYTES, read_cards
-from engine.catalogue import Imported
-from engine.database import Database
-from engine.embedder import MAX_TOKENS, MiniLM, Vectors
 from engine.errors import BadFile, UnknownAdapter
-from engine.search_index import EMBED_BATCH
+from engine.library import catalogue as shelf
+from engine.library.card_files import LINE_BYTES, read_cards
+from engine.library.catalogue import Imported
+from engine.retrieving.embedder import MAX_TOKENS, MiniLM, Vectors
+from engine.retrieving.search_index import EMBED_BATCH
+from engine.storage.database import Database
 from engine.values import Adapter
 from tests.cards import CARDS, adapter_id, card
 from tests.samples import SHA

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from engine.delivery_worker import only_frontend
 from engine.desk import Desk
 from engine.errors import Unavailable, UnknownRequest
+from engine.processes.delivery_worker import only_frontend
 from engine.values import Asker, Home, Phase
 from tests.discord.atelier import compose, render
 from tests.samples import ADA, BOB, ask
@@ -85,7 +85,7 @@ async def test_an_event_counts_once_until_it_is_forgotten(desk: Desk) -> None:
 
 
 async def test_a_platform_has_one_frontend(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.delivery_worker.HANDOVER", 0.0)
+    monkeypatch.setattr("engine.processes.delivery_worker.HANDOVER", 0.0)
     async with only_frontend(desk.database, "discord"):
         with pytest.raises(Unavailable, match="Another process already serves discord"):
             async with only_frontend(desk.database, "discord"):

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine import delivery, ledger
-from engine.database import Database
-from engine.delivery import Delivery
+from engine.requests import delivery, ledger
+from engine.requests.delivery import Delivery
+from engine.storage.database import Database
 from tests.samples import request
 
 STALLED = 10.0

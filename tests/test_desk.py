@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from engine import delivery, ledger
-from engine.database import Database
 from engine.desk import Desk
 from engine.errors import BadOption, DatabaseUnavailable, NotAllowed, UnknownAdapter, UnknownRequest
 from engine.png import Recipe, UsedAdapter
-from engine.progress import publish
+from engine.requests import delivery, ledger
+from engine.requests.progress import publish
+from engine.storage.database import Database
 from engine.values import Overrides, Phase, Progress
 from tests.samples import ADA, BOB, SAMPLING, SHA, ask
 from tests.stages import COMPOSING, claim, render, store_plan

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine.addresses import CheckedResolver, Reach
-from engine.downloads import CONNECTIONS, Bounds, download
 from engine.errors import BadUrl, DownloadFailed
+from engine.library.addresses import CheckedResolver, Reach
+from engine.library.downloads import CONNECTIONS, Bounds, download
 from tests.loopback_files import CONTENT, LoopbackFiles, serve_files
 
 HERE = Reach(("127.0.0.1",), private=True)

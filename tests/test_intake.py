@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from engine import ledger
 from engine.desk import Desk
 from engine.errors import BadFile, BadInput, BadOption, BadPrompt, StorageUnavailable
 from engine.png import Recipe
+from engine.requests import ledger
 from engine.values import Request, Source
 from tests.samples import ADA, SAMPLING, SHA, ask, rendering
 from tests.stages import COMPOSING, RENDERING, claim, store_plan

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine import answers, backlog, ledger
-from engine.database import Database
 from engine.errors import UnknownRequest
+from engine.requests import answers, backlog, ledger
+from engine.storage.database import Database
 from engine.values import OPEN_PHASES, Mask, Phase
 from tests.samples import ADA, BOB, composition, plan, planned, request
 from tests.stages import (

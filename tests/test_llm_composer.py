@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from engine import llm_composer
 from engine.composer import choose_composer, compose
-from engine.embedder import MiniLM
+from engine.composing import llm_composer
+from engine.composing.llm_composer import INSTRUCTIONS
 from engine.errors import BadOption, ComposerUnavailable
-from engine.llm_composer import INSTRUCTIONS
-from engine.retrieval import Retrieval
+from engine.retrieving.embedder import MiniLM
+from engine.retrieving.retrieval import Retrieval
 from engine.settings import Composer, Llm, Settings
 from engine.values import Candidate, Composition
 from tests.cards import HOSTILE

@@ -5,12 +5,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from engine.cards import read_card
 from engine.composer import _checked, pin_adapters
-from engine.embedder import MiniLM
+from engine.composing.local_composer import compose_locally
+from engine.composing.local_model import load_model
 from engine.errors import CompositionRefused
-from engine.local_composer import compose_locally
-from engine.local_model import load_model
+from engine.library.cards import read_card
+from engine.retrieving.embedder import MiniLM
 from engine.settings import Settings
 from engine.values import Candidate, Composition, is_part_of
 from tests.cards import CARDS, adapter_id

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import text
 
-from engine import answers, ledger
-from engine.database import Database
-from engine.embedder import MiniLM
 from engine.errors import UnknownAdapter
 from engine.method import ALL_USED, Planned, plan_request
+from engine.requests import answers, ledger
+from engine.retrieving.embedder import MiniLM
 from engine.settings import Settings
+from engine.storage.database import Database
 from engine.values import ImagePlan, Mask, Overrides, Phase, Request
 from tests.cards import adapter_id
 from tests.loopback_llm import LoopbackLlm

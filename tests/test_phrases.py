@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.phrases import Places, plain_runs, split_words, to_phrase
+from engine.composing.phrases import Places, plain_runs, split_words, to_phrase
 from engine.values import is_part_of
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import BadFile
-from engine.pictures import Canvas, inpainting_canvas, translation_canvas
+from engine.requests.pictures import Canvas, inpainting_canvas, translation_canvas
 from engine.settings import Limits, Settings
 from tests.samples import ask
 

@@ -3,10 +3,10 @@
 import pytest
 from sqlalchemy import text
 
-from engine import delivery
-from engine.delivery import Delivery
 from engine.desk import Desk, NotPosted, Undeliverable
 from engine.errors import Unavailable
+from engine.requests import delivery
+from engine.requests.delivery import Delivery
 from engine.values import Answer, Phase
 from tests.samples import request
 from tests.stages import render, stored

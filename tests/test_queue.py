@@ -6,12 +6,12 @@ import pytest
 from procrastinate.jobs import Job
 from sqlalchemy import text
 
-from engine import ledger
-from engine.database import Database
 from engine.desk import Desk
-from engine.process import Post, open_post
-from engine.rescue import rescue_jobs, rescue_requests
+from engine.processes.process import Post, open_post
+from engine.processes.rescue import rescue_jobs, rescue_requests
+from engine.requests import ledger
 from engine.settings import Settings
+from engine.storage.database import Database
 from engine.values import Asker
 from tests.samples import ADA, BOB, ask, request
 from tests.stages import COMPOSING, claim, render, store_plan, stored

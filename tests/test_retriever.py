@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import text
 
 from engine import retriever
-from engine.catalogue import import_cards
-from engine.database import Database
-from engine.embedder import MiniLM
-from engine.retrieval import Retrieval
+from engine.library.catalogue import import_cards
 from engine.retriever import Selection, retrieve
+from engine.retrieving.embedder import MiniLM
+from engine.retrieving.retrieval import Retrieval
+from engine.storage.database import Database
 from tests.cards import BASE, adapter_id, card
 
 HERE = Selection(base=BASE)

@@ -12,9 +12,9 @@ from bot.choices import (
     with_pins,
     with_weight,
 )
-from engine.admission import revise
 from engine.errors import BadOption
-from engine.revision import revise_composition, revise_masks, revise_overrides
+from engine.requests.admission import revise
+from engine.requests.revision import revise_composition, revise_masks, revise_overrides
 from engine.values import Answer, Mask, Overrides, Phase, Timings
 from tests.samples import ADA, BOB, adapter, composition, plan, planned, request
 

@@ -9,13 +9,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, make_url
 
-from engine import chat_tables  # noqa: F401  its tables are part of the metadata
-from engine.database import open_database
 from engine.errors import DatabaseUnavailable, SchemaOutdated
-from engine.process import open_post
-from engine.schema import Migrated, check_schema, migrate, newest_revision, too_old
+from engine.processes.process import open_post
 from engine.settings import Settings
-from engine.tables import SCHEMA, metadata
+from engine.storage.database import open_database
+from engine.storage.schema import Migrated, check_schema, migrate, newest_revision, too_old
+from engine.storage.tables import SCHEMA, metadata
 from tests.conftest import Server, settings_for
 
 HEAD = newest_revision()

@@ -3,8 +3,8 @@
 import psycopg
 import pytest
 
-from engine.scratch import scratch_database
 from engine.settings import Settings
+from engine.storage.scratch import scratch_database
 
 
 def databases(url: str) -> set[str]:

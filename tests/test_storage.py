@@ -13,7 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from engine.errors import StorageUnavailable
 from engine.settings import Settings, Storage
-from engine.storage import BlobStore
+from engine.storage.blobs import BlobStore
 
 LIMIT = 64 * 1024
 

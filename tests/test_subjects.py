@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.subjects import kind_of, names_of, spoken_names
+from engine.composing.subjects import kind_of, names_of, spoken_names
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from engine.embedder import MiniLM, Vectors
+from engine.composing.local_model import SHIPPED, load_model, read_model
+from engine.composing.phrases import split_words
+from engine.composing.segmentation import segment
+from engine.composing.tagger import LONGEST, Tagger, best_runs, word_states
 from engine.errors import ComposerUnavailable
-from engine.local_model import SHIPPED, load_model, read_model
-from engine.phrases import split_words
-from engine.segmentation import segment
-from engine.tagger import LONGEST, Tagger, best_runs, word_states
+from engine.retrieving.embedder import MiniLM, Vectors
 from engine.values import is_part_of
 
 

@@ -5,8 +5,8 @@ from sqlalchemy import text
 
 from engine.desk import Desk
 from engine.errors import BadOption, UnknownAdapter
+from engine.requests.wishes import refuse_pin
 from engine.values import Asker, Overrides
-from engine.wishes import refuse_pin
 from tests.samples import ADA, adapter, ask
 
 

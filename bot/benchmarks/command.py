@@ -17,7 +17,7 @@ from bot.benchmarks.path import OVERHEAD_GOAL, PROMPTS, TOTAL_GOAL
 from bot.workforce import temporary_workers
 from engine.desk import open_desk
 from engine.errors import RequestFailed
-from engine.figures import Figure, median_and_p95
+from engine.operations.figures import Figure, median_and_p95
 from engine.settings import Settings
 
 #: Seconds of a whole second demo on two cores.

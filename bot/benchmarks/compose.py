@@ -6,15 +6,15 @@ from pathlib import Path
 from time import perf_counter
 
 from bot.benchmarks import crowd
-from engine import llm_composer
+from engine.community.rules import broken_rules
 from engine.composer import compose
-from engine.database import open_database
-from engine.embedder import MAX_TOKENS, load_embedder
-from engine.figures import Figure, median_and_p95
+from engine.composing import llm_composer
+from engine.operations.figures import Figure, median_and_p95
 from engine.retriever import Selection, retrieve
-from engine.rules import broken_rules
-from engine.scratch import scratch_database
+from engine.retrieving.embedder import MAX_TOKENS, load_embedder
 from engine.settings import Settings
+from engine.storage.database import open_database
+from engine.storage.scratch import scratch_database
 
 MEDIAN_GOAL = 0.060
 TOKENS_GOAL = 7000

@@ -5,20 +5,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
 
-from engine import catalogue
-from engine.card_files import read_cards
+from engine.community.rules import broken_rules
 from engine.composer import compose
-from engine.database import Database, open_database
-from engine.embedder import load_embedder
-from engine.figures import Figure
+from engine.composing.local_model import LocalModel, load_model
 from engine.learning import agreement
 from engine.learning.agreement import Answered
 from engine.learning.labelled import Labelled, read_labelled
-from engine.local_model import LocalModel, load_model
+from engine.library import catalogue
+from engine.library.card_files import read_cards
+from engine.operations.figures import Figure
 from engine.retriever import Selection, retrieve
-from engine.rules import broken_rules
-from engine.scratch import scratch_database
+from engine.retrieving.embedder import load_embedder
 from engine.settings import Settings
+from engine.storage.database import Database, open_database
+from engine.storage.scratch import scratch_database
 
 Tell = Callable[[str], None]
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from engine import catalogue, search_index
-from engine.card_files import read_cards
-from engine.cards import Card, read_card
-from engine.database import Database
-from engine.embedder import MiniLM, Vectors
+from engine.library import catalogue
+from engine.library.card_files import read_cards
+from engine.library.cards import Card, read_card
+from engine.retrieving import search_index
+from engine.retrieving.embedder import MiniLM, Vectors
+from engine.storage.database import Database
 
 #: Cards that are mixed one by one; the others are copies with vectors of their own.
 FIRST = 2000

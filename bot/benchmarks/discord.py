@@ -15,9 +15,9 @@ from bot.discord_frontend import create_bot
 from bot.discord_frontend.connection import log_in, stay_connected
 from bot.discord_frontend.people import PLATFORM
 from bot.workforce import temporary_workers
-from engine.delivery_worker import run_frontend
 from engine.desk import Desk, open_desk
-from engine.figures import Figure, percentile
+from engine.operations.figures import Figure, percentile
+from engine.processes.delivery_worker import run_frontend
 from engine.settings import Settings
 from engine.values import Asker
 

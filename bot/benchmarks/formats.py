@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.figures import Figure
+from engine.operations.figures import Figure
 
 
 async def measure(folder: Path, tell: Callable[[str], None]) -> list[Figure]:

@@ -7,7 +7,7 @@ import psutil
 
 from bot.workforce import temporary_workers
 from engine.desk import Desk, open_desk
-from engine.figures import Figure
+from engine.operations.figures import Figure
 from engine.settings import Settings
 
 #: Percent of one core that an idle process may use.

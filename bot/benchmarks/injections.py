@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from engine import builtin
-from engine.card_files import read_cards
-from engine.cards import read_card
-from engine.catalogue import import_cards
+from engine.community.rules import broken_rules
 from engine.composer import compose
-from engine.database import open_database
-from engine.embedder import load_embedder
 from engine.errors import BadFile
-from engine.figures import Figure
-from engine.retrieval import Retrieval
+from engine.library.card_files import read_cards
+from engine.library.cards import read_card
+from engine.library.catalogue import import_cards
+from engine.operations.figures import Figure
 from engine.retriever import Selection, retrieve
-from engine.rules import broken_rules
-from engine.scratch import scratch_database
+from engine.retrieving.embedder import load_embedder
+from engine.retrieving.retrieval import Retrieval
 from engine.settings import Settings
+from engine.storage.database import open_database
+from engine.storage.scratch import scratch_database
 from engine.values import Composition
 
 PROMPT = "a yellow star in neon glow on a starry night sky"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from engine.checkpoints import configured
-from engine.figures import Figure
+from engine.operations.figures import Figure
 from engine.settings import Settings
 from engine.values import Sampling
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from bot.workforce import temporary_workers
 from engine.desk import Desk, open_desk
 from engine.errors import RequestFailed
-from engine.figures import Figure, median_and_p95
+from engine.operations.figures import Figure, median_and_p95
 from engine.settings import Settings
 from engine.values import Ask, Asker, Phase, Timings
 

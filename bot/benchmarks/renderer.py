@@ -8,7 +8,7 @@ from bot.benchmarks.path import PROMPTS
 from bot.workforce import temporary_workers
 from engine.desk import Desk, open_desk
 from engine.errors import RequestFailed
-from engine.figures import Figure
+from engine.operations.figures import Figure
 from engine.settings import Settings
 from engine.values import Ask, Asker, Phase
 

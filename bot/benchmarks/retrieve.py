@@ -9,12 +9,12 @@ from time import perf_counter
 import numpy as np
 
 from bot.benchmarks import crowd
-from engine.database import open_database
-from engine.embedder import load_embedder
-from engine.figures import Figure, median_and_p95, percentile
+from engine.operations.figures import Figure, median_and_p95, percentile
 from engine.retriever import Selection, retrieve
-from engine.scratch import scratch_database
+from engine.retrieving.embedder import load_embedder
 from engine.settings import Settings
+from engine.storage.database import open_database
+from engine.storage.scratch import scratch_database
 
 MEDIAN_GOAL, P95_GOAL = 0.060, 0.120
 #: How many times faster than a plain cosine over all rows.

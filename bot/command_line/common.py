@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 
-from engine.log import configure_log
+from engine.operations.log import configure_log
 from engine.settings import Settings, load_settings
 from engine.values import Asker
 

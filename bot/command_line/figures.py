@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from bot.command_line.common import answer_console, print_document, run
-from engine.figures import Figure, machine
+from engine.operations.figures import Figure, machine
 
 
 def report(

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from bot.command_line.common import Json, print_document, run, settings_for_command
-from engine.delivery_worker import run_frontend
 from engine.desk import open_desk
 from engine.errors import BadSettings
+from engine.processes.delivery_worker import run_frontend
 from engine.settings import Settings
 
 Tied = Annotated[bool, typer.Option(hidden=True, help="End when standard input is closed.")]

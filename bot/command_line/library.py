@@ -18,10 +18,10 @@ from bot.command_line.common import (
     settings_for_command,
 )
 from bot.console.progress import download_progress
-from engine.addition_rows import Described
-from engine.card_files import read_cards
-from engine.embedder import load_embedder
-from engine.library import Library, open_library
+from engine.library.addition_rows import Described
+from engine.library.card_files import read_cards
+from engine.library.librarian import Library, open_library
+from engine.retrieving.embedder import load_embedder
 from engine.values import Adapter
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)

@@ -18,11 +18,11 @@ from bot.command_line.common import (
 from bot.command_line.frontends import configured
 from bot.console.operations import overview_document, print_findings, print_overview
 from bot.supervisor import only_one, read_procfile, supervise
-from engine.catalogue import Imported
-from engine.doctor import Finding, examine
-from engine.embedder import load_embedder
-from engine.library import open_library
-from engine.overview import look_around
+from engine.library.catalogue import Imported
+from engine.library.librarian import open_library
+from engine.operations.doctor import Finding, examine
+from engine.operations.overview import look_around
+from engine.retrieving.embedder import load_embedder
 from engine.settings import Settings
 
 #: Beside the packages, as a checkout has it.
@@ -60,7 +60,7 @@ async def _check_database(settings: Settings) -> None:
 
 def migrate(as_json: Json = False) -> None:
     """Bring the database to this version and catalogue the built-in adapters."""
-    from engine import schema
+    from engine.storage import schema
 
     settings = settings_for_command()
     migrated = schema.migrate(settings)
@@ -105,7 +105,7 @@ def doctor(as_json: Json = False) -> None:
 
 def engine(tied: Tied = False, as_json: Json = False) -> None:
     """Run an engine process: retrieves and composes."""
-    from engine.compose_worker import run_engine
+    from engine.processes.compose_worker import run_engine
 
     run(run_engine(settings_for_command(), tied=tied))
     if as_json:
@@ -114,7 +114,7 @@ def engine(tied: Tied = False, as_json: Json = False) -> None:
 
 def renderer(tied: Tied = False, as_json: Json = False) -> None:
     """Run a renderer process: one for each GPU."""
-    from engine.render_worker import run_renderer
+    from engine.processes.render_worker import run_renderer
 
     run(run_renderer(settings_for_command(), tied=tied))
     if as_json:

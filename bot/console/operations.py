@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from engine.doctor import Finding
-    from engine.overview import Overview
+    from engine.operations.doctor import Finding
+    from engine.operations.overview import Overview
 
 STYLES = {"ok": "green", "warning": "yellow", "broken": "red"}
 

@@ -17,7 +17,7 @@ from engine.builtin.lora import describe
 from engine.builtin.shelf import PAIRS, TRIPLE, Adapter
 from engine.builtin.studio import Studio
 from engine.builtin.world import IDEAS, Picture, kind_of, random_pair, random_single, seeded
-from engine.figures import Figure
+from engine.operations.figures import Figure
 
 Reading = Mapping[str, str]
 BASE_GOALS = {"shape": 0.90, "colour": 0.95, "background": 0.95}

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from engine.figures import Figure, percentile
 from engine.learning.labelled import Labelled
+from engine.operations.figures import Figure, percentile
 from engine.values import Composition, fold
 
 KEYWORD_GOAL = 0.62

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.card_files import read_cards
 from engine.errors import BadFile
+from engine.library.card_files import read_cards
 from engine.values import fold
 
 

@@ -5,11 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.embedder import MiniLM, Vectors
-from engine.learning.labelled import Labelled
-from engine.phrases import Phrase
-from engine.retrieval import Retrieval
-from engine.scorer import (
+from engine.composing.phrases import Phrase
+from engine.composing.scorer import (
     Numbers,
     Scorer,
     card_features,
@@ -18,6 +15,9 @@ from engine.scorer import (
     stems,
     with_one,
 )
+from engine.learning.labelled import Labelled
+from engine.retrieving.embedder import MiniLM, Vectors
+from engine.retrieving.retrieval import Retrieval
 from engine.values import fold
 
 #: How strongly weights are drawn to zero.

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.embedder import MiniLM, Vectors
+from engine.composing.phrases import split_words, to_phrase
+from engine.composing.tagger import LONGEST, Tagger, word_states
 from engine.learning.labelled import Labelled
-from engine.phrases import split_words, to_phrase
-from engine.tagger import LONGEST, Tagger, word_states
+from engine.retrieving.embedder import MiniLM, Vectors
 from engine.values import fold
 
 #: Numbers that are kept of a word's 1152.

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.database import Database
-from engine.embedder import MiniLM
+from engine.composing.local_model import LocalModel, load_model
+from engine.composing.phrases import split_words, to_phrase
+from engine.composing.tagger import Tagger, best_runs
 from engine.errors import BadFile
 from engine.learning import agreement
 from engine.learning.labelled import Labelled
@@ -20,10 +21,9 @@ from engine.learning.scorer_training import (
     train_scorer,
 )
 from engine.learning.tagger_training import Lesson, lesson, train_tagger
-from engine.local_model import LocalModel, load_model
-from engine.phrases import split_words, to_phrase
 from engine.retriever import Selection, retrieve
-from engine.tagger import Tagger, best_runs
+from engine.retrieving.embedder import MiniLM
+from engine.storage.database import Database
 from engine.values import fold
 
 Tell = Callable[[str], None]

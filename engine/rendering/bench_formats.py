@@ -17,7 +17,7 @@ from diffusers import UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from engine.errors import BadFile, BadLora
-from engine.figures import Figure
+from engine.operations.figures import Figure
 from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.layers import Layers, layers_of
 from engine.rendering.lora_file import read_lora

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from engine import builtin
 from engine.errors import Unavailable
-from engine.figures import Figure
+from engine.operations.figures import Figure
 from engine.rendering.adapters import SLOT_BYTES, Use, applied
 from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.denoise import denoise

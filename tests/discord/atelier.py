@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from PIL import Image
 
-from engine import ledger
 from engine.desk import Desk
-from engine.ending import announce_end
+from engine.requests import ledger
+from engine.requests.ending import announce_end
 from engine.values import (
     Composition,
     LoadedAdapter,

@@ -25,10 +25,10 @@ from bot.discord_frontend import create_bot
 from bot.discord_frontend.people import PLATFORM
 from bot.workforce import temporary_workers
 from engine.desk import Desk, open_desk
-from engine.embedder import load_embedder
-from engine.library import open_library
-from engine.schema import migrate
+from engine.library.librarian import open_library
+from engine.retrieving.embedder import load_embedder
 from engine.settings import Settings, load_settings
+from engine.storage.schema import migrate
 from engine.values import Asker, Phase, Progress
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from bot.discord_frontend import create_bot
-from engine import delivery
 from engine.desk import Desk
+from engine.requests import delivery
 from engine.values import Request
 from tests.discord.atelier import compose, finish, render
 from tests.discord.conftest import Server, walk, words_of

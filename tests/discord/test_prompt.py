@@ -1,6 +1,6 @@
 """A prompt becomes one message that ends as the answer."""
 
-from engine.previews import store_preview
+from engine.requests.previews import store_preview
 from engine.values import Phase, Progress
 from tests.discord.atelier import compose, fail, finish, png, render
 from tests.discord.conftest import Server, ids_of, words_of

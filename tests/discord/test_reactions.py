@@ -1,7 +1,7 @@
 """Reactions on any message of ours, however old, even after a restart."""
 
 from bot.discord_frontend import create_bot
-from engine.feedback import Verdicts
+from engine.community.feedback import Verdicts
 from engine.values import Phase, Request
 from tests.discord.atelier import finish
 from tests.discord.conftest import Server, words_of

@@ -12,14 +12,14 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from engine import catalogue
 from engine.checkpoints import configured
-from engine.database import open_database
-from engine.embedder import load_embedder
+from engine.library import catalogue
 from engine.rendering.checkpoint import load_checkpoint
 from engine.rendering.layers import layers_of
+from engine.retrieving.embedder import load_embedder
 from engine.settings import Settings
-from engine.storage import BlobStore
+from engine.storage.blobs import BlobStore
+from engine.storage.database import open_database
 from tests.cards import card
 from tests.rendering.toys import kohya, random_parts, save
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.addition_rows import Addition, Described
 from engine.desk import Desk, open_desk
+from engine.library.addition_rows import Addition, Described
 from engine.values import Asker
 from tests.loopback_files import LoopbackFiles, serve_files
 from tests.processes.installation import Installation, make_lora

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.schema import migrate, newest_revision
+from engine.storage.schema import migrate, newest_revision
 from tests.loopback_files import serve_files
 from tests.processes.installation import PROMPT, Installation, make_lora
 

@@ -13,9 +13,9 @@ from sqlalchemy import text
 from bot.benchmarks.loopback_discord import LoopbackDiscord, serve_discord
 from bot.discord_frontend import create_bot
 from bot.discord_frontend.connection import log_in, stay_connected
-from engine.delivery_worker import run_frontend
+from engine.community.feedback import Verdicts
 from engine.desk import Desk
-from engine.feedback import Verdicts
+from engine.processes.delivery_worker import run_frontend
 from tests.processes.installation import PROMPT
 
 

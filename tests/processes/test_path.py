@@ -8,11 +8,11 @@ from PIL import Image
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.catalogue import find_adapters, set_status
 from engine.desk import Desk
+from engine.library.catalogue import find_adapters, set_status
 from engine.method import ALL_USED
 from engine.png import read_recipe
-from engine.tables import adapters
+from engine.storage.tables import adapters
 from engine.values import Answer, Ask, Asker, Overrides, Phase, Request
 from tests.processes.installation import PROMPT, Installation
 

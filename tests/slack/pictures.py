@@ -19,10 +19,10 @@ from PIL import Image, ImageChops
 
 from bot.workforce import temporary_workers
 from engine.desk import open_desk
-from engine.embedder import load_embedder
-from engine.library import open_library
-from engine.schema import migrate
+from engine.library.librarian import open_library
+from engine.retrieving.embedder import load_embedder
 from engine.settings import Settings, load_settings
+from engine.storage.schema import migrate
 from engine.values import Phase
 from tests.slack.conftest import Workspace, start
 from tests.slack.loopback import ANN, ART

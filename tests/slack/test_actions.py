@@ -1,6 +1,6 @@
 """Buttons and reactions work by ids alone: after a restart, on old messages, for whoever may."""
 
-from engine.feedback import Verdicts
+from engine.community.feedback import Verdicts
 from engine.values import Phase, Request
 from tests.discord.atelier import finish
 from tests.slack.conftest import Workspace, words_of

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import update
 
-from engine.tables import adapters
+from engine.storage.tables import adapters
 from engine.values import Asker
 from tests.slack.conftest import Workspace, words_of
 from tests.slack.loopback import ADMIN, ANN, ART, BOB

@@ -1,0 +1,1 @@
+"""What people and admins of chats decide: thumbs, stars, rules, and what is forgotten."""

@@ -1,0 +1,98 @@
+"""Forgetting: a person's words, images and thumbs are removed from everywhere.
+
+Rows that other people's requests descend from stay as empty shells, since their line of masks
+hangs on them; nothing of the person is left in them.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from engine.community.chat_tables import feedback, homes, messages, stars
+from engine.requests import ledger
+from engine.storage.blobs import BlobStore
+from engine.storage.database import Database
+from engine.storage.tables import compositions, deliveries, image_plans, renderings, requests
+from engine.values import OPEN_PHASES
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was removed, and the messages that a frontend has to delete: channel and id."""
+
+    requests: int
+    images: int
+    messages: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetting:
+    """Forgets people."""
+
+    database: Database
+    store: BlobStore
+
+    async def person(self, platform: str, user: str) -> Forgotten:
+        """Forgets everything of a person on a platform, in all its workspaces."""
+        async with self.database.transaction() as connection:
+            mine = await _requests_of(connection, platform, user)
+            shown = await _messages_of(connection, mine)
+            blobs = await _blobs_of(connection, mine)
+            await _empty(connection, mine)
+            for table in (feedback, stars):
+                await connection.execute(delete(table).where(table.c.user_id == user))
+            unused = await _unused(connection, blobs)
+        for blob in unused:
+            await asyncio.to_thread(self.store.remove, blob)
+        return Forgotten(len(mine), len(blobs), shown)
+
+
+async def _requests_of(connection: AsyncConnection, platform: str, user: str) -> list[str]:
+    """Returns the person's requests; those under way are cancelled."""
+    mine = select(requests.c.id).where(requests.c.platform == platform, requests.c.user_id == user)
+    for request_id in await connection.scalars(mine.where(requests.c.phase.in_(OPEN_PHASES))):
+        await ledger.cancel(connection, request_id)
+    return list(await connection.scalars(mine))
+
+
+async def _messages_of(
+    connection: AsyncConnection, mine: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    rows = await connection.execute(
+        select(messages.c.channel, messages.c.message_id).where(messages.c.request_id.in_(mine))
+    )
+    return tuple((row[0], row[1]) for row in rows)
+
+
+async def _blobs_of(connection: AsyncConnection, mine: Sequence[str]) -> list[str]:
+    images = renderings.c.rendering["blob"].astext
+    sources = requests.c.source
+    kept = list(await connection.scalars(select(images).where(renderings.c.request_id.in_(mine))))
+    for column in (sources["image"].astext, sources["mask"].astext):
+        found = await connection.scalars(select(column).where(requests.c.id.in_(mine)))
+        kept += [blob for blob in found if blob]
+    return sorted(set(kept))
+
+
+async def _empty(connection: AsyncConnection, mine: Sequence[str]) -> None:
+    for table in (compositions, renderings, image_plans, deliveries, homes, messages):
+        await connection.execute(delete(table).where(table.c.request_id.in_(mine)))
+    for table in (feedback, stars):
+        await connection.execute(delete(table).where(table.c.request_id.in_(mine)))
+    await connection.execute(
+        update(requests)
+        .where(requests.c.id.in_(mine))
+        .values(prompt="", negative="", overrides={}, source=None, user_id="", origin=None)
+    )
+
+
+async def _unused(connection: AsyncConnection, blobs: Sequence[str]) -> list[str]:
+    """Returns those that nobody else's request holds: files are kept by content."""
+    images = renderings.c.rendering["blob"].astext
+    held = set(await connection.scalars(select(images).where(images.in_(blobs))))
+    for column in (requests.c.source["image"].astext, requests.c.source["mask"].astext):
+        held |= set(await connection.scalars(select(column).where(column.in_(blobs))))
+    return [blob for blob in blobs if blob not in held]

@@ -1,0 +1,115 @@
+"""One addition: a LoRA on its way into the library, and its row."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from engine.errors import UnknownAddition
+from engine.library.library_tables import additions
+from engine.values import Asker
+
+State = Literal[
+    "waiting", "fetching", "fetched", "checking", "proposed", "approved", "rejected", "refused"
+]
+UNDER_WAY: tuple[State, ...] = ("waiting", "fetching", "fetched", "checking")
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the person who adds a LoRA says of it; the rest is read off the file."""
+
+    title: str | None = None
+    description: str = ""
+    trigger_words: tuple[str, ...] = ()
+    weight: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """One LoRA on its way into the library."""
+
+    id: str
+    asker: Asker
+    described: Described
+    state: State
+    #: Where the file comes from: a URL, or the key of an uploaded file.
+    url: str | None = None
+    upload: str | None = None
+    #: What the file was called where it came from.
+    file_name: str = ""
+    #: Everybody's, or the asker's workspace's alone.
+    everybody: bool = False
+    #: Why it was refused.
+    sentence: str | None = None
+    adapter_id: str | None = None
+    #: The message that told how the check went.
+    message_id: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more happens to it by itself."""
+        return self.state not in UNDER_WAY
+
+    @property
+    def workspace(self) -> str:
+        """Who may use the adapter, as the catalogue has it."""
+        return "" if self.everybody else self.asker.workspace
+
+
+def title_of(addition: Addition) -> str:
+    """Returns what to call it."""
+    return addition.described.title or addition.file_name.removesuffix(".safetensors") or "the LoRA"
+
+
+def unknown(addition_id: str) -> str:
+    """Returns the sentence for an addition that nobody may know of."""
+    return f"There is no proposed LoRA “{addition_id[:40]}”."
+
+
+async def load_addition(connection: AsyncConnection, addition_id: str) -> Addition:
+    """Returns one addition. Raises `UnknownAddition`."""
+    found = await connection.execute(select(additions).where(additions.c.id == addition_id))
+    row = found.one_or_none()
+    if row is None:
+        raise UnknownAddition(unknown(addition_id))
+    return to_addition(row)
+
+
+def to_row(addition: Addition) -> dict[str, Any]:
+    """Returns the row of a new addition."""
+    described, asker = addition.described, addition.asker
+    return {
+        "id": addition.id,
+        "platform": asker.platform,
+        "workspace": asker.workspace,
+        "channel": asker.channel,
+        "user_id": asker.user,
+        "state": addition.state,
+        "url": addition.url,
+        "upload": addition.upload,
+        "file_name": addition.file_name,
+        "everybody": addition.everybody,
+        "title": described.title,
+        "description": described.description,
+        "trigger_words": list(described.trigger_words),
+        "weight": described.weight,
+    }
+
+
+def to_addition(row: Row[Any]) -> Addition:
+    """Returns the addition of a row."""
+    return Addition(
+        id=row.id,
+        asker=Asker(row.platform, row.workspace, row.channel, row.user_id),
+        described=Described(row.title, row.description, tuple(row.trigger_words), row.weight),
+        state=row.state,
+        url=row.url,
+        upload=row.upload,
+        file_name=row.file_name,
+        everybody=row.everybody,
+        sentence=row.sentence,
+        adapter_id=row.adapter_id,
+        message_id=row.message_id,
+    )

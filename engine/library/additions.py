@@ -1,0 +1,237 @@
+"""Additions: LoRAs that somebody wants in the library, from a link or a file to the decision.
+
+    waiting -> fetching -> fetched -> checking -> proposed -> approved or rejected
+                      \\                     \\-> refused, with the sentence that says why
+
+Anybody may propose. The engine fetches the file, a renderer loads it onto its checkpoint and
+catalogues it where no prompt finds it yet; an admin's word makes it one of the library, or takes
+it away.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from yarl import URL
+
+from engine.community.workspaces import Workspaces
+from engine.errors import BadFile, BadOption, NotAllowed, UnknownAddition
+from engine.library import catalogue
+from engine.library.addition_rows import (
+    UNDER_WAY,
+    Addition,
+    Described,
+    State,
+    load_addition,
+    title_of,
+    to_addition,
+    to_row,
+    unknown,
+)
+from engine.library.addresses import Reach, check_url
+from engine.library.library_tables import additions
+from engine.operations.log import get_log
+from engine.processes.queue import Queue, render_queue
+from engine.requests.admission import new_id
+from engine.settings import Settings
+from engine.storage.blobs import BlobStore
+from engine.storage.database import Database
+from engine.values import Adapter, Asker
+
+log = get_log("additions")
+
+#: Undecided additions one person may have.
+MOST_OPEN = 10
+#: Seconds between two looks of a follower.
+LOOK = 0.5
+
+
+#: Tells in a chat how a check went and returns the message's id.
+Teller = Callable[[Addition, Adapter | None], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """The part of a desk that takes LoRAs and decisions about them."""
+
+    settings: Settings
+    database: Database
+    queue: Queue
+    store: BlobStore
+    _tellers: dict[str, Teller] = field(default_factory=dict)
+
+    async def propose_url(
+        self, url: str, described: Described, asker: Asker, *, everybody: bool = False
+    ) -> Addition:
+        """Stores the wish and enqueues its check. Raises `BadUrl` and `BadOption`."""
+        check_url(_url(url), Reach.of(self.settings.library))
+        name = _url(url).name
+        return await self._propose(
+            Addition(new_id(), asker, described, "waiting", url, None, name, everybody)
+        )
+
+    async def propose_file(
+        self,
+        name: str,
+        content: bytes,
+        described: Described,
+        asker: Asker,
+        *,
+        everybody: bool = False,
+    ) -> Addition:
+        """Stores an uploaded file and enqueues its check. Raises `BadFile` and `BadOption`."""
+        most = self.settings.library.download_mb
+        if len(content) > most * 2**20:
+            raise BadFile(f"“{name[:80]}” is larger than {most} MB, the most that is taken.")
+        upload = await asyncio.to_thread(self.store.put, "adapters", content, ".safetensors")
+        return await self._propose(
+            Addition(new_id(), asker, described, "fetched", None, upload, name, everybody)
+        )
+
+    async def _propose(self, addition: Addition) -> Addition:
+        async with self.database.transaction() as connection:
+            if await _count_open(connection, addition.asker) >= MOST_OPEN:
+                raise BadOption(
+                    f"You have {MOST_OPEN} undecided LoRAs; wait until an admin has decided."
+                )
+            await connection.execute(insert(additions).values(to_row(addition)))
+            if addition.url:
+                await self.queue.defer_fetch(connection, addition.id)
+            else:
+                queue = render_queue(self.settings.checkpoint.name)
+                await self.queue.defer_check(connection, addition.id, queue)
+        return addition
+
+    async def load(self, addition_id: str) -> Addition:
+        """Returns one addition. Raises `UnknownAddition`."""
+        async with self.database.transaction() as connection:
+            return await load_addition(connection, addition_id)
+
+    async def follow(self, addition_id: str) -> AsyncIterator[Addition]:
+        """Yields the addition each time its state has changed, until it is settled."""
+        last: Addition | None = None
+        while last is None or not last.settled:
+            seen = await self.load(addition_id)
+            if last is None or seen.state != last.state:
+                yield seen
+            last = seen
+            if not last.settled:
+                await asyncio.sleep(LOOK)
+
+    async def proposed(self, asker: Asker) -> Sequence[Addition]:
+        """Returns what waits for an admin's word in the asker's workspace, oldest first."""
+        async with self.database.transaction() as connection:
+            rows = await connection.execute(
+                select(additions)
+                .where(
+                    additions.c.state == "proposed",
+                    additions.c.platform == asker.platform,
+                    additions.c.workspace == asker.workspace,
+                )
+                .order_by(additions.c.created_at)
+            )
+            return [to_addition(row) for row in rows]
+
+    def register(self, platform: str, teller: Teller) -> None:
+        """Names who tells a platform's people how checks went."""
+        self._tellers[platform] = teller
+
+    async def tell_waiting(self, platform: str) -> int:
+        """Tells of every check that has ended since; returns how many were told.
+
+        Frontends call this from time to time. One that cannot be told keeps no other waiting.
+        """
+        teller = self._tellers.get(platform)
+        if teller is None:
+            return 0
+        told = [await self._tell(teller, one) for one in await self._untold(platform)]
+        return sum(told)
+
+    async def _untold(self, platform: str) -> list[Addition]:
+        async with self.database.transaction() as connection:
+            rows = await connection.execute(
+                select(additions)
+                .where(
+                    additions.c.platform == platform,
+                    additions.c.state.in_(("proposed", "refused")),
+                    additions.c.message_id.is_(None),
+                )
+                .order_by(additions.c.created_at)
+            )
+            return [to_addition(row) for row in rows]
+
+    async def _tell(self, teller: Teller, addition: Addition) -> bool:
+        try:
+            message_id = await teller(addition, await self._adapter(addition))
+        except Exception:  # told again later
+            log.exception("nobody was told of an addition", addition=addition.id)
+            return False
+        async with self.database.transaction() as connection:
+            await connection.execute(
+                update(additions).where(additions.c.id == addition.id).values(message_id=message_id)
+            )
+        return True
+
+    async def _adapter(self, addition: Addition) -> Adapter | None:
+        if addition.adapter_id is None:
+            return None
+        async with self.database.transaction() as connection:
+            found = await catalogue.find_adapters(connection, [addition.adapter_id])
+        return found[addition.adapter_id]
+
+    async def decide(
+        self, addition_id: str, admin: Asker, *, approve: bool, allowed: bool
+    ) -> Addition:
+        """Takes a proposed LoRA into the library, or away; it is written into the audit log.
+
+        `allowed` is whether the platform calls the person an admin. Raises `UnknownAddition`,
+        `NotAllowed`, and `BadOption` where it is not, or no longer, to be decided.
+        """
+        async with self.database.transaction() as connection:
+            addition = await load_addition(connection, addition_id)
+            _refuse_outsider(addition, admin, allowed)
+            state: State = "approved" if approve else "rejected"
+            changed = await connection.execute(
+                update(additions)
+                .where(additions.c.id == addition_id, additions.c.state == "proposed")
+                .values(state=state, decided_by=admin.user, finished_at=func.clock_timestamp())
+            )
+            if changed.rowcount == 0 or addition.adapter_id is None:
+                raise BadOption(f"“{title_of(addition)}” is {addition.state}; nothing is decided.")
+            status = "active" if approve else "removed"
+            await catalogue.set_status(connection, addition.adapter_id, status)
+        changed_to = {addition.adapter_id: ["proposed", state]}
+        await Workspaces(self.database).note(admin, "lora", **changed_to)
+        return await self.load(addition_id)
+
+
+def _url(url: str) -> URL:
+    try:
+        return URL(url.strip())
+    except ValueError as error:
+        raise BadOption(f"“{url[:80]}” is not a URL.") from error
+
+
+def _refuse_outsider(addition: Addition, admin: Asker, allowed: bool) -> None:
+    here = (addition.asker.platform, addition.asker.workspace)
+    if here != (admin.platform, admin.workspace):
+        raise UnknownAddition(unknown(addition.id))
+    if not allowed:
+        raise NotAllowed("Only an admin decides what comes into the library.")
+
+
+async def _count_open(connection: AsyncConnection, asker: Asker) -> int:
+    return (
+        await connection.scalar(
+            select(func.count())
+            .select_from(additions)
+            .where(
+                additions.c.state.in_((*UNDER_WAY, "proposed")),
+                additions.c.platform == asker.platform,
+                additions.c.workspace == asker.workspace,
+                additions.c.user_id == asker.user,
+            )
+        )
+    ) or 0

@@ -1,0 +1,226 @@
+"""The adapter catalogue: cards in Postgres, with the vectors of their texts."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from engine import builtin
+from engine.errors import BadFile, UnknownAdapter
+from engine.library.cards import Card, read_card
+from engine.retrieving.embedder import MiniLM
+from engine.retrieving.search_index import EMBED_BATCH, embed_pending
+from engine.storage.blobs import BlobStore
+from engine.storage.database import Database
+from engine.storage.tables import adapter_texts, adapters
+from engine.values import Adapter
+
+#: Characters of a description whose words are searched.
+PROSE_CHARACTERS = 600
+
+#: Columns that are the fields of `Adapter`, in its order.
+ADAPTER_COLUMNS = tuple(adapters.c[name] for name in Adapter.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many cards were stored and how many of them had to be embedded."""
+
+    cards: int
+    embedded: int
+
+
+async def store_cards(connection: AsyncConnection, cards: Sequence[Card]) -> None:
+    """Inserts or refreshes cards; an adapter's file, status and workspace stay as they are."""
+    rows = [_adapter_row(card) for card in cards]
+    statement = insert(adapters).values(rows)
+    fresh: dict[str, Any] = {k: statement.excluded[k] for k in rows[0] if k not in ("id", "sha256")}
+    fresh["sha256"] = func.coalesce(adapters.c.sha256, statement.excluded.sha256)
+    fresh["updated_at"] = func.now()
+    await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=fresh))
+    searched = [_text_row(card) for card in cards]
+    texts = insert(adapter_texts).values(searched)
+    fields = {k: texts.excluded[k] for k in searched[0] if k != "adapter_id"}
+    await connection.execute(
+        texts.on_conflict_do_update(index_elements=["adapter_id"], set_=fields)
+    )
+
+
+def _adapter_row(card: Card) -> dict[str, Any]:
+    same = ("id", "source", "source_id", "title", "description", "base", "kind", "weight", "rating")
+    more = ("sha256", "file_name", "creator", "licence")
+    return {
+        **{name: getattr(card, name) for name in same + more},
+        "names": list(card.names),
+        "tags": list(card.tags),
+        "trigger_words": list(card.trigger_words),
+        "example_prompts": list(card.example_prompts),
+        "card": dict(card.raw),
+    }
+
+
+def _text_row(card: Card) -> dict[str, Any]:
+    return {
+        "adapter_id": card.id,
+        "heading": card.heading,
+        "body": card.body,
+        "digest": card.digest,
+        "names": _words(card.title, *card.tags),
+        "triggers": _words(*card.trigger_words),
+        "prose": _words(card.description[:PROSE_CHARACTERS]),
+    }
+
+
+def _words(*texts: str) -> Any:
+    return func.to_tsvector("english", " ".join(texts))
+
+
+async def import_cards(
+    database: Database, embedder: MiniLM, raw_cards: Iterable[dict[str, Any]]
+) -> Imported:
+    """Stores and embeds cards. Importing the same again changes nothing.
+
+    Raises `BadFile` naming the card's number; the cards before it stay.
+    """
+    count = 0
+    batch: dict[str, Card] = {}
+    for count, raw in enumerate(raw_cards, 1):
+        try:
+            card = read_card(raw)
+        except BadFile as error:
+            await _store_batch(database, batch)
+            raise BadFile(f"Card number {count} is refused: {error}") from error
+        batch[card.id] = card
+        if len(batch) >= EMBED_BATCH:
+            await _store_batch(database, batch)
+    await _store_batch(database, batch)
+    return Imported(count, await embed_pending(database, embedder))
+
+
+async def _store_batch(database: Database, batch: dict[str, Card]) -> None:
+    if batch:
+        async with database.transaction() as connection:
+            await store_cards(connection, list(batch.values()))
+        batch.clear()
+
+
+async def fill_builtin(database: Database, embedder: MiniLM, store: BlobStore) -> Imported:
+    """Puts the adapters that ship with us into the catalogue and the blob store."""
+    cards = [json.loads(line) for line in builtin.CARDS.read_text("utf-8").splitlines() if line]
+    imported = await import_cards(database, embedder, cards)
+    async with database.transaction() as connection:
+        for card in map(read_card, cards):
+            content = (builtin.LORAS / str(card.file_name)).read_bytes()
+            blob = store.put("adapters", content, ".safetensors")
+            await attach_file(connection, card.id, blob, hashlib.sha256(content).hexdigest())
+    return imported
+
+
+async def attach_file(
+    connection: AsyncConnection, adapter_id: str, blob: str, sha256: str, link: str | None = None
+) -> None:
+    """Records where an adapter's file is kept and pins its hash, and where it came from.
+
+    Raises `BadFile` where the card states another hash.
+    """
+    attached = await connection.execute(
+        update(adapters)
+        .where(adapters.c.id == adapter_id)
+        .where(or_(adapters.c.sha256.is_(None), adapters.c.sha256 == sha256))
+        .values(blob=blob, sha256=sha256, link=func.coalesce(link, adapters.c.link))
+    )
+    if attached.rowcount == 0:
+        raise BadFile(
+            f"The file of {adapter_id} has sha256 {sha256[:12]}, which is not what its card "
+            "states; get the file that the card describes."
+        )
+
+
+async def find_adapters(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Adapter]:
+    """Returns the adapters by id. Raises `UnknownAdapter` for the first that does not exist."""
+    if not ids:
+        return {}
+    rows = await connection.execute(
+        select(*ADAPTER_COLUMNS).where(adapters.c.id.in_(ids), adapters.c.status != "removed")
+    )
+    found = {row.id: to_adapter(row) for row in rows}
+    for adapter_id in ids:
+        if adapter_id not in found:
+            raise UnknownAdapter(unknown(adapter_id))
+    return found
+
+
+def unknown(adapter_id: str) -> str:
+    """Returns the sentence for an adapter id that nobody may know of."""
+    return f"There is no adapter “{adapter_id}”; `stylus lora list` shows all of them."
+
+
+async def find_by_sha256(connection: AsyncConnection, hashes: Sequence[str]) -> dict[str, Adapter]:
+    """Returns the adapters by their file's hash. Raises `UnknownAdapter` for the first missing."""
+    rows = await connection.execute(
+        select(*ADAPTER_COLUMNS).where(
+            adapters.c.sha256.in_(hashes),
+            adapters.c.status == "active",
+            adapters.c.blob.is_not(None),
+        )
+    )
+    found = {row.sha256: to_adapter(row) for row in rows}
+    for sha256 in hashes:
+        if sha256 not in found:
+            raise UnknownAdapter(
+                f"The adapter with sha256 {sha256[:12]} is not in this catalogue; add its file "
+                "with `stylus lora add`, then try again."
+            )
+    return found
+
+
+async def find_disabled(connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
+    """Returns which of the adapters may not be used now."""
+    rows = await connection.scalars(
+        select(adapters.c.id).where(adapters.c.id.in_(ids), adapters.c.status != "active")
+    )
+    return set(rows)
+
+
+async def list_adapters(connection: AsyncConnection, limit: int = 100) -> list[Adapter]:
+    """Returns the catalogue's newest adapters, removed ones aside."""
+    rows = await connection.execute(
+        select(*ADAPTER_COLUMNS)
+        .where(adapters.c.status != "removed")
+        .order_by(adapters.c.created_at.desc(), adapters.c.id)
+        .limit(limit)
+    )
+    return [to_adapter(row) for row in rows]
+
+
+async def set_status(connection: AsyncConnection, adapter_id: str, status: str) -> None:
+    """Enables, disables or removes an adapter. Raises `UnknownAdapter`."""
+    await find_adapters(connection, [adapter_id])
+    await connection.execute(
+        update(adapters)
+        .where(adapters.c.id == adapter_id)
+        .values(status=status, updated_at=func.now())
+    )
+
+
+async def count_adapters(connection: AsyncConnection) -> dict[str, int]:
+    """Returns the number of adapters that are not removed, by base family."""
+    rows = await connection.execute(
+        select(adapters.c.base, func.count())
+        .where(adapters.c.status != "removed")
+        .group_by(adapters.c.base)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def to_adapter(row: Row[Any]) -> Adapter:
+    """Returns the value of a row that has `ADAPTER_COLUMNS`."""
+    fields = {name: getattr(row, name) for name in Adapter.__dataclass_fields__}
+    for name in ("tags", "trigger_words", "names"):
+        fields[name] = tuple(fields[name])
+    return Adapter(**fields)

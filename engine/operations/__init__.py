@@ -1,0 +1,1 @@
+"""For operators: what runs, whether it answers, what it measures and logs."""

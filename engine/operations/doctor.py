@@ -1,0 +1,151 @@
+"""The doctor: which part runs on what, whether it answers, and what to do where it does not."""
+
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import text
+
+from engine import builtin
+from engine.composing import llm_composer
+from engine.errors import StylusError
+from engine.library import catalogue
+from engine.processes import workers
+from engine.retrieving.embedder import load_embedder
+from engine.settings import Settings
+from engine.storage.blobs import BlobStore
+from engine.storage.database import Database, open_database
+from engine.storage.schema import check_schema
+
+#: Free disk below this is worth a word, in gigabytes.
+LOW_DISK_GB = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one part."""
+
+    part: str
+    #: "default" or the configured place, without secrets.
+    runs_on: str
+    state: Literal["ok", "warning", "broken"]
+    #: What is wrong and what to do, or what is there.
+    says: str
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """Yields a finding for each part; never raises for a part that is broken."""
+    yield _home(settings)
+    async for finding in _database(settings):
+        yield finding
+    yield _embedder()
+    yield _checkpoint(settings)
+    yield _storage(settings)
+    yield await _composer(settings)
+    yield _discord(settings)
+
+
+def _home(settings: Settings) -> Finding:
+    folder = next(p for p in (settings.home, *settings.home.parents) if p.exists())
+    free = shutil.disk_usage(folder).free / 1e9
+    state: Literal["ok", "warning"] = "ok" if free > LOW_DISK_GB else "warning"
+    says = f"{free:.1f} GB free" + ("" if state == "ok" else "; make room before it is full")
+    return Finding("home", str(settings.home), state, says)
+
+
+async def _database(settings: Settings) -> AsyncIterator[Finding]:
+    where = "configured URL" if settings.database.url.get_secret_value() else "embedded Postgres"
+    try:
+        async with open_database(settings) as database:
+            yield Finding("database", where, "ok", await _versions(database))
+            async for finding in _contents(settings, database):
+                yield finding
+    except StylusError as error:
+        yield Finding("database", where, "broken", str(error))
+
+
+async def _versions(database: Database) -> str:
+    async with database.transaction() as connection:
+        server = await connection.scalar(text("show server_version"))
+        vector = await connection.scalar(
+            text("select extversion from pg_extension where extname = 'vector'")
+        )
+    return f"Postgres {server}, pgvector {vector or 'not installed yet'}"
+
+
+async def _contents(settings: Settings, database: Database) -> AsyncIterator[Finding]:
+    async with database.transaction() as connection:
+        try:
+            await check_schema(connection)
+        except StylusError as error:
+            yield Finding("schema", "alembic", "broken", str(error))
+            return
+        counts = await catalogue.count_adapters(connection)
+        alive = await workers.alive(connection, settings.queue.stalled)
+    yield Finding("schema", "alembic", "ok", "up to date")
+    yield _catalogue(settings, counts)
+    for role in ("engine", "renderer"):
+        count = sum(worker.role == role for worker in alive)
+        says = f"{count} alive" if count else "none alive; `stylus up` starts it, prompts start one"
+        yield Finding(role, "worker process", "ok" if count else "warning", says)
+
+
+def _catalogue(settings: Settings, counts: dict[str, int]) -> Finding:
+    family = settings.checkpoint.family
+    says = ", ".join(f"{count} of {base}" for base, count in sorted(counts.items())) or "empty"
+    if counts.get(family):
+        return Finding("catalogue", "database", "ok", says)
+    return Finding(
+        "catalogue", "database", "warning", f"{says}; none fits {family}: `stylus lora import`"
+    )
+
+
+def _embedder() -> Finding:
+    try:
+        vector = load_embedder().embed(["a red star"])
+        return Finding("embedder", "local MiniLM", "ok", f"{vector.shape[1]} dimensions")
+    except StylusError as error:
+        return Finding("embedder", "local MiniLM", "broken", str(error))
+
+
+def _checkpoint(settings: Settings) -> Finding:
+    chosen = settings.checkpoint
+    if chosen.source != "builtin":
+        says = "loaded by the renderer; its log tells whether it fits"
+        return Finding("checkpoint", chosen.source, "ok", says)
+    if (builtin.CHECKPOINT / "model_index.json").is_file():
+        return Finding("checkpoint", "built-in", "ok", f"family {chosen.family}")
+    return Finding(
+        "checkpoint", "built-in", "broken", "its files are missing; install Stylus again"
+    )
+
+
+def _storage(settings: Settings) -> Finding:
+    where = settings.storage.url or "folder under home"
+    try:
+        store = BlobStore(settings)
+        key = store.put("probe", b"stylus", ".txt")
+        fine = store.read(key) == b"stylus"
+        return Finding("storage", where, "ok" if fine else "broken", "written and read back")
+    except StylusError as error:
+        return Finding("storage", where, "broken", str(error))
+
+
+def _discord(settings: Settings) -> Finding:
+    if settings.discord.token.get_secret_value():
+        says = "a token is set; `stylus status` shows whether the bot runs"
+        return Finding("discord", "bot token", "ok", says)
+    return Finding("discord", "no bot", "ok", "no STYLUS_DISCORD__TOKEN is set, none is needed")
+
+
+async def _composer(settings: Settings) -> Finding:
+    llm = settings.llm
+    if not (llm.base_url and llm.model):
+        return Finding("composer", "local", "ok", "no LLM is configured, none is needed")
+    try:
+        await llm_composer.probe(settings)
+        return Finding("composer", f"LLM {llm.model}", "ok", "the server answers")
+    except StylusError as error:
+        says = f"{error} The local composer stands in; check llm.base_url and llm.api_key."
+        return Finding("composer", f"LLM {llm.model}", "warning", says)

@@ -1,0 +1,50 @@
+"""The overview: workers alive, requests by phase, versions."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, text
+
+from engine import __version__
+from engine.processes import workers
+from engine.settings import Settings
+from engine.storage.database import open_database
+from engine.storage.schema import check_schema
+from engine.storage.tables import requests
+from engine.values import OPEN_PHASES, Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The state of the installation at one moment."""
+
+    version: str
+    workers: tuple[Worker, ...]
+    #: Open requests by phase.
+    open: dict[str, int]
+    #: Requests that ended within the last hour, by phase.
+    ended: dict[str, int]
+    #: Seconds that the oldest open request has waited; None where none is open.
+    oldest_seconds: float | None
+
+
+async def look_around(settings: Settings) -> Overview:
+    """Returns the overview. Raises `DatabaseUnavailable` and `SchemaOutdated`."""
+    lately = func.now() - text("interval '1 hour'")
+    by_phase = select(requests.c.phase, func.count()).group_by(requests.c.phase)
+    is_open = requests.c.phase.in_(sorted(OPEN_PHASES))
+    async with open_database(settings) as database, database.transaction() as connection:
+        await check_schema(connection)
+        opened = await connection.execute(by_phase.where(is_open))
+        ended = await connection.execute(by_phase.where(requests.c.finished_at > lately))
+        oldest = await connection.scalar(
+            select(func.extract("epoch", func.now() - func.min(requests.c.created_at))).where(
+                is_open
+            )
+        )
+        return Overview(
+            version=__version__,
+            workers=tuple(await workers.alive(connection, settings.queue.stalled)),
+            open={row[0]: row[1] for row in opened},
+            ended={row[0]: row[1] for row in ended},
+            oldest_seconds=None if oldest is None else float(oldest),
+        )

@@ -1,0 +1,1 @@
+"""The worker processes: their queues, jobs, signs of life and rescue."""

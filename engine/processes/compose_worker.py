@@ -1,0 +1,71 @@
+"""The engine process: takes requests off the compose queue and leaves plans to render."""
+
+from engine.library.addition_fetch import fetch_addition
+from engine.method import plan_request
+from engine.processes.jobs import run_stage
+from engine.processes.process import Post, open_post, work
+from engine.processes.queue import COMPOSE_QUEUE, LIBRARY_QUEUE, render_queue
+from engine.processes.rescue import register_rescue
+from engine.requests import backlog, ledger
+from engine.requests.ledger import Claim
+from engine.requests.progress import publish
+from engine.retrieving import search_index
+from engine.retrieving.embedder import load_embedder
+from engine.settings import Settings
+from engine.storage.blobs import BlobStore
+from engine.values import Phase, Progress
+
+#: Requests composed at once; the work is short and mostly waiting for Postgres or the LLM.
+CONCURRENCY = 4
+#: Places beside those for the rescuer, one download and one embedding.
+LIBRARY_JOBS = 3
+
+
+async def run_engine(settings: Settings, *, tied: bool = False) -> None:
+    """Runs the engine until it is told to stop. Raises `Unavailable`."""
+    load_embedder()
+    async with open_post(settings) as post:
+        register_rescue(post)
+
+        @post.queue.app.task(name="compose", queue=COMPOSE_QUEUE)
+        async def compose(request_id: str) -> None:
+            await run_stage(post, request_id, Phase.QUEUED, Phase.COMPOSING, compose_request)
+
+        @post.queue.app.task(name="fetch", queue=LIBRARY_QUEUE)
+        async def fetch(addition_id: str) -> None:
+            await fetch_addition(post, BlobStore(settings), addition_id)
+
+        @post.queue.app.task(name="embed", queue=LIBRARY_QUEUE)
+        async def embed() -> None:
+            await search_index.embed_pending(post.database, load_embedder())
+
+        await work(
+            post,
+            "engine",
+            [COMPOSE_QUEUE, LIBRARY_QUEUE],
+            device="cpu",
+            concurrency=CONCURRENCY + LIBRARY_JOBS,
+            tied=tied,
+        )
+
+
+async def compose_request(post: Post, claimed: Claim) -> None:
+    """Makes the plans, stores them and enqueues their rendering in one transaction."""
+    request = claimed.request
+    planned = await plan_request(post.database, request, load_embedder(), post.settings)
+    async with post.database.transaction() as connection:
+        stored = await ledger.store_plan(
+            connection,
+            claimed,
+            planned.composition,
+            planned.candidates,
+            planned.plans,
+            notes=planned.notes,
+            retrieve_seconds=planned.retrieve_seconds,
+            compose_seconds=planned.compose_seconds,
+        )
+        if stored:
+            queue = render_queue(request.sampling.checkpoint)
+            rank = await backlog.count_open(connection, request.asker) - 1
+            await post.queue.defer(connection, "render", queue, request.id, -rank)
+            await publish(connection, Progress(request.id, Phase.PLANNED))

@@ -1,0 +1,124 @@
+"""What every worker process does: listen to its queues, show signs of life, stop in good order."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from engine.errors import DatabaseUnavailable
+from engine.operations.log import get_log
+from engine.processes import workers
+from engine.processes.queue import Queue, open_queue
+from engine.requests import backlog
+from engine.settings import Settings
+from engine.storage.database import Database, open_database
+from engine.storage.schema import check_schema
+
+log = get_log("process")
+
+#: Seconds that a stopping worker leaves its jobs to finish.
+GRACE = 30.0
+#: Seconds between two looks whether work is left, for a worker that ends with its parent.
+IDLE_LOOK = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A worker's place: what its jobs need."""
+
+    settings: Settings
+    database: Database
+    queue: Queue
+
+
+@asynccontextmanager
+async def open_post(settings: Settings) -> AsyncIterator[Post]:
+    """Opens database and queue. Raises `DatabaseUnavailable` and `SchemaOutdated`."""
+    async with open_database(settings) as database:
+        async with database.transaction() as connection:
+            await check_schema(connection)
+        async with open_queue(database, connections=4) as queue:
+            yield Post(settings, database, queue)
+
+
+async def work(
+    post: Post, role: str, queues: Sequence[str], *, device: str, concurrency: int, tied: bool
+) -> None:
+    """Runs jobs until SIGTERM or SIGINT, or, if tied, until standard input is closed by the
+    parent and no request is left open."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with post.database.transaction() as connection:
+        worker_id = await workers.announce(connection, role, queues, device)
+    log.info("ready", role=role, queues=list(queues), device=device)
+    async with asyncio.TaskGroup() as group:
+        sides = [group.create_task(_beat(post, worker_id))]
+        if tied:
+            sides.append(group.create_task(_watch_parent(post, stop)))
+        worker = group.create_task(_run_queue(post, role, queues, concurrency))
+        sides.append(group.create_task(_stop_when(stop, worker)))
+        with contextlib.suppress(asyncio.CancelledError):
+            await worker
+        for side in sides:
+            side.cancel()
+    with contextlib.suppress(DatabaseUnavailable):
+        async with post.database.transaction() as connection:
+            await workers.leave(connection, worker_id)
+    log.info("stopped", role=role)
+
+
+async def _run_queue(post: Post, role: str, queues: Sequence[str], concurrency: int) -> None:
+    timing = post.settings.queue
+    await post.queue.app.run_worker_async(
+        queues=list(queues),
+        name=role,
+        concurrency=concurrency,
+        update_heartbeat_interval=timing.heartbeat,
+        # Pruned rows only lose the queue's memory of a worker; the rescuer decides who is dead.
+        stalled_worker_timeout=timing.stalled * 6,
+        shutdown_graceful_timeout=GRACE,
+        install_signal_handlers=False,
+        delete_jobs="always",
+    )
+
+
+async def _stop_when(stop: asyncio.Event, worker: asyncio.Task[None]) -> None:
+    await stop.wait()
+    worker.cancel()
+
+
+async def _beat(post: Post, worker_id: str) -> None:
+    while True:
+        await asyncio.sleep(post.settings.queue.heartbeat)
+        try:
+            async with post.database.transaction() as connection:
+                await workers.beat(connection, worker_id)
+        except DatabaseUnavailable:
+            log.warning("no sign of life could be written; trying again")
+
+
+async def _watch_parent(post: Post, stop: asyncio.Event) -> None:
+    """The parent holds the other end of standard input: however it ends, that is closed."""
+    closed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        if not os.read(0, 1024):
+            loop.remove_reader(0)
+            closed.set()
+
+    loop.add_reader(0, read)
+    await closed.wait()
+    while await _work_left(post):  # noqa: ASYNC110  the rows are other processes' too
+        await asyncio.sleep(IDLE_LOOK)
+    stop.set()
+
+
+async def _work_left(post: Post) -> bool:
+    async with post.database.transaction() as connection:
+        return await backlog.any_open(connection)

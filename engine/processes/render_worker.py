@@ -1,0 +1,241 @@
+"""The renderer process: takes plans off a checkpoint's queue and leaves images.
+
+One process a GPU. Rendering runs in a thread of its own, so that heartbeats go on.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import signal
+import threading
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from engine.checkpoints import configured
+from engine.errors import BadLora, DatabaseUnavailable, StylusError
+from engine.library import catalogue
+from engine.library.addition_check import check_addition
+from engine.png import Recipe, UsedAdapter, encode, open_image
+from engine.processes.jobs import run_stage
+from engine.processes.process import Post, open_post, work
+from engine.processes.queue import render_queue
+from engine.processes.render_news import News
+from engine.rendering.batcher import Batcher
+from engine.rendering.checkpoint import Checkpoint, load_checkpoint, use_threads
+from engine.rendering.job import Batch, Job, RenderedImage
+from engine.rendering.memory import DeviceLost
+from engine.rendering.preview import Previewer
+from engine.rendering.renderer import Renderer
+from engine.rendering.safety import Check, safety_check
+from engine.rendering.start import Start
+from engine.requests import answers, ledger
+from engine.requests.ending import announce_end
+from engine.requests.ledger import Claim
+from engine.requests.progress import ProgressFeed
+from engine.settings import Settings
+from engine.storage.blobs import BlobStore
+from engine.values import ImagePlan, Phase, PlannedAdapter, Rendering, Request, Source
+
+#: Seconds between two looks whether the request was cancelled or given to somebody else, should
+#: the notice of it be lost.
+CANCEL_LOOK = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """What render jobs share."""
+
+    renderer: Renderer
+    batcher: Batcher
+    store: BlobStore
+    feed: ProgressFeed
+    previewer: Previewer
+    safety: Check | None
+
+
+async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
+    """Runs the renderer until it is told to stop. Raises `Unavailable`."""
+    use_threads(settings.renderer.threads)
+    async with open_post(settings) as post:
+        checkpoint = await asyncio.to_thread(load_checkpoint, *configured(settings))
+        async with _open_studio(post, checkpoint) as studio:
+            queue = render_queue(settings.checkpoint.name)
+
+            @post.queue.app.task(name="render", queue=queue)
+            async def render(request_id: str) -> None:
+                async def job(post: Post, claimed: Claim) -> None:
+                    await render_request(post, studio, claimed)
+
+                await run_stage(post, request_id, Phase.PLANNED, Phase.RENDERING, job)
+
+            @post.queue.app.task(name="check", queue=queue)
+            async def check(addition_id: str) -> None:
+                await check_addition(post, studio.store, addition_id, studio.renderer.examine)
+
+            await work(
+                post,
+                "renderer",
+                [queue],
+                device=str(checkpoint.device),
+                concurrency=settings.queue.concurrency,
+                tied=tied,
+            )
+
+
+@asynccontextmanager
+async def _open_studio(post: Post, checkpoint: Checkpoint) -> AsyncIterator[Studio]:
+    limits = post.settings.renderer
+    renderer = Renderer(
+        checkpoint, limits.adapter_cache_mb * 2**20, limits.slots_mb * 2**20, limits.images
+    )
+    batcher = Batcher(renderer.render, limits.images, limits.wait)
+    feed = ProgressFeed(post.database.conninfo)
+    listening = asyncio.create_task(feed.run(), name="progress feed")
+    try:
+        yield Studio(
+            renderer,
+            batcher,
+            BlobStore(post.settings),
+            feed,
+            Previewer(checkpoint),
+            safety_check(limits.safety),
+        )
+    finally:
+        listening.cancel()
+        await asyncio.to_thread(batcher.close)
+
+
+async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
+    """Renders the plans and stores the images; cancelling takes effect within a step."""
+    request = claimed.request
+    async with post.database.transaction() as connection:
+        answer = await answers.load_answer(connection, request.id)
+        planned = [adapter for plan in answer.plans for adapter in plan.adapters]
+        off = await catalogue.find_disabled(connection, [a.adapter_id for a in planned])
+    stop = threading.Event()
+    news = News(post, request.id, studio.previewer.show)
+    job = Job(
+        sampling=request.sampling,
+        plans=answer.plans,
+        fetch=lambda adapter: _fetch(studio.store, adapter, off),
+        on_step=news.step,
+        on_latents=news.latents,
+        cancelled=stop.is_set,
+        start=await asyncio.to_thread(_start, studio.store, request.source),
+    )
+    try:
+        batch = await _outcome(post, studio, claimed, job, stop)
+    finally:
+        await news.end()
+    if batch is None:
+        return
+    rendered = await asyncio.to_thread(_store_images, studio, request, answer.plans, batch)
+    async with post.database.transaction() as connection:
+        if await ledger.store_renderings(
+            connection,
+            claimed,
+            rendered,
+            load_seconds=batch.load_seconds,
+            render_seconds=batch.render_seconds,
+            notes=batch.failures,
+        ):
+            await announce_end(post.queue, connection, request, Phase.RENDERED)
+
+
+async def _outcome(
+    post: Post, studio: Studio, claimed: Claim, job: Job, stop: threading.Event
+) -> Batch | None:
+    """The job's batch; None once the request is not ours any more, however far it is."""
+    rendering = asyncio.wrap_future(studio.batcher.submit(job))
+    watching = asyncio.create_task(_watch(post, studio.feed, claimed))
+    either: set[asyncio.Future[Any]] = {rendering, watching}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.set()
+        watching.cancel()
+    if not rendering.done():
+        return None
+    try:
+        outcome = rendering.result()
+    except DeviceLost:
+        signal.raise_signal(signal.SIGTERM)  # only a new process can use the device again
+        raise
+    if isinstance(outcome, StylusError):
+        raise outcome
+    return outcome
+
+
+def _start(store: BlobStore, source: Source | None) -> Start | None:
+    if source is None:
+        return None
+    mask = open_image(store.read(source.mask)).convert("L") if source.mask else None
+    return Start(open_image(store.read(source.image)), source.strength, mask)
+
+
+def _fetch(store: BlobStore, adapter: PlannedAdapter, off: Collection[str]) -> Path:
+    if adapter.adapter_id in off:
+        raise BadLora(f"“{adapter.title}” was disabled after the request was made.")
+    if adapter.blob is None:
+        raise BadLora(f"The file of “{adapter.title}” is not here.")
+    return store.file(adapter.blob)
+
+
+async def _watch(post: Post, feed: ProgressFeed, claimed: Claim) -> None:
+    """Returns once the request has ended or another renderer has claimed it."""
+    newest = True
+    with feed.subscribe(claimed.request.id) as news:
+        while newest:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CANCEL_LOOK):
+                    while (await news.get()).phase is Phase.RENDERING:  # our own steps
+                        pass
+            with contextlib.suppress(DatabaseUnavailable):
+                async with post.database.transaction() as connection:
+                    newest = await ledger.is_newest(connection, claimed)
+
+
+def _store_images(
+    studio: Studio, request: Request, plans: Sequence[ImagePlan], batch: Batch
+) -> list[Rendering]:
+    by_index = {plan.index: plan for plan in plans}
+    stored = [_store_image(studio.store, request, by_index[one.index], one) for one in batch.images]
+    if studio.safety is None:
+        return stored
+    unsafe = studio.safety([one.image for one in batch.images])
+    return [replace(one, unsafe=value) for one, value in zip(stored, unsafe, strict=True)]
+
+
+def _store_image(
+    store: BlobStore, request: Request, plan: ImagePlan, rendered: RenderedImage
+) -> Rendering:
+    content = encode(rendered.image, _recipe(request, plan, rendered))
+    return Rendering(
+        index=rendered.index,
+        seed=rendered.seed,
+        width=rendered.image.width,
+        height=rendered.image.height,
+        blob=store.put("images", content, ".png"),
+        sha256=hashlib.sha256(content).hexdigest(),
+        loaded=rendered.loaded,
+        skipped=rendered.skipped,
+    )
+
+
+def _recipe(request: Request, plan: ImagePlan, rendered: RenderedImage) -> Recipe:
+    titles = {adapter.adapter_id: adapter.title for adapter in plan.adapters}
+    return Recipe(
+        request_id=request.id,
+        prompt=plan.prompt,
+        negative=plan.negative,
+        seed=plan.seed,
+        sampling=request.sampling,
+        adapters=tuple(
+            UsedAdapter(one.adapter_id, titles[one.adapter_id], one.sha256, one.weight)
+            for one in rendered.loaded
+        ),
+        source=request.source,
+    )

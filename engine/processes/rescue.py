@@ -1,0 +1,77 @@
+"""The rescuer: gives the jobs of dead workers to living ones.
+
+A worker is dead when its heartbeat has stopped, never because a job takes long. A request that
+has no job at all (its worker lost the database in the wrong moment) gets a new one.
+"""
+
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from engine.operations.log import get_log
+from engine.processes.process import Post
+from engine.processes.queue import COMPOSE_QUEUE, RESCUE_QUEUE, render_queue
+from engine.values import Phase
+
+log = get_log("rescue")
+
+#: Ranks before all requests: a rescuer that waits in line rescues nobody.
+PRIORITY = 1000
+
+
+def register_rescue(post: Post) -> None:
+    """Makes this process look for dead workers every few seconds."""
+
+    @post.queue.app.periodic(cron=f"* * * * * */{post.settings.queue.rescue}")
+    @post.queue.app.task(
+        name="rescue", queue=RESCUE_QUEUE, priority=PRIORITY, queueing_lock="rescue"
+    )
+    async def rescue(timestamp: int) -> None:
+        await rescue_jobs(post)
+        await rescue_requests(post)
+
+
+async def rescue_jobs(post: Post) -> int:
+    """Puts the jobs of workers without a heartbeat back into their queues; returns how many."""
+    manager = post.queue.app.job_manager
+    stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=post.settings.queue.stalled)
+    count = 0
+    for job in stalled:
+        log.warning("a worker died; its job is taken up again", job=job.id, task=job.task_name)
+        await manager.retry_job(job)
+        count += 1
+    return count
+
+
+async def rescue_requests(post: Post) -> int:
+    """Enqueues every open request that has no job; returns how many."""
+    async with post.database.transaction() as connection:
+        # One engine at a time, and the search in a statement of its own: it has to see the jobs
+        # that the one before has just enqueued.
+        await connection.execute(text("select pg_advisory_xact_lock(hashtext('stylus rescue'))"))
+        orphans = (await connection.execute(_ORPHANS)).all()
+        for row in orphans:
+            log.warning("a request had no job; it gets one", request=row.id, phase=row.phase)
+            task, queue = _stage(row)
+            await post.queue.defer(connection, task, queue, row.id, 0)
+    return len(orphans)
+
+
+def _stage(row: Row[Any]) -> tuple[str, str]:
+    if row.phase in (Phase.QUEUED, Phase.COMPOSING):
+        return "compose", COMPOSE_QUEUE
+    return "render", render_queue(row.checkpoint)
+
+
+#: Requests that somebody is just moving on are left alone.
+_ORPHANS = text(
+    """
+    select r.id, r.phase, r.sampling ->> 'checkpoint' as checkpoint from requests r
+    where r.phase not in ('rendered', 'failed', 'cancelled')
+      and not exists (
+          select 1 from procrastinate_jobs j
+          where j.args ->> 'request_id' = r.id and j.status in ('todo', 'doing')
+      )
+    for update skip locked
+    """
+)

@@ -1,0 +1,112 @@
+"""Deliveries: one row for each answer that a frontend must post, exactly once in sight.
+
+wanted -> posting -> posted. A row that was left at "posting" is ambiguous: the message may be
+out already, so the sender is told to look for it before it posts again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import and_, func, insert, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from engine.storage.tables import deliveries
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The right to post one answer."""
+
+    request_id: str
+    attempt: int
+    #: Sent along with the message; the platform or we can find it by that.
+    nonce: str
+    #: An earlier attempt may have posted it.
+    ambiguous: bool
+
+
+async def want(connection: AsyncConnection, request_id: str, platform: str) -> None:
+    """Asks for a delivery, in the transaction that ends the request."""
+    await connection.execute(
+        insert(deliveries).values(request_id=request_id, platform=platform, nonce=request_id)
+    )
+
+
+async def waiting(
+    connection: AsyncConnection, platform: str, stalled_seconds: float
+) -> Sequence[str]:
+    """Returns the requests whose answers wait, those left at "posting" for too long as well."""
+    limit = func.clock_timestamp() - text(f"interval '{float(stalled_seconds)} seconds'")
+    found = await connection.scalars(
+        select(deliveries.c.request_id)
+        .where(
+            deliveries.c.platform == platform,
+            or_(
+                deliveries.c.state == "wanted",
+                and_(deliveries.c.state == "posting", deliveries.c.posting_at < limit),
+            ),
+        )
+        .order_by(deliveries.c.wanted_at)
+    )
+    return found.all()
+
+
+async def claim(
+    connection: AsyncConnection, request_id: str, stalled_seconds: float
+) -> Delivery | None:
+    """Claims one delivery; None where it is posted or somebody else is at it."""
+    limit = func.clock_timestamp() - text(f"interval '{float(stalled_seconds)} seconds'")
+    row = (
+        await connection.execute(
+            select(deliveries)
+            .where(
+                deliveries.c.request_id == request_id,
+                or_(
+                    deliveries.c.state == "wanted",
+                    and_(deliveries.c.state == "posting", deliveries.c.posting_at < limit),
+                ),
+            )
+            .with_for_update(skip_locked=True)
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    await connection.execute(
+        update(deliveries)
+        .where(deliveries.c.request_id == request_id)
+        .values(state="posting", attempt=row.attempt + 1, posting_at=func.clock_timestamp())
+    )
+    return Delivery(request_id, row.attempt + 1, row.nonce, ambiguous=row.state == "posting")
+
+
+async def record_posted(connection: AsyncConnection, delivery: Delivery, message_id: str) -> bool:
+    """Records the platform's message id; returns False where the claim is not the newest."""
+    return await _record(connection, delivery, state="posted", message_id=message_id, posted=True)
+
+
+async def record_undeliverable(
+    connection: AsyncConnection, delivery: Delivery, sentence: str
+) -> bool:
+    """Gives up on a delivery, with the reason; returns False where the claim is not newest."""
+    return await _record(connection, delivery, state="undeliverable", failure=sentence)
+
+
+async def put_back(connection: AsyncConnection, delivery: Delivery) -> bool:
+    """Gives a claim back: surely nothing was posted. False where the claim is not newest."""
+    return await _record(connection, delivery, state="wanted")
+
+
+async def _record(
+    connection: AsyncConnection, delivery: Delivery, posted: bool = False, **values: str
+) -> bool:
+    times = {"posted_at": func.clock_timestamp()} if posted else {}
+    changed = await connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.request_id == delivery.request_id,
+            deliveries.c.state == "posting",
+            deliveries.c.attempt == delivery.attempt,
+        )
+        .values(**values, **times)
+    )
+    return changed.rowcount == 1

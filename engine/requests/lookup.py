@@ -1,0 +1,69 @@
+"""Looking up adapters for people in a chat: what draws this, what is this, how does it look."""
+
+import asyncio
+from dataclasses import dataclass
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.expression import cast
+
+from engine.community.chat_tables import homes
+from engine.errors import UnknownAdapter
+from engine.library import catalogue
+from engine.requests.admission import clean_prompt
+from engine.retriever import Selection, retrieve
+from engine.retrieving.embedder import load_embedder
+from engine.settings import Settings
+from engine.storage.blobs import BlobStore
+from engine.storage.database import Database
+from engine.storage.tables import renderings, requests
+from engine.values import Adapter, Asker
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The catalogue as one workspace may see it."""
+
+    settings: Settings
+    database: Database
+    store: BlobStore
+
+    async def search(self, text: str, asker: Asker, limit: int = 10) -> list[Adapter]:
+        """Returns adapters by what they draw, best first. Raises `BadPrompt`."""
+        embedder = await asyncio.to_thread(load_embedder)
+        selection = Selection(
+            base=self.settings.checkpoint.family,
+            workspace=asker.workspace,
+            anybody=True,
+            with_file=False,
+        )
+        async with self.database.transaction() as connection:
+            found = await retrieve(connection, embedder, clean_prompt(text), selection, limit)
+        return [candidate.adapter for candidate in found.candidates]
+
+    async def find(self, adapter_id: str, asker: Asker) -> Adapter:
+        """Returns one adapter. Raises `UnknownAdapter`, also for another workspace's."""
+        async with self.database.transaction() as connection:
+            adapter = (await catalogue.find_adapters(connection, [adapter_id]))[adapter_id]
+        if adapter.workspace not in ("", asker.workspace):
+            raise UnknownAdapter(catalogue.unknown(adapter_id))
+        return adapter
+
+    async def preview(self, adapter_id: str, asker: Asker) -> bytes | None:
+        """Returns the newest image that the workspace has made with the adapter; None if none.
+
+        Private requests stay private: only the asker's own count.
+        """
+        used = cast(renderings.c.rendering["loaded"], JSONB).contains([{"adapter_id": adapter_id}])
+        visible = or_(homes.c.private.isnot(True), requests.c.user_id == asker.user)
+        here = and_(requests.c.platform == asker.platform, requests.c.workspace == asker.workspace)
+        async with self.database.transaction() as connection:
+            blob = await connection.scalar(
+                select(renderings.c.rendering["blob"].astext)
+                .join(requests, requests.c.id == renderings.c.request_id)
+                .outerjoin(homes, homes.c.request_id == requests.c.id)
+                .where(used, visible, here)
+                .order_by(requests.c.created_at.desc(), renderings.c.index)
+                .limit(1)
+            )
+        return await asyncio.to_thread(self.store.read, blob) if blob else None

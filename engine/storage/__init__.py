@@ -1,0 +1,1 @@
+"""Where state is kept: Postgres, its schema and tables, and the blob store."""
