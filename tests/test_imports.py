@@ -1,8 +1,10 @@
 """Who may import whom, and where each outside library lives."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -121,10 +123,27 @@ def imported_by(node: ast.AST, module: str) -> list[str]:
     if isinstance(node, ast.ImportFrom):
         assert node.level == 0, f"{module} imports by a relative name"
         source = node.module or ""
-        if source in ("engine", "bot"):
-            return [f"{source}.{alias.name}" for alias in node.names]
-        return [source]
+        full = [f"{source}.{alias.name}" for alias in node.names]
+        return list(dict.fromkeys(name if name in ours() else source for name in full))
     return []
+
+
+@lru_cache
+def ours() -> frozenset[str]:
+    """Returns the names of all our modules."""
+    return frozenset(modules("engine", "bot", "migrations"))
+
+
+def reached(*starts: str) -> set[str]:
+    """Returns our modules that these import, directly or not."""
+    found, waiting = set(starts), list(starts)
+    edges = [(i.module, i.imported) for i in imports("engine", "bot") if i.imported in ours()]
+    while waiting:
+        module = waiting.pop()
+        fresh = {imported for importer, imported in edges if importer == module} - found
+        found |= fresh
+        waiting += fresh
+    return found
 
 
 def within(module: str, homes: tuple[str, ...]) -> bool:
@@ -192,3 +211,28 @@ def test_only_the_renderer_loads_torch(module: str) -> None:
         [sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_what_runs_needs_nothing_that_only_developers_install() -> None:
+    """A tool of training or tests must not be missing where only the program is installed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = {re.split(r"[\[=<>~ ]", one)[0] for one in project["dependencies"]}
+    only_dev = {
+        re.split(r"[\[=<>~ ]", one)[0] for one in project["optional-dependencies"]["dev"]
+    } - wanted
+    assert "peft" in only_dev
+    running = reached(
+        "engine.processes.render_worker",
+        "engine.processes.compose_worker",
+        "engine.processes.delivery_worker",
+        "bot.discord_frontend",
+        "bot.slack_frontend",
+        "bot.console.session",
+    )
+    assert "engine.rendering.renderer" in running
+    missing = [
+        i
+        for i in imports("engine", "bot")
+        if i.module in running and i.imported.split(".")[0] in only_dev
+    ]
+    assert missing == []

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from engine.builtin import checkpoint
-from engine.builtin.vendor import LoraLayer
+from engine.builtin.vendor_peft import LoraLayer
 
 
 def layers_of(model: nn.Module, name: str) -> dict[str, Any]:

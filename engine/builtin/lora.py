@@ -14,7 +14,7 @@ from engine.builtin import checkpoint, exchange, resize, text
 from engine.builtin.captions import PLAIN, Wording, caption
 from engine.builtin.diffusion import Noiser, Pool, emphasis
 from engine.builtin.shelf import Adapter, by_slug
-from engine.builtin.vendor import LoraConfig
+from engine.builtin.vendor_peft import LoraConfig
 from engine.builtin.world import BASE_SHAPES, Picture, kind_of, random_pair, random_single, seeded
 
 BATCH = 16

@@ -1,10 +1,8 @@
-"""Classes of diffusers, transformers and peft, untyped: their annotations do not hold together."""
+"""Classes of diffusers and transformers, untyped: their annotations do not hold together."""
 
 from typing import Any
 
 import diffusers
-import peft
-import peft.tuners.lora.layer
 import transformers
 
 AutoencoderTiny: Any = diffusers.AutoencoderTiny
@@ -14,5 +12,3 @@ UNet2DConditionModel: Any = diffusers.UNet2DConditionModel
 CLIPTextConfig: Any = transformers.CLIPTextConfig
 CLIPTextModel: Any = transformers.CLIPTextModel
 CLIPTokenizer: Any = transformers.CLIPTokenizer
-LoraConfig: Any = peft.LoraConfig
-LoraLayer: Any = peft.tuners.lora.layer.LoraLayer

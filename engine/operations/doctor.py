@@ -44,6 +44,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield _storage(settings)
     yield await _composer(settings)
     yield _discord(settings)
+    yield _slack(settings)
 
 
 def _home(settings: Settings) -> Finding:
@@ -137,6 +138,18 @@ def _discord(settings: Settings) -> Finding:
         says = "a token is set; `stylus status` shows whether the bot runs"
         return Finding("discord", "bot token", "ok", says)
     return Finding("discord", "no bot", "ok", "no STYLUS_DISCORD__TOKEN is set, none is needed")
+
+
+def _slack(settings: Settings) -> Finding:
+    ours = settings.slack
+    if not ours.token.get_secret_value():
+        return Finding("slack", "no app", "ok", "no STYLUS_SLACK__TOKEN is set, none is needed")
+    if ours.app_token.get_secret_value():
+        return Finding("slack", "Socket Mode", "ok", "`stylus status` shows whether the app runs")
+    if ours.signing_secret.get_secret_value():
+        return Finding("slack", f"HTTP at {ours.listen}", "ok", "requests are checked by signature")
+    says = "set STYLUS_SLACK__APP_TOKEN for Socket Mode, or STYLUS_SLACK__SIGNING_SECRET for HTTP"
+    return Finding("slack", "bot token alone", "broken", says)
 
 
 async def _composer(settings: Settings) -> Finding:

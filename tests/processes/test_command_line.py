@@ -188,10 +188,15 @@ def test_doctor_tells_every_part(running: Installation) -> None:
     parts = {f["part"]: f["state"] for f in document(running, "doctor")["findings"]}
     expected = {
         "home", "database", "schema", "catalogue", "engine", "renderer", "embedder",
-        "checkpoint", "storage", "composer",
+        "checkpoint", "storage", "composer", "discord", "slack",
     }  # fmt: skip
     assert parts.keys() == expected
     assert set(parts.values()) == {"ok"}
+    half = running.run("doctor", "--json", STYLUS_SLACK__TOKEN="xoxb-canary")
+    assert "canary" not in half.stdout
+    found = {f["part"]: f for f in json.loads(half.stdout)["findings"]}["slack"]
+    assert found["state"] == "broken"
+    assert "STYLUS_SLACK__APP_TOKEN" in found["says"]
 
 
 BAD = [
