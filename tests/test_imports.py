@@ -40,7 +40,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "sqlalchemy": (*KEEPING, "migrations"),
     "pgvector": ("engine.retrieving.search_index", "engine.storage.tables", "migrations"),
     "psycopg": ("engine.storage", "engine.processes.queue", "engine.requests.progress"),
-    "openai": ("engine.composing.llm_composer",),
+    "openai": ("engine.composing.llm_client",),
     "torch": TORCH,
     "diffusers": TORCH,
     "transformers": TORCH,

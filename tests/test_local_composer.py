@@ -68,7 +68,7 @@ def test_every_idea_gets_what_draws_it(everything: list[Candidate], embedder: Mi
 
 def test_the_reason_is_made_from_the_words(everything: list[Candidate], embedder: MiniLM) -> None:
     (pick,) = composed(everything, embedder, "a watercolor").picks
-    assert pick.reason == "its name or trigger words have “watercolor”"
+    assert pick.reason == "“watercolor” has its name or a trigger word"
     assert pick.weight == 0.8
     assert 0.5 < pick.score <= 1.01
 

@@ -4,21 +4,18 @@ Cards are strangers' text, so a fooled model must be able to do nothing: it sees
 of ids, its answer is a list of numbers per keyword, and not a word of it reaches a reply.
 """
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
-import openai
 from pydantic import BaseModel, ConfigDict
 
 from engine.composing.local_composer import pick_adapter
 from engine.composing.phrases import Places
-from engine.errors import ComposerUnavailable, CompositionRefused
+from engine.errors import CompositionRefused
 from engine.library.cards import clean
 from engine.retrieving.retrieval import Retrieval
-from engine.settings import Llm, Settings
+from engine.settings import Settings
 from engine.values import Adapter, Candidate, Composition, Pick, Task, fold
 
 #: Characters of a card that the model reads.
@@ -84,7 +81,10 @@ async def _ask(prompt: str, candidates: tuple[Candidate, ...], settings: Setting
     llm = settings.llm
     messages: Any = question(prompt, candidates)
     schema: Any = {"type": "json_schema", "json_schema": _SCHEMA}
-    async with _client(llm) as client:
+    # Imported late: it takes a third of a second, which only requests to an LLM should wait.
+    from engine.composing.llm_client import open_client
+
+    async with open_client(llm) as client:
         completion = await client.chat.completions.create(
             model=llm.model, messages=messages, temperature=0, response_format=schema
         )
@@ -102,36 +102,10 @@ def question(prompt: str, candidates: Sequence[Candidate]) -> list[dict[str, str
 
 async def probe(settings: Settings) -> None:
     """Asks the server for its models. Raises `ComposerUnavailable` where it does not answer."""
-    async with _client(settings.llm) as client:
+    from engine.composing.llm_client import open_client
+
+    async with open_client(settings.llm) as client:
         await client.models.list()
-
-
-@asynccontextmanager
-async def _client(llm: Llm) -> AsyncIterator[openai.AsyncOpenAI]:
-    """A client whose errors are ours; they never hold the key or the server's words."""
-    client = _connect(llm)
-    try:
-        # The client's own limit holds for each read; a server that drips would never reach it.
-        async with asyncio.timeout(llm.timeout), client:
-            yield client
-    except (openai.APITimeoutError, TimeoutError) as error:
-        raise ComposerUnavailable(f"The LLM took longer than {llm.timeout:g} s.") from error
-    except openai.APIStatusError as error:
-        raise ComposerUnavailable(f"The LLM answered with status {error.status_code}.") from error
-    except (openai.OpenAIError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ComposerUnavailable("The LLM did not answer.") from error
-
-
-def _connect(llm: Llm) -> openai.AsyncOpenAI:
-    try:
-        return openai.AsyncOpenAI(
-            base_url=llm.base_url,
-            api_key=llm.api_key.get_secret_value() or "none",
-            timeout=llm.timeout,
-            max_retries=0,
-        )
-    except Exception as error:  # of its HTTP library, which is no business of ours
-        raise ComposerUnavailable("The setting llm.base_url is no URL.") from error
 
 
 def _line(adapter: Adapter) -> str:

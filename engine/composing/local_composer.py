@@ -169,7 +169,7 @@ def _named(features: Numbers, phrase: Phrase, retrieval: Retrieval) -> NDArray[n
 
 def _pick(match: _Match, phrase: Phrase) -> Pick:
     if match.named:
-        reason = f"its name or trigger words have “{phrase.text}”"
+        reason = f"“{phrase.text}” has its name or a trigger word"
     else:
         reason = f"its card is close in meaning to “{phrase.text}”"
     return pick_adapter(match.candidate.adapter, match.probability, reason)

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from engine.checkpoints import configured
+from engine.errors import BadFile
 from engine.library import catalogue
 from engine.library.addition_rows import Described
 from engine.library.addresses import Reach
@@ -40,7 +41,8 @@ class Library:
         return await catalogue.import_cards(self.database, embedder, cards)
 
     async def add_file(self, path: Path, described: Described, embedder: MiniLM) -> Adapter:
-        """Adds a LoRA file, after loading it onto the checkpoint once. Raises `BadLora`."""
+        """Adds a LoRA file, after loading it onto the checkpoint once. Raises `BadFile`."""
+        await asyncio.to_thread(_check_readable, path)
         return await self._add(path, path.name, "file", described, embedder)
 
     async def add_url(
@@ -113,6 +115,14 @@ class Library:
         """Enables, disables or removes an adapter. Raises `UnknownAdapter`."""
         async with self.database.transaction() as connection:
             await catalogue.set_status(connection, adapter_id, status)
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise BadFile(f"{path} cannot be read ({error.strerror}).") from error
 
 
 @asynccontextmanager
