@@ -26,7 +26,9 @@ from tests.rendering.toys import kohya, random_parts, save
 #: Two adapters for one idea and one for another, so that masks have something to choose.
 ADAPTERS = {
     "star": card("star", "Big star", description="A five-pointed star.", trigger_words=["star"]),
-    "star2": card("star2", "Round star", description="A star with soft tips.", tags=["star"]),
+    "star2": card(
+        "star2", "Round star", description="A star with soft tips.", trigger_words=["star"]
+    ),
     "neon": card("neon", "Neon glow", description="Glowing lines.", trigger_words=["neon glow"]),
 }
 PROMPT = "a red star in neon glow"

@@ -95,16 +95,16 @@ async def test_a_picture_says_how_to_make_it_again(running_desk: Desk, tmp_path:
 
 
 async def test_rerolls_take_new_masks_until_all_are_used(running_desk: Desk) -> None:
-    """The line's masks: two tasks with an adapter each, on or off, so 2 x 2 = 4 masks."""
-    first = await finish(running_desk, await running_desk.submit(ask(images=2)))
+    """The line's masks: red star has two adapters, neon glow one, so 4 x 2 = 8 masks."""
+    first = await finish(running_desk, await running_desk.submit(ask(images=4)))
     second = await finish(running_desk, await running_desk.reroll(first.request.id, SOMEBODY))
     masks = [frozenset(a.adapter_id for a in p.adapters) for p in first.plans + second.plans]
-    assert len(set(masks)) == 4
+    assert len(set(masks)) == 8
     assert second.request.seed != first.request.seed
     assert ALL_USED not in second.notes
     third = await finish(running_desk, await running_desk.reroll(second.request.id, SOMEBODY))
     assert ALL_USED in third.notes
-    assert len(third.renderings) == 2
+    assert len(third.renderings) == 4
 
 
 async def test_a_variation_keeps_the_mask(running_desk: Desk) -> None:
