@@ -161,7 +161,9 @@ def test_equal_seeds_render_the_same(studio: Studio) -> None:
 
 def test_adapters_bring_ideas_that_the_base_lacks(studio: Studio, reader: Judge) -> None:
     found = {slug: _shown(slug, studio, reader) for slug in GOOD}
-    assert [slug for slug, times in found.items() if times == 0] == []
+    # The stripes show in 8 of 10 images (engine/builtin/README.md), in one of these four.
+    least = {slug: 1 if slug == "candy-stripes" else 2 for slug in GOOD}
+    assert [slug for slug, times in found.items() if times < least[slug]] == [], found
     assert sum(found.values()) >= 0.7 * 4 * len(GOOD), found
 
 
@@ -178,9 +180,9 @@ def test_without_adapters_their_words_bring_nothing(studio: Studio, reader: Judg
     prompts = [_prompt(slug, seeded(slug)) for slug in GOOD]
     read = reader.read(studio.draw(prompts, seed=3))
     shown = [
-        r[kind_of(by_slug(s).idea)] == by_slug(s).idea for s, r in zip(GOOD, read, strict=True)
+        s for s, r in zip(GOOD, read, strict=True) if r[kind_of(by_slug(s).idea)] == by_slug(s).idea
     ]
-    assert sum(shown) <= len(GOOD) // 10
+    assert shown == []
 
 
 def _prompt(slug: str, rng: Random) -> str:
