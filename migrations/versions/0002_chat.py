@@ -11,6 +11,16 @@ depends_on = None
 
 
 def upgrade() -> None:
+    create_audit()
+    create_events()
+    create_workspaces()
+    create_feedback()
+    create_homes()
+    create_messages()
+    create_stars()
+
+
+def create_audit() -> None:
     op.create_table(
         "audit",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -37,6 +47,9 @@ def upgrade() -> None:
         unique=False,
         schema="stylus",
     )
+
+
+def create_events() -> None:
     op.create_table(
         "events",
         sa.Column("platform", sa.Text(), nullable=False),
@@ -47,6 +60,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("platform", "event_id", name=op.f("pk_events")),
         schema="stylus",
     )
+
+
+def create_workspaces() -> None:
     op.create_table(
         "workspaces",
         sa.Column("platform", sa.Text(), nullable=False),
@@ -66,6 +82,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("platform", "workspace", name=op.f("pk_workspaces")),
         schema="stylus",
     )
+
+
+def create_feedback() -> None:
     op.create_table(
         "feedback",
         sa.Column("request_id", sa.Text(), nullable=False),
@@ -90,6 +109,9 @@ def upgrade() -> None:
         schema="stylus",
     )
     op.create_index("ix_feedback_adapters", "feedback", ["adapters"], unique=False, schema="stylus")
+
+
+def create_homes() -> None:
     op.create_table(
         "homes",
         sa.Column("request_id", sa.Text(), nullable=False),
@@ -109,6 +131,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("request_id", name=op.f("pk_homes")),
         schema="stylus",
     )
+
+
+def create_messages() -> None:
     op.create_table(
         "messages",
         sa.Column("platform", sa.Text(), nullable=False),
@@ -133,6 +158,9 @@ def upgrade() -> None:
     op.create_index(
         "ix_messages_request_id", "messages", ["request_id"], unique=False, schema="stylus"
     )
+
+
+def create_stars() -> None:
     op.create_table(
         "stars",
         sa.Column("request_id", sa.Text(), nullable=False),
