@@ -2,6 +2,7 @@
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, SmallInteger, Table, Text
 from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import JSONB
 
 from engine.storage.tables import metadata, text_list, time_column
 
@@ -23,6 +24,8 @@ additions = Table(
     Column("description", Text, nullable=False, server_default=""),
     text_list("trigger_words"),
     Column("weight", Float),
+    # What the source says of the file, in the shape of a card.
+    Column("found", JSONB(none_as_null=True)),
     Column("state", Text, nullable=False, server_default="waiting"),
     # Raised with every claim: a late result of an older claim is refused.
     Column("attempt", Integer, nullable=False, server_default="0"),

@@ -7,6 +7,7 @@ Values that only travel (compositions, plans, renderings) are kept as JSON, in t
 from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Float,
@@ -82,10 +83,26 @@ adapters = Table(
     Column("licence", Text),
     # The card as it was imported, so that a better refiner can start over.
     Column("card", JSONB, nullable=False, server_default=text("'{}'")),
+    # What a refiner made of it, and which one; then what admins wrote, which always wins.
+    Column("refined", JSONB(none_as_null=True)),
+    Column("edited", JSONB, nullable=False, server_default=text("'{}'")),
+    # What admins note for each other.
+    Column("notes", Text, nullable=False, server_default=""),
+    # The finer kind of base model, such as "Pony", as its source has it; nothing is decided by it.
+    Column("lineage", Text, nullable=False, server_default=""),
+    # A sheet of images with and without it, what was measured on them, and whether it breaks them.
+    Column("sample", Text),
+    Column("measured", JSONB(none_as_null=True)),
+    Column("broken", Boolean, nullable=False, server_default=text("false")),
+    # Set where the file was fetched for a prompt, so that it may be evicted; and when it was used.
+    time_column("fetched_at"),
+    time_column("used_at"),
+    Column("file_bytes", BigInteger),
     time_column("created_at", now=True),
     time_column("updated_at", now=True),
     Index("ix_adapters_selection", "base", "workspace", "status", "rating"),
     Index("ix_adapters_sha256", "sha256"),
+    Index("ix_adapters_fetched", "used_at", postgresql_where=text("fetched_at is not null")),
 )
 
 # What is searched of a card. The three fields of words weigh differently in a lexical match.
