@@ -26,8 +26,9 @@ lint:
 types:
 	$(BIN)/mypy
 
+# A file's tests stay together, since they share processes and databases.
 tests:
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 # What people see on Discord, drawn anew into docs/; needs Debian's package chromium.
 pictures: install-dev

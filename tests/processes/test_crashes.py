@@ -1,17 +1,11 @@
 """Any process may be killed at any moment: a request ends in one result or one clear failure."""
 
-import json
-import os
-import resource
-import signal
-from pathlib import Path
-
 from sqlalchemy import text
 
 from engine.desk import Desk
 from engine.values import Phase, Progress, Request
 from tests.loopback_llm import LoopbackLlm
-from tests.processes.installation import Installation, Process
+from tests.processes.installation import Installation
 from tests.processes.test_path import ask, finish
 
 
@@ -84,70 +78,3 @@ async def test_a_renderer_that_dies_three_times_fails_the_request(
     assert answer.failure
     assert "died 3 times" in answer.failure
     assert not answer.renderings
-
-
-async def test_a_renderer_that_was_only_frozen_changes_nothing_afterwards(
-    idle: Installation, idle_desk: Desk
-) -> None:
-    """SIGSTOP: thought dead, then awake again, its late result is refused."""
-    idle.start("engine")
-    frozen = idle.start("renderer")
-    request = await idle_desk.submit(ask(steps=120))
-    await until_step(idle_desk, request)
-    frozen.popen.send_signal(signal.SIGSTOP)
-    idle.start("renderer")
-    answer = await finish(idle_desk, request)
-    frozen.popen.send_signal(signal.SIGCONT)
-    assert frozen.stop() == 0
-    later = await idle_desk.answer(request.id)
-    assert later.phase is Phase.RENDERED
-    assert later.renderings == answer.renderings
-
-
-def test_up_keeps_processes_running_and_is_alone(idle: Installation) -> None:
-    """A killed worker is started again; a second `up` is refused; SIGTERM ends all."""
-    up = idle.spawn("up")
-    engine = _pid(idle, up)
-    second = idle.run("up", "--json")
-    assert second.returncode == 1
-    assert "running already" in json.loads(second.stdout)["error"]
-    os.kill(engine, signal.SIGKILL)
-    up.until(r"engine \| ended with code -9; starting it again")
-    up.until(r"engine \| .* ready ")
-    seen = json.loads(idle.run("status", "--json").stdout)
-    pids = {w["pid"] for w in seen["workers"] if w["role"] == "engine"}
-    assert pids - {engine}
-    assert up.stop() == 0
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
-
-
-def _pid(installation: Installation, up: Process) -> int:
-    """The engine's process id, once both workers are ready."""
-    for _ in range(2):
-        up.until(" ready ")
-    seen = json.loads(installation.run("status", "--json").stdout)
-    return next(int(w["pid"]) for w in seen["workers"] if w["role"] == "engine")
-
-
-async def test_a_full_store_fails_one_request_with_a_sentence(
-    idle: Installation, idle_desk: Desk
-) -> None:
-    """The renderer may write no file of that size: it says so, lives on, leaves no half file."""
-    idle.start("engine")
-    renderer = idle.start("renderer")
-    before = set(stored_files(idle))
-    resource.prlimit(renderer.popen.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
-    answer = await finish(idle_desk, await idle_desk.submit(ask(seed=4711)))
-    assert answer.phase is Phase.FAILED
-    assert answer.failure == "The file store is full; free some room, then try again."
-    assert set(stored_files(idle)) == before
-    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-    resource.prlimit(renderer.popen.pid, resource.RLIMIT_FSIZE, unlimited)
-    answer = await finish(idle_desk, await idle_desk.submit(ask(seed=4711)))
-    assert answer.phase is Phase.RENDERED
-
-
-def stored_files(installation: Installation) -> list[Path]:
-    """All images that the installation's store holds, whole or not."""
-    folder = installation.settings.home / "blobs" / "images"
-    return [path for path in folder.rglob("*") if path.is_file()]
