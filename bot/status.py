@@ -77,10 +77,8 @@ def _headline(
 def _waiting(standing: Standing, standings: Standings, texts: Texts) -> Iterator[str]:
     if standing.ahead:
         yield texts.ahead.format(count=standing.ahead)
-    renderers = standings.workers.get("renderer", 0)
-    if renderers and standings.pace:
-        seconds = (standing.ahead / renderers + 1) * standings.pace
-        yield texts.eta.format(seconds=max(1, round(seconds)))
+    if standings.workers.get("renderer") and standings.pace:
+        yield texts.eta.format(seconds=max(1, round(standings.pace.eta(standing.ahead))))
 
 
 def _hints(

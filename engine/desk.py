@@ -25,13 +25,14 @@ from engine.library.upkeep import Upkeep
 from engine.operations.log import get_log
 from engine.processes import workers
 from engine.processes.queue import open_queue
-from engine.requests import answers, backlog, delivery, ledger
+from engine.requests import answers, delivery, ledger
 from engine.requests.admission import refuse_stranger
 from engine.requests.delivery import Delivery
 from engine.requests.ending import announce_end
 from engine.requests.history import History
 from engine.requests.homes import Homes
 from engine.requests.intake import Intake
+from engine.requests.line import place_of
 from engine.requests.lookup import Lookup
 from engine.requests.previews import load_preview
 from engine.requests.progress import ProgressFeed
@@ -131,7 +132,7 @@ class Desk(Intake):
             phase = await answers.load_phase(connection, request_id)
             ahead = None
             if phase in (Phase.QUEUED, Phase.PLANNED):
-                ahead = await backlog.count_ahead(connection, request_id)
+                ahead = (await place_of(connection, request_id)).ahead
         return Progress(request_id, phase, position=ahead)
 
     async def preview(self, request_id: str) -> bytes | None:

@@ -5,7 +5,7 @@
 What follows, rendering, happens in another process: see `engine/rendering`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -41,12 +41,17 @@ class Planned:
     compose_seconds: float
 
 
-async def plan_request(
-    database: Database, request: Request, embedder: MiniLM, settings: Settings
-) -> Planned:
-    """Returns the plans of the request's images and how they came about.
+#: Stores what was planned, in the transaction that read which masks are used.
+Keep = Callable[[AsyncConnection, Planned], Awaitable[None]]
 
-    No transaction is open while the composer thinks: a language model may take long.
+
+async def plan_request(
+    database: Database, request: Request, embedder: MiniLM, settings: Settings, keep: Keep
+) -> Planned:
+    """Plans the request's images, has that kept, and returns it with how it came about.
+
+    No transaction is open while the composer thinks: a language model may take long. Drawing masks
+    and keeping them is one decision, so that two rerolls at once never draw the same.
     """
     began = perf_counter()
     async with database.transaction() as connection:
@@ -54,16 +59,17 @@ async def plan_request(
     composition = await _compose(request, sources, settings)
     async with database.transaction() as connection:
         used = await answers.used_masks(connection, request.root_id)
-    draw = _draw(request, sources.parent, composition, used, settings)
-    plans = plan_images(request, composition, draw.masks, settings.weights)
-    return Planned(
-        composition=composition,
-        candidates=sources.found.candidates,
-        plans=plans,
-        notes=(ALL_USED,) if draw.exhausted else (),
-        retrieve_seconds=sources.found.seconds,
-        compose_seconds=perf_counter() - began - sources.found.seconds,
-    )
+        draw = _draw(request, sources.parent, composition, used, settings)
+        planned = Planned(
+            composition=composition,
+            candidates=sources.found.candidates,
+            plans=plan_images(request, composition, draw.masks, settings.weights),
+            notes=(ALL_USED,) if draw.exhausted else (),
+            retrieve_seconds=sources.found.seconds,
+            compose_seconds=perf_counter() - began - sources.found.seconds,
+        )
+        await keep(connection, planned)
+    return planned
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,10 @@ class Limits(Section):
     picture_megapixels: int = Field(40, ge=1, le=150)
     #: Unfinished requests one person may have.
     waiting: int = Field(10, ge=1)
+    #: ... one server or workspace ...
+    workspace_waiting: int = Field(200, ge=1)
+    #: ... and all together; beyond that people are asked to come back later.
+    queue: int = Field(2000, ge=1)
 
 
 class Renderer(Section):

@@ -8,7 +8,7 @@ from engine.errors import UnknownRequest
 from engine.requests import answers, backlog, ledger
 from engine.storage.database import Database
 from engine.values import OPEN_PHASES, Mask, Phase
-from tests.samples import ADA, BOB, composition, plan, planned, request
+from tests.samples import ADA, composition, plan, planned, request
 from tests.stages import (
     COMPOSING,
     IMAGES,
@@ -149,26 +149,13 @@ async def test_an_event_that_comes_twice_gives_one_request(database: Database) -
         assert await ledger.store_request(connection, request(id="r5"), None)
 
 
-async def test_open_requests_are_counted_by_person(database: Database) -> None:
+async def test_what_is_open_is_known(database: Database) -> None:
     async with database.transaction() as connection:
         assert not await backlog.any_open(connection)
-        for number, asker in enumerate([ADA, ADA, BOB, replace(ADA, workspace="w2")]):
-            await stored(connection, request(id=f"r{number}", asker=asker))
-        assert await backlog.count_open(connection, ADA) == 2
+        await stored(connection)
         assert await backlog.any_open(connection)
-        await ledger.cancel(connection, "r0")
-        assert await backlog.count_open(connection, ADA) == 1
-
-
-async def test_those_ahead_are_open_and_were_first(database: Database) -> None:
-    for number in range(3):
-        async with database.transaction() as connection:
-            await stored(connection, request(id=f"r{number}"))
-    async with database.transaction() as connection:
-        ahead = [await backlog.count_ahead(connection, f"r{number}") for number in range(3)]
-        assert ahead == [0, 1, 2]
-        await ledger.cancel(connection, "r0")
-        assert await backlog.count_ahead(connection, "r2") == 1
+        await ledger.cancel(connection, "r1")
+        assert not await backlog.any_open(connection)
 
 
 async def test_an_unknown_request_is_said_in_a_short_sentence(database: Database) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.errors import UnknownAdapter
 from engine.method import ALL_USED, Planned, plan_request
@@ -33,9 +34,9 @@ class Engine:
     async def plan(self, made: Request) -> Planned:
         async with self.database.transaction() as connection:
             await stored(connection, made)
-        planned = await plan_request(self.database, made, self.embedder, self.settings)
-        async with self.database.transaction() as connection:
             claimed = await claim(connection, COMPOSING, made.id)
+
+        async def keep(connection: AsyncConnection, planned: Planned) -> None:
             assert await ledger.store_plan(
                 connection,
                 claimed,
@@ -47,7 +48,8 @@ class Engine:
                 compose_seconds=planned.compose_seconds,
             )
             assert await answers.load_phase(connection, made.id) is Phase.PLANNED
-        return planned
+
+        return await plan_request(self.database, made, self.embedder, self.settings, keep)
 
     async def wish(self, prompt: str = PROMPT, **overrides: object) -> Planned:
         """Plans a first request with these overrides."""
@@ -183,6 +185,15 @@ async def test_rerolls_take_unused_masks_until_all_are_used_and_say_so(engine: E
     last = await engine.plan(reroll(number, seed=100 * number))
     assert last.notes == (ALL_USED,)
     assert len(masks(last)) == 2
+
+
+async def test_rerolls_at_once_never_draw_the_same(engine: Engine) -> None:
+    used = masks(await engine.wish())
+    asked = [reroll(number, seed=5, images=1) for number in (2, 3)]
+    planned = await asyncio.gather(*map(engine.plan, asked))
+    for one in planned:
+        assert masks(one).isdisjoint(used)
+        used |= masks(one)
 
 
 def masks(planned: Planned) -> set[Mask]:

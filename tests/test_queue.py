@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from engine.desk import Desk
 from engine.processes.process import Post, open_post
-from engine.processes.rescue import rescue_jobs, rescue_requests
+from engine.processes.rescue import move_up, rescue_jobs, rescue_requests
 from engine.requests import ledger
 from engine.settings import Settings
 from engine.storage.database import Database
@@ -69,6 +69,26 @@ async def test_the_same_name_in_another_workspace_is_another_person(desk: Desk, 
     other = await desk.submit(ask("other", Asker("discord", workspace="w2", user=ADA.user)))
     await take(post)
     assert (await take(post)).task_kwargs["request_id"] == other.id
+
+
+async def test_one_workspaces_flood_does_not_hold_up_another(desk: Desk, post: Post) -> None:
+    for number in range(12):
+        await desk.submit(ask("flood", Asker("discord", workspace="w1", user=f"u{number}")))
+    single = await desk.submit(ask("single", Asker("discord", workspace="w2", user="ann")))
+    order = [str((await take(post)).task_kwargs["request_id"]) for _ in range(2)]
+    assert order[1] == single.id
+
+
+async def test_whoever_waits_moves_up_when_others_are_done(desk: Desk, post: Post) -> None:
+    """Without it a person's second request would wait for every newcomer's first, for ever."""
+    first, second = [await desk.submit(ask(prompt, ADA)) for prompt in ("ada 1", "ada 2")]
+    assert (await take(post)).task_kwargs["request_id"] == first.id
+    async with desk.database.transaction() as connection:
+        await render(connection, first.id)
+    await desk.submit(ask("bob 1", BOB))
+    assert await move_up(post) == 1
+    assert await move_up(post) == 0
+    assert (await take(post)).task_kwargs["request_id"] == second.id
 
 
 async def test_a_dead_workers_job_comes_back_a_live_ones_stays(desk: Desk, post: Post) -> None:

@@ -19,8 +19,8 @@ from engine.desk import Desk
 from engine.errors import BadOption, NotAllowed
 from engine.values import Rules
 
-#: Requests a day that may be set at most.
-MOST_DAILY = 100_000
+#: Images a day, and rounds before others, that may be set at most.
+MOST_DAILY, MOST_LANE = 100_000, 9
 
 
 class AdminCommands(app_commands.Group, name="stylus-admin"):
@@ -83,7 +83,9 @@ class Admin:
         await interaction.response.edit_message(view=screen.view())
 
     async def _ask_number(self, interaction: discord.Interaction, name: str, texts: Texts) -> None:
-        form = number_form(Click(Action.ADMIN, name), texts.set_daily, texts.daily_field)
+        click = Click(Action.ADMIN, name)
+        lane = {} if name == "daily" else {"lane": texts.lane_field}
+        form = number_form(click, texts.set_daily, number=texts.daily_field, **lane)
         await interaction.response.send_modal(form)
 
 
@@ -125,21 +127,29 @@ def _from_select(field: str, data: dict[str, Any], rules: Rules) -> dict[str, An
     return {} if field == "quota" else {field: changes[field]}
 
 
-def _from_form(field: str, text: str, rules: Rules) -> dict[str, Any]:
-    """Returns the quota as it was written; nothing written takes it away."""
-    count = _number(text)
+def _from_form(field: str, written: dict[str, str], rules: Rules) -> dict[str, Any]:
+    """Returns quota and lane as they were written; nothing written takes them away."""
+    count = _number(written.get("number", ""), MOST_DAILY)
     if field == "daily":
         return {"daily": count}
     role = field.removeprefix("quota-")
-    quotas = {other: limit for other, limit in rules.quotas.items() if other != role}
-    return {"quotas": quotas if count is None else {**quotas, role: count}}
+    lane = _number(written.get("lane", ""), MOST_LANE)
+    return {
+        "quotas": _with(rules.quotas, role, count),
+        "lanes": _with(rules.lanes, role, lane or None),
+    }
 
 
-def _number(text: str) -> int | None:
+def _with(numbers: dict[str, int], role: str, number: int | None) -> dict[str, int]:
+    others = {other: kept for other, kept in numbers.items() if other != role}
+    return others if number is None else {**others, role: number}
+
+
+def _number(text: str, most: int) -> int | None:
     if not text.strip():
         return None
-    if not text.strip().isdecimal() or int(text) > MOST_DAILY:
-        raise BadOption(f"“{text[:20]}” is no number of requests; write one such as 20.")
+    if not text.strip().isdecimal() or int(text) > most:
+        raise BadOption(f"“{text[:20]}” is no whole number up to {most}; write one, or nothing.")
     return int(text)
 
 

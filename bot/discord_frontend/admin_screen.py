@@ -42,7 +42,7 @@ def settings_screen(
 
 def describe(rules: Rules, texts: Texts) -> list[str]:
     """Returns one line a rule. Channels and roles are named by their ids; nobody is pinged."""
-    quotas = [f"<@&{role}> {count}" for role, count in sorted(rules.quotas.items())]
+    quotas = [_of_role(role, rules, texts) for role in sorted({*rules.quotas, *rules.lanes})]
     quotas.append(f"{texts.others} {texts.no_limit if rules.daily is None else rules.daily}")
     channels = ", ".join(f"<#{one}>" for one in rules.channels)
     return [
@@ -53,6 +53,12 @@ def describe(rules: Rules, texts: Texts) -> list[str]:
         f"**{texts.moderators}** {f'<@&{rules.moderators}>' if rules.moderators else texts.none}",
         f"**{texts.quotas}** {' · '.join(quotas)}",
     ]
+
+
+def _of_role(role: str, rules: Rules, texts: Texts) -> str:
+    count = rules.quotas.get(role, rules.daily)
+    lane = f" ({texts.lane.format(rounds=rules.lanes[role])})" if role in rules.lanes else ""
+    return f"<@&{role}> {texts.no_limit if count is None else count}{lane}"
 
 
 def _counts() -> list[str]:

@@ -68,7 +68,7 @@ class Choosing:
     async def weigh(self, interaction: discord.Interaction, click: Click) -> None:
         """Marks the weight that was written into the form."""
         composition, choices = await self._read(interaction, click)
-        text = read_form(cast(dict[str, Any], interaction.data))
+        text = read_form(cast(dict[str, Any], interaction.data)).get("number", "")
         choices = with_weight(choices, click.index or 0, text)
         await self._mark(interaction, click, composition, choices)
 

@@ -54,10 +54,10 @@ class Mentions:
     async def _enter(self, message: discord.Message) -> Entry:
         guild, author = message.guild, message.author
         workspace = str(guild.id) if guild else own_place(author.id)
-        asker = Asker(PLATFORM, workspace, str(message.channel.id), str(author.id))
-        roles = {str(role.id) for role in getattr(author, "roles", [])}
+        roles = frozenset(str(role.id) for role in getattr(author, "roles", []))
+        asker = Asker(PLATFORM, workspace, str(message.channel.id), str(author.id), roles)
         channels = {asker.channel, str(getattr(message.channel, "parent_id", ""))}
-        rules: Rules = await self._desk.workspaces.admit(asker, channels, roles)
+        rules: Rules = await self._desk.workspaces.admit(asker, channels)
         adults = guild is not None and getattr(message.channel, "is_nsfw", bool)()
         home = Home(reply_to=str(message.id))
         return Entry(asker, str(message.id), home, rules, rules.unsafe and bool(adults))

@@ -15,7 +15,8 @@ def asker_of(interaction: discord.Interaction) -> Asker:
     """Returns who asked and where. A place that the bot is no member of is the person's own."""
     here = is_member(interaction)
     workspace = str(interaction.guild_id) if here else own_place(interaction.user.id)
-    return Asker(PLATFORM, workspace, str(interaction.channel_id), str(interaction.user.id))
+    channel, user = str(interaction.channel_id), str(interaction.user.id)
+    return Asker(PLATFORM, workspace, channel, user, roles_of(interaction))
 
 
 def is_member(interaction: discord.Interaction) -> bool:
@@ -65,7 +66,7 @@ class Entry:
 async def enter(desk: Desk, interaction: discord.Interaction, *, private: bool) -> Entry:
     """Returns who asks and under which rules. Raises `NotAllowed`."""
     asker = asker_of(interaction)
-    rules = await desk.workspaces.admit(asker, channels_of(interaction), roles_of(interaction))
+    rules = await desk.workspaces.admit(asker, channels_of(interaction))
     home = home_of(interaction, private=private)
     unsafe = rules.unsafe and is_age_restricted(interaction)
     return Entry(asker, str(interaction.id), home, rules, unsafe)
@@ -77,10 +78,9 @@ def channels_of(interaction: discord.Interaction) -> set[str]:
     return {str(one) for one in found if one}
 
 
-def roles_of(interaction: discord.Interaction) -> set[str]:
+def roles_of(interaction: discord.Interaction) -> frozenset[str]:
     """Returns the ids of the person's roles in the server."""
-    member = interaction.user
-    return {str(role.id) for role in member.roles} if isinstance(member, discord.Member) else set()
+    return frozenset(str(role.id) for role in getattr(interaction.user, "roles", []))
 
 
 def is_age_restricted(interaction: discord.Interaction) -> bool:

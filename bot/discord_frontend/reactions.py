@@ -85,14 +85,14 @@ class Reactions:
         """In direct messages the person may have a copy of what was asked in a server."""
         user, channel = str(payload.user_id), str(payload.channel_id)
         if payload.guild_id:
-            return Asker(PLATFORM, str(payload.guild_id), channel, user)
+            roles = frozenset(str(role.id) for role in getattr(payload.member, "roles", []))
+            return Asker(PLATFORM, str(payload.guild_id), channel, user, roles)
         owner = (await self._desk.answer(request_id)).request.asker
         workspace = owner.workspace if owner.user == user else own_place(payload.user_id)
         return Asker(PLATFORM, workspace, channel, user)
 
     async def _reroll(self, request_id: str, asker: Asker, payload: Payload) -> None:
-        roles = {str(role.id) for role in payload.member.roles} if payload.member else set()
-        await self._desk.workspaces.admit(asker, {asker.channel}, roles)
+        await self._desk.workspaces.admit(asker, {asker.channel})
         parent = await self._desk.homes.of(request_id)
         home = Home(
             private=parent.private and payload.guild_id is not None,

@@ -22,8 +22,6 @@ from engine.values import Composition
 #: Options of one select, and characters of an option.
 OPTIONS = 25
 LABEL = 100
-#: The field of a form for a number.
-FIELD = "number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,27 +135,30 @@ def _marked(select: discord.SelectMenu) -> frozenset[int]:
 
 def weight_form(request_id: str, adapter: int, title: str, texts: Texts) -> ui.Modal:
     """Returns the form that asks for a weight."""
-    return number_form(Click(Action.WEIGH, request_id, adapter), title, texts.weight_field)
+    click = Click(Action.WEIGH, request_id, adapter)
+    return number_form(click, title, number=texts.weight_field)
 
 
-def number_form(click: Click, title: str, field: str) -> ui.Modal:
-    """Returns a form with one field for a number, which may be left empty.
+def number_form(click: Click, title: str, **fields: str) -> ui.Modal:
+    """Returns a form with a field for each number, which may be left empty; fields go by name.
 
     Stopped: its answer is understood by the id that it carries.
     """
     form = ui.Modal(title=cut(title, 45), custom_id=click.custom_id)
-    box = ui.TextInput[ui.Modal](custom_id=FIELD, max_length=8, required=False)
-    form.add_item(ui.Label(text=cut(field, 45), component=box))
+    for name, label in fields.items():
+        box = ui.TextInput[ui.Modal](custom_id=name, max_length=8, required=False)
+        form.add_item(ui.Label(text=cut(label, 45), component=box))
     form.stop()
     return form
 
 
-def read_form(data: dict[str, Any]) -> str:
-    """Returns what was written into the form."""
+def read_form(data: dict[str, Any]) -> dict[str, str]:
+    """Returns what was written into each field of the form."""
+    written = {}
     waiting = list(data.get("components", []))
     while waiting:
         part = waiting.pop()
-        if part.get("custom_id") == FIELD:
-            return str(part.get("value", ""))
+        if "value" in part:
+            written[str(part.get("custom_id"))] = str(part["value"])
         waiting += [*part.get("components", []), *filter(None, [part.get("component")])]
-    return ""
+    return written

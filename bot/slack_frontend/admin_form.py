@@ -22,7 +22,7 @@ from engine.values import Rules
 
 TEXTS = ENGLISH
 RULES_FORM = "stylus_rules_form"
-#: Requests a day that may be set at most.
+#: Images a day that may be set at most.
 MOST_DAILY = 100_000
 LABEL = 200
 

@@ -82,7 +82,7 @@ class Opener:
 
     async def _enter(self, place: Place) -> Entry:
         asker = place.asker
-        rules = await self._desk.workspaces.admit(asker, {asker.channel}, ())
+        rules = await self._desk.workspaces.admit(asker, {asker.channel})
         return Entry(asker, place.origin, place.home(), rules)
 
     async def _show(self, place: Place, storing: Awaitable[Request | None]) -> None:

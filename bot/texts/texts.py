@@ -145,6 +145,8 @@ class Texts:
     set_quota: str
     set_daily: str
     daily_field: str
+    lane_field: str
+    lane: str
     audit_title: str
     audit_empty: str
 

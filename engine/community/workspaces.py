@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.community.chat_tables import audit, workspaces
 from engine.errors import NotAllowed
-from engine.requests.history import History
 from engine.storage.database import Database
 from engine.values import Asker, Rules
 
@@ -49,7 +48,7 @@ class Workspaces:
         if known is not None and monotonic() < until:
             return known
         async with self.database.transaction() as connection:
-            return self._remember(place, await _load(connection, asker))
+            return self._remember(place, await load_rules(connection, asker))
 
     def _remember(self, place: tuple[str, str], rules: Rules) -> Rules:
         for old in [one for one, (until, _) in self._known.items() if until < monotonic()]:
@@ -68,7 +67,7 @@ class Workspaces:
                 text("select pg_advisory_xact_lock(hashtext('stylus rules'), hashtext(:place))"),
                 {"place": f"{asker.platform}/{asker.workspace}"},
             )
-            before = await _load(connection, asker)
+            before = await load_rules(connection, asker)
             after = replace(before, **changed)
             await _store(connection, asker, after)
             was, now = asdict(before), asdict(after)
@@ -93,24 +92,17 @@ class Workspaces:
             )
             return [Change(row.user_id, row.action, row.details, row.at) for row in rows]
 
-    async def admit(self, asker: Asker, channels: Collection[str], roles: Collection[str]) -> Rules:
-        """Returns the rules if the asker may ask now, there; `channels` are the channel and those
-        that hold it. Raises `NotAllowed` naming what is in the way and what to do."""
+    async def admit(self, asker: Asker, channels: Collection[str]) -> Rules:
+        """Returns the rules if the asker may ask there; `channels` are the channel and those that
+        hold it. Raises `NotAllowed` naming what is in the way and what to do."""
         rules = await self.rules(asker)
         if rules.channels and not set(rules.channels) & set(channels):
             raise NotAllowed("Stylus is not allowed in this channel; ask in one that is.")
-        quota = rules.quota(roles)
-        if quota is not None:
-            used = await History(self.database).today(asker)
-            if used >= quota:
-                raise NotAllowed(
-                    f"You have made {used} requests within 24 hours, of {quota} allowed; failed "
-                    "and cancelled ones do not count."
-                )
         return rules
 
 
-async def _load(connection: AsyncConnection, asker: Asker) -> Rules:
+async def load_rules(connection: AsyncConnection, asker: Asker) -> Rules:
+    """Returns the rules of the asker's workspace; the defaults where none were set."""
     kept = await connection.scalar(
         select(workspaces.c.rules).where(
             workspaces.c.platform == asker.platform, workspaces.c.workspace == asker.workspace

@@ -1,13 +1,16 @@
 """The engine process: takes requests off the compose queue and leaves plans to render."""
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from engine.library.addition_fetch import fetch_addition
-from engine.method import plan_request
+from engine.method import Planned, plan_request
 from engine.processes.jobs import run_stage
 from engine.processes.process import Post, open_post, work
 from engine.processes.queue import COMPOSE_QUEUE, LIBRARY_QUEUE, render_queue
 from engine.processes.rescue import register_rescue
-from engine.requests import backlog, ledger
+from engine.requests import ledger
 from engine.requests.ledger import Claim
+from engine.requests.line import place_of
 from engine.requests.progress import publish
 from engine.retrieving import search_index
 from engine.retrieving.embedder import load_embedder
@@ -52,8 +55,8 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
 async def compose_request(post: Post, claimed: Claim) -> None:
     """Makes the plans, stores them and enqueues their rendering in one transaction."""
     request = claimed.request
-    planned = await plan_request(post.database, request, load_embedder(), post.settings)
-    async with post.database.transaction() as connection:
+
+    async def keep(connection: AsyncConnection, planned: Planned) -> None:
         stored = await ledger.store_plan(
             connection,
             claimed,
@@ -66,6 +69,8 @@ async def compose_request(post: Post, claimed: Claim) -> None:
         )
         if stored:
             queue = render_queue(request.sampling.checkpoint)
-            rank = await backlog.count_open(connection, request.asker) - 1
-            await post.queue.defer(connection, "render", queue, request.id, -rank)
+            place = await place_of(connection, request.id)
+            await post.queue.defer(connection, "render", queue, request.id, place.priority)
             await publish(connection, Progress(request.id, Phase.PLANNED))
+
+    await plan_request(post.database, request, load_embedder(), post.settings, keep)

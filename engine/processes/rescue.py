@@ -1,4 +1,4 @@
-"""The rescuer: gives the jobs of dead workers to living ones.
+"""The rescuer: gives the jobs of dead workers to living ones, and keeps the line in order.
 
 A worker is dead when its heartbeat has stopped, never because a job takes long. A request that
 has no job at all (its worker lost the database in the wrong moment) gets a new one.
@@ -6,17 +6,20 @@ has no job at all (its worker lost the database in the wrong moment) gets a new 
 
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, column, literal_column, select, table, text, update
 
 from engine.operations.log import get_log
 from engine.processes.process import Post
 from engine.processes.queue import COMPOSE_QUEUE, RESCUE_QUEUE, render_queue
+from engine.requests.line import line, place_of
 from engine.values import Phase
 
 log = get_log("rescue")
 
 #: Ranks before all requests: a rescuer that waits in line rescues nobody.
-PRIORITY = 1000
+PRIORITY = 1_000_000_000
+#: Requests whose priorities are kept right.
+HEAD = 200
 
 
 def register_rescue(post: Post) -> None:
@@ -29,6 +32,7 @@ def register_rescue(post: Post) -> None:
     async def rescue(timestamp: int) -> None:
         await rescue_jobs(post)
         await rescue_requests(post)
+        await move_up(post)
 
 
 async def rescue_jobs(post: Post) -> int:
@@ -53,8 +57,32 @@ async def rescue_requests(post: Post) -> int:
         for row in orphans:
             log.warning("a request had no job; it gets one", request=row.id, phase=row.phase)
             task, queue = _stage(row)
-            await post.queue.defer(connection, task, queue, row.id, 0)
+            place = await place_of(connection, row.id)
+            await post.queue.defer(connection, task, queue, row.id, place.priority)
     return len(orphans)
+
+
+async def move_up(post: Post) -> int:
+    """Gives the jobs at the head of the line the priorities of their places; returns how many.
+
+    A request's round and turn become better with every one that ends before it, and its job does
+    not know. Only the head is touched: it is more than what is rendered until the next look.
+    """
+    whole = line().subquery()
+    head = select(whole).where(whole.c.ahead < HEAD).subquery()
+    jobs = table("procrastinate_jobs", *map(column, ("args", "status", "task_name", "priority")))
+    async with post.database.transaction() as connection:
+        moved = await connection.execute(
+            update(jobs)
+            .where(
+                jobs.c.args.op("->>")("request_id") == head.c.id,
+                jobs.c.task_name.in_(["compose", "render"]),
+                jobs.c.status == literal_column("'todo'::procrastinate_job_status"),
+                jobs.c.priority != head.c.priority,
+            )
+            .values(priority=head.c.priority)
+        )
+    return moved.rowcount
 
 
 def _stage(row: Row[Any]) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.requests.access import unknown_request
@@ -79,7 +79,14 @@ async def load_phase(connection: AsyncConnection, request_id: str) -> Phase:
 
 
 async def used_masks(connection: AsyncConnection, root_id: str) -> list[Mask]:
-    """Returns the masks that any request of the line has used."""
+    """Returns the masks that any request of the line has used.
+
+    Nobody else reads them until the transaction ends: what is drawn then is used, too.
+    """
+    await connection.execute(
+        text("select pg_advisory_xact_lock(hashtext('stylus masks'), hashtext(:root))"),
+        {"root": root_id},
+    )
     rows = await connection.scalars(
         select(image_plans.c.mask)
         .join(requests, requests.c.id == image_plans.c.request_id)

@@ -3,15 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, select, text
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import and_, func, select
 
+from engine.requests.allowance import images_today, is_asker
 from engine.storage.database import Database
 from engine.storage.tables import renderings, requests
 from engine.values import Asker, Phase
-
-#: Ends that cost nothing: what failed or was cancelled does not count against a quota.
-REFUNDED = (Phase.FAILED, Phase.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +31,7 @@ class History:
 
     async def of(self, asker: Asker, words: str = "", limit: int = 10) -> list[Past]:
         """Returns the asker's newest requests whose prompts hold all the words."""
-        mine = _is(asker)
+        mine = is_asker(asker)
         for word in words.split():
             mine = and_(mine, requests.c.prompt.icontains(word, autoescape=True))
         images = (
@@ -54,28 +51,17 @@ class History:
             return [Past(row[0], row[1], row[2], Phase(row[3]), row[4], row[5]) for row in rows]
 
     async def today(self, asker: Asker) -> int:
-        """Returns how many requests of the last 24 hours count against the asker's quota."""
-        lately = requests.c.created_at > func.now() - text("interval '24 hours'")
-        counts = requests.c.phase.not_in(sorted(REFUNDED))
+        """Returns how many images of the last 24 hours count against the asker's quota."""
         async with self.database.transaction() as connection:
-            found = await connection.scalar(
-                select(func.count()).select_from(requests).where(_is(asker), lately, counts)
-            )
-            return found or 0
+            return await images_today(connection, asker)
 
     async def open(self, asker: Asker) -> list[str]:
         """Returns the ids of the asker's unfinished requests, oldest first."""
         unfinished = requests.c.phase.not_in(["rendered", "failed", "cancelled"])
         async with self.database.transaction() as connection:
             rows = await connection.scalars(
-                select(requests.c.id).where(_is(asker), unfinished).order_by(requests.c.created_at)
+                select(requests.c.id)
+                .where(is_asker(asker), unfinished)
+                .order_by(requests.c.created_at)
             )
             return list(rows)
-
-
-def _is(asker: Asker) -> ColumnElement[bool]:
-    return and_(
-        requests.c.platform == asker.platform,
-        requests.c.workspace == asker.workspace,
-        requests.c.user_id == asker.user,
-    )

@@ -7,12 +7,12 @@ of the event that asked; an event that comes twice gives the request of its firs
 import asyncio
 from dataclasses import dataclass, replace
 
+from engine.community.workspaces import load_rules
 from engine.composer import choose_composer
-from engine.errors import BadOption
 from engine.library import catalogue
 from engine.png import SOURCES, Recipe
 from engine.processes.queue import COMPOSE_QUEUE, Queue
-from engine.requests import answers, backlog, ledger
+from engine.requests import answers, ledger
 from engine.requests.access import refuse_outsider
 from engine.requests.admission import (
     admit,
@@ -24,7 +24,9 @@ from engine.requests.admission import (
     rendering_of,
     revise,
 )
+from engine.requests.allowance import check_allowance, line_up
 from engine.requests.homes import Homes, store_home
+from engine.requests.line import place_of
 from engine.requests.pictures import Canvas, inpainting_canvas, translation_canvas
 from engine.requests.wishes import check_wishes
 from engine.settings import Settings
@@ -206,20 +208,19 @@ class Intake:
     async def _enqueue(
         self, request: Request, origin: str | None, home: Home | None = None
     ) -> Request:
+        asker = request.asker
         async with self.database.transaction() as connection:
-            await backlog.line_up(connection, request.asker)
-            if not await ledger.store_request(connection, request, origin):
-                return await answers.load_by_origin(connection, request.asker.platform, origin)
+            await line_up(connection, asker)
+            rules = await load_rules(connection, asker)
+            lane = rules.lane(asker.roles)
+            if not await ledger.store_request(connection, request, origin, lane):
+                return await answers.load_by_origin(connection, asker.platform, origin)
             if home:
                 await store_home(connection, request.id, home)
-            waiting = await backlog.count_open(connection, request.asker) - 1
-            if waiting >= self.settings.limits.waiting:
-                raise BadOption(
-                    f"You have {waiting} unfinished requests, which is as many as one person "
-                    "may have; wait for one or cancel one."
-                )
-            # Every further waiting request of a person ranks behind everybody's earlier ones.
-            await self.queue.defer(connection, "compose", COMPOSE_QUEUE, request.id, -waiting)
+            quota = rules.quota(asker.roles)
+            await check_allowance(connection, request, quota, self.settings.limits)
+            place = await place_of(connection, request.id)
+            await self.queue.defer(connection, "compose", COMPOSE_QUEUE, request.id, place.priority)
         return request
 
     async def answer(self, request_id: str) -> Answer:

@@ -47,7 +47,9 @@ class Claim:
     tries: int
 
 
-async def store_request(connection: AsyncConnection, request: Request, origin: str | None) -> bool:
+async def store_request(
+    connection: AsyncConnection, request: Request, origin: str | None, lane: int = 0
+) -> bool:
     """Stores a new request; returns False where the same origin has one already."""
     row = {
         "id": request.id,
@@ -67,6 +69,7 @@ async def store_request(connection: AsyncConnection, request: Request, origin: s
         "channel": request.asker.channel,
         "user_id": request.asker.user,
         "origin": origin,
+        "lane": lane,
     }
     stored = await connection.execute(
         upsert(requests)

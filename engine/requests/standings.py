@@ -1,19 +1,20 @@
 """Standings: how far all open requests of a platform are, read in one go."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.community.chat_tables import homes
 from engine.processes import workers
-from engine.requests import backlog
 from engine.requests.answers import to_composition, to_request
 from engine.requests.homes import PUBLIC, to_home
+from engine.requests.line import line, place_of
 from engine.storage.tables import compositions, requests
-from engine.values import OPEN_PHASES, Home, Phase, Request, Standing, Standings
+from engine.values import Home, Pace, Phase, Request, Standing, Standings
 
-#: Rendered requests whose mean is the pace.
+#: Rendered requests that make the pace.
 PACE_OF = 20
 
 
@@ -39,7 +40,7 @@ async def look_ahead(
     """Returns the standings of one request that was stored just now: as little as there is to
     say, since somebody waits for it at this very moment."""
     alive = await workers.alive(connection, stalled_seconds)
-    ahead = await backlog.count_ahead(connection, request.id)
+    ahead = (await place_of(connection, request.id)).ahead
     standing = Standing(request, Phase.QUEUED, ahead, home, None)
     return Standings((standing,), dict(Counter(worker.role for worker in alive)), None)
 
@@ -47,9 +48,7 @@ async def look_ahead(
 async def _open(
     connection: AsyncConnection, platform: str, request_id: str | None
 ) -> tuple[Standing, ...]:
-    ahead = (func.row_number().over(order_by=requests.c.created_at) - 1).label("ahead")
-    is_open = requests.c.phase.in_(sorted(OPEN_PHASES))
-    ranked = select(requests.c.id, ahead).where(is_open).subquery()
+    ranked = line().subquery()
     wanted = requests.c.platform == platform
     if request_id is not None:
         wanted &= requests.c.id == request_id
@@ -77,14 +76,27 @@ async def _open(
     )
 
 
-async def _pace(connection: AsyncConnection) -> float | None:
-    took = func.extract("epoch", requests.c.finished_at - requests.c.rendering_at)
-    lately = (
-        select(took.label("seconds"))
+async def _pace(connection: AsyncConnection) -> Pace | None:
+    ends = [func.extract("epoch", c) for c in (requests.c.rendering_at, requests.c.finished_at)]
+    rows = await connection.execute(
+        select(*ends)
         .where(requests.c.phase == Phase.RENDERED)
         .order_by(requests.c.finished_at.desc())
         .limit(PACE_OF)
-        .subquery()
     )
-    mean = await connection.scalar(select(func.avg(lately.c.seconds)))
-    return None if mean is None else float(mean)
+    return pace_of([(float(row[0]), float(row[1])) for row in rows])
+
+
+def pace_of(spans: Sequence[tuple[float, float]]) -> Pace | None:
+    """Returns the pace of requests that were rendered from and until these seconds.
+
+    Those of a batch overlap, as do those of several renderers: what counts is how long anything
+    was rendered at all.
+    """
+    if not spans:
+        return None
+    busy, until = 0.0, 0.0
+    for start, end in sorted(spans):
+        busy += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return Pace(busy / len(spans), sum(end - start for start, end in spans) / len(spans))

@@ -179,6 +179,8 @@ requests = Table(
     Column("user_id", Text, nullable=False),
     # What a frontend was asked with, so that an event that comes twice is stored once.
     Column("origin", Text),
+    # By how many rounds it is served before others: its asker's role.
+    Column("lane", SmallInteger, nullable=False, server_default="0"),
     Column("phase", Text, nullable=False, server_default="queued"),
     # Raised with every claim of a stage: a late result of an older claim is refused.
     Column("attempt", Integer, nullable=False, server_default="0"),

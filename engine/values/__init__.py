@@ -33,6 +33,7 @@ from engine.values.composing import (
 from engine.values.phase import (
     FINAL_PHASES,
     OPEN_PHASES,
+    Pace,
     Phase,
     Progress,
     Standing,
@@ -65,6 +66,7 @@ __all__ = [
     "LoadedAdapter",
     "Mask",
     "Overrides",
+    "Pace",
     "Phase",
     "Pick",
     "PlannedAdapter",

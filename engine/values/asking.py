@@ -24,6 +24,8 @@ class Asker:
     workspace: str = ""
     channel: str = ""
     user: str = ""
+    #: The person's roles there at this moment; they decide what is allowed, and are never stored.
+    roles: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +137,12 @@ class Rules:
     images: int | None = None
     #: Channels in which the bot answers; all where empty.
     channels: tuple[str, ...] = ()
-    #: Requests a day for each role; the most generous one counts.
+    #: Images a day for each role; the most generous one counts.
     quotas: dict[str, int] = field(default_factory=dict)
-    #: Requests a day for people without such a role; None sets no limit.
+    #: Images a day for people without such a role; None sets no limit.
     daily: int | None = None
+    #: By how many rounds the people of a role are served before others; the highest counts.
+    lanes: dict[str, int] = field(default_factory=dict)
     #: Whether adapters rated unsafe may be used, in age-restricted channels only.
     unsafe: bool = False
     #: Where starred answers are shown.
@@ -149,6 +153,10 @@ class Rules:
     moderators: str | None = None
 
     def quota(self, roles: Collection[str]) -> int | None:
-        """Returns how many requests a day somebody with these roles may make; None: any."""
+        """Returns how many images a day somebody with these roles may ask for; None: any."""
         granted = [self.quotas[role] for role in roles if role in self.quotas]
         return max(granted) if granted else self.daily
+
+    def lane(self, roles: Collection[str]) -> int:
+        """Returns by how many rounds somebody with these roles is served before others."""
+        return max([self.lanes[role] for role in roles if role in self.lanes], default=0)

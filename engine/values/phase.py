@@ -61,11 +61,25 @@ class Standing:
 
     request: Request
     phase: Phase
-    #: How many open requests were made before it.
+    #: How many open requests go before it.
     ahead: int
     home: Home
     #: None until it is composed.
     composition: Composition | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast requests were rendered lately, by all renderers together."""
+
+    #: Seconds from one that is done to the next, while anything is rendered.
+    interval: float
+    #: Seconds that one takes.
+    duration: float
+
+    def eta(self, ahead: int) -> float:
+        """Returns the seconds until a request is done that so many go before."""
+        return max(self.duration, (ahead + 1) * self.interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +89,8 @@ class Standings:
     requests: tuple[Standing, ...]
     #: Worker processes alive, by role.
     workers: dict[str, int]
-    #: Seconds a request took lately, from rendering to done; None where none was rendered.
-    pace: float | None
+    #: None where none was rendered yet.
+    pace: Pace | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,12 +41,13 @@ async def test_every_setting_is_changed_on_one_screen(discord_server: Server) ->
     form = await eve.click(screen, custom_id="stylus:admin:daily")
     await eve.submit_modal(form, {"number": "3"})
     form = await eve.select(screen, [role], custom_id="stylus:admin:quota")
-    await eve.submit_modal(form, {"number": "9"})
+    await eve.submit_modal(form, {"number": "9", "lane": "2"})
     assert await rules(discord_server) == Rules(
         checkpoint="builtin",
         images=2,
         channels=(str(discord_server.channel.id),),
         quotas={str(role.id): 9},
+        lanes={str(role.id): 2},
         daily=3,
         unsafe=True,
         mentions=False,
@@ -89,8 +90,8 @@ async def test_rules_are_obeyed(discord_server: Server) -> None:
     assert request.image_count == 1
     refused = await ann.slash(discord_server.channel, "stylus prompt", text="red star")
     assert refused.response
-    assert "1 requests within 24 hours, of 1 allowed" in words_of(refused.response)
-    assert "1 of 1 requests" in words_of(
+    assert "You may ask for 1 images within 24 hours and have 0 left" in words_of(refused.response)
+    assert "1 of 1 images" in words_of(
         (await ann.slash(discord_server.channel, "stylus quota")).response
     )
     await ann.slash(discord_server.channel, "stylus cancel")

@@ -61,7 +61,7 @@ async def test_queue_and_quota(discord_server: Server) -> None:
     assert "Cancelled" in await told(discord_server, "stylus cancel")
     assert (await discord_server.desk.answer(request.id)).phase is Phase.CANCELLED
     assert "no request under way" in await told(discord_server, "stylus cancel")
-    assert "0 requests within 24 hours" in await told(discord_server, "stylus quota")
+    assert "0 images within 24 hours" in await told(discord_server, "stylus quota")
 
 
 async def test_help_names_every_command(discord_server: Server) -> None:

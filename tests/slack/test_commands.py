@@ -27,7 +27,7 @@ async def test_what_one_wants_to_know_is_told_to_them_alone(workspace: Workspace
     assert request.id not in await told(workspace, "history nothing")
     assert request.id in await told(workspace, "queue")
     assert request.id not in await told(workspace, "queue", BOB)
-    assert "1 requests within 24 hours" in await told(workspace, "quota")
+    assert "2 images within 24 hours" in await told(workspace, "quota")
     assert "Queued" in await told(workspace, f"show {request.id}")
     assert "somebody else" in await told(workspace, f"cancel {request.id}", BOB)
     assert "Cancelled" in await told(workspace, "cancel")
@@ -149,7 +149,7 @@ async def test_the_rules_of_the_workspace_are_kept(workspace: Workspace) -> None
     await change(MINE, channels=("CELSE",))
     assert "not allowed in this channel" in await told(workspace, "prompt red star")
     await change(MINE, channels=(), daily=1)
-    assert "requests within 24 hours" in await told(workspace, "prompt red star")
+    assert "You may ask for 1 images" in await told(workspace, "prompt red star")
     assert await workspace.count("requests") == 1
 
 
