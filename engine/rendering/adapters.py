@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from engine.errors import BadOption
 from engine.rendering import patches
 from engine.rendering.layers import Layers, weight_of
-from engine.rendering.lora_file import Factors, Lora
+from engine.rendering.lora_file import Lora
+from engine.rendering.lora_parts import Factors, Part
 from engine.rendering.patches import Delta, Forward
 
 MAX_WEIGHT = 2.0
@@ -97,26 +98,35 @@ class _Choice:
         self._shares = [count for _, count in slotted]
         self._room = len(self._slots) * weight_bytes <= slot_bytes
 
-    def forward(self, module: nn.Module, touching: Sequence[tuple[str, Factors]]) -> Forward:
+    def forward(self, module: nn.Module, touching: Sequence[tuple[str, Part]]) -> Forward:
         """What takes the place of the layer's own `forward`."""
-        rank = sum(factors.rank for _, factors in touching)
-        if self._by_factors(module, rank):
-            return patches.factors(module, _delta(module, touching, self._masks))
-        return patches.slots(module, _delta(module, touching, self._slots), self._shares)
+        low = [(sha, part) for sha, part in touching if isinstance(part, Factors)]
+        whole = [(sha, part) for sha, part in touching if not isinstance(part, Factors)]
+        rank = sum(factors.rank for _, factors in low)
+        if self._by_factors(module, None if whole else rank):
+            low += [(sha, _as_factors(part, module)) for sha, part in whole]
+            return patches.factors(module, _delta(module, low, self._masks))
+        delta = _delta(module, low, self._slots)
+        sums = _sums(module, whole, self._slots)
+        return patches.slots(module, patches.merged(module, delta, sums), self._shares)
 
-    def _by_factors(self, module: nn.Module, rank: int) -> bool:
+    def _by_factors(self, module: nn.Module, rank: int | None) -> bool:
+        """`rank` is None where something is of full rank."""
         if len(self._slots) == 1:
             return False
-        narrow = rank <= _NARROW * weight_of(module).shape[0]
+        narrow = rank is not None and rank <= _NARROW * weight_of(module).shape[0]
         return not self._room or (narrow and isinstance(module, nn.Conv2d))
 
 
 def _delta(
     module: nn.Module, touching: Sequence[tuple[str, Factors]], masks: Sequence[Mask]
 ) -> Delta:
-    device = weight_of(module).device
-    downs = torch.cat([factors.down.to(device, torch.float32) for _, factors in touching])
-    ups = torch.cat([f.up.to(device, torch.float32).flatten(1) for _, f in touching], 1)
+    weight = weight_of(module)
+    device = weight.device
+    none = weight.new_empty(0, *weight.shape[1:], dtype=torch.float32)
+    downs = torch.cat([none, *(f.down.to(device, torch.float32) for _, f in touching)])
+    nothing = weight.new_empty(len(weight), 0, dtype=torch.float32)
+    ups = torch.cat([nothing, *(f.up.to(device, torch.float32).flatten(1) for _, f in touching)], 1)
     return Delta(downs, ups * _scales(touching, masks).to(device)[:, None, :])
 
 
@@ -127,3 +137,25 @@ def _scales(touching: Sequence[tuple[str, Factors]], masks: Sequence[Mask]) -> T
         weights = dict(mask)
         rows.append([weights.get(sha, 0.0) * f.scale for sha, f in touching for _ in range(f.rank)])
     return torch.tensor(rows)
+
+
+def _sums(
+    module: nn.Module, touching: Sequence[tuple[str, Part]], masks: Sequence[Mask]
+) -> Tensor | None:
+    """(masks, out, in) of what has no small factors; None where there is nothing."""
+    if not touching:
+        return None
+    weight = weight_of(module)
+    sums = weight.new_zeros(len(masks), len(weight), weight[0].numel(), dtype=torch.float32)
+    for sha, part in touching:
+        delta = part.delta(weight)
+        for own, mask in zip(sums, masks, strict=True):
+            own.add_(delta, alpha=dict(mask).get(sha, 0.0))
+    return sums
+
+
+def _as_factors(part: Part, module: nn.Module) -> Factors:
+    """A difference of full rank as factors, for want of memory: several layers in one."""
+    weight = weight_of(module)
+    delta = part.delta(weight)
+    return Factors(delta.view(weight.shape), torch.eye(len(delta), device=delta.device), 1.0)

@@ -8,6 +8,7 @@ equal to rank, as diffusers takes it.
 import json
 import math
 import re
+from collections.abc import Collection
 from typing import Any
 
 from engine.errors import BadLora
@@ -44,6 +45,14 @@ class Alphas:
             )
         return scale
 
+    def check_magnitudes(self, name: str, roles: Collection[str]) -> None:
+        """Raises BadLora for a layer of a DoRA without its magnitudes."""
+        told = self._fields.get(f"{name.split('.', 1)[0]}.use_dora") is True
+        if told and not {"magnitude", "dora_scale"} & set(roles):
+            raise BadLora(
+                f"“{self._title}” is a DoRA and lacks the magnitudes of {name}: get the file again."
+            )
+
     def _alpha(self, part: str, path: str, rank: int) -> float:
         for key, value in self._dict(f"{part}.alpha_pattern").items():
             if _PLAIN_PATH.fullmatch(key) is None:
@@ -70,11 +79,6 @@ class Alphas:
             raise self._unreadable() from None
         if not isinstance(fields, dict):
             raise self._unreadable()
-        if any(value is True for key, value in fields.items() if key.endswith(".use_dora")):
-            raise BadLora(
-                f"“{self._title}” is of the kind DoRA, which cannot be loaded yet: "
-                "choose a plain LoRA."
-            )
         return fields
 
     def _unreadable(self) -> BadLora:

@@ -1,8 +1,6 @@
-"""A LoRA file as low-rank factors for the layers of a checkpoint.
+"""An adapter file as what it adds to the layers of a checkpoint; see `lora_parts` for the kinds.
 
-A LoRA adds `scale * up @ down` to the weight of each layer it touches, with
-`scale = alpha / rank` (Hu et al., arXiv 2106.09685). A file is loaded whole or refused: a key
-that is unknown or fits no layer is never passed over.
+A file is loaded whole or refused: a key that is unknown or fits no layer is never passed over.
 """
 
 import hashlib
@@ -17,7 +15,9 @@ from torch import Tensor
 from engine.errors import BadLora
 from engine.rendering.layers import Layers, weight_of
 from engine.rendering.lora_alphas import Alphas
+from engine.rendering.lora_kinds import part_of, rank_of
 from engine.rendering.lora_layout import Group, layout_of
+from engine.rendering.lora_parts import Part
 from engine.rendering.safetensors_header import Entry, Header, header_of
 
 _CHUNK_BYTES = 2**20
@@ -35,33 +35,16 @@ _KEPT = (torch.float16, torch.bfloat16, torch.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class Factors:
-    """What an adapter adds to one layer: `scale * up @ down`."""
-
-    #: (rank, in) for a linear layer, (rank, in, height, width) for a convolution.
-    down: Tensor
-    #: (out, rank) for a linear layer, (out, rank, 1, 1) for a convolution.
-    up: Tensor
-    #: Alpha divided by rank.
-    scale: float
-
-    @property
-    def rank(self) -> int:
-        """Number of rows of `down`."""
-        return self.down.shape[0]
-
-
-@dataclass(frozen=True, slots=True)
 class Lora:
-    """A parsed file: factors in RAM by full layer name, for one checkpoint."""
+    """A parsed file: its parts in RAM by full layer name, for one checkpoint."""
 
     sha256: str
-    layers: Mapping[str, Factors]
+    layers: Mapping[str, Part]
 
     @property
     def bytes(self) -> int:
-        """Bytes of RAM that the factors take."""
-        return sum(f.down.nbytes + f.up.nbytes for f in self.layers.values())
+        """Bytes of RAM that the parts take."""
+        return sum(part.bytes for part in self.layers.values())
 
 
 def read_lora(path: Path, layers: Layers, title: str) -> Lora:
@@ -80,7 +63,7 @@ def read_lora(path: Path, layers: Layers, title: str) -> Lora:
         raise BadLora(
             f"The file of “{title}” cannot be read ({reason}): add the adapter again."
         ) from error
-    return Lora(sha256, _all_factors(groups, data, layers, Alphas(header.metadata, title), title))
+    return Lora(sha256, _parts(groups, data, layers, Alphas(header.metadata, title), title))
 
 
 def _read_data(file: BinaryIO, header: Header, title: str) -> tuple[Tensor, str]:
@@ -97,22 +80,20 @@ def _read_data(file: BinaryIO, header: Header, title: str) -> tuple[Tensor, str]
     return torch.frombuffer(data, dtype=torch.uint8), digest.hexdigest()
 
 
-def _all_factors(
+def _parts(
     groups: Mapping[str, Group], data: Tensor, layers: Layers, alphas: Alphas, title: str
-) -> dict[str, Factors]:
-    factors = {}
+) -> dict[str, Part]:
+    parts = {}
     for name, group in groups.items():
         tensors = {role: _tensor(entry, data, name, title) for role, entry in group.items()}
-        dimensions = weight_of(layers.modules[name]).dim()
+        rank = rank_of({role: entry.shape for role, entry in group.items()})
         alpha = tensors.get("alpha")
-        factors[name] = Factors(
-            _shaped(tensors["down"], dimensions),
-            _shaped(tensors["up"], dimensions),
-            alphas.scale(
-                name, group["down"].shape[0], None if alpha is None else float(alpha.reshape(-1)[0])
-            ),
-        )
-    return factors
+        number = None if alpha is None else float(alpha.reshape(-1)[0])
+        # Two whole matrices have no rank, and lycoris trains and applies them without alpha.
+        scale = 1.0 if rank is None else alphas.scale(name, rank, number)
+        alphas.check_magnitudes(name, group)
+        parts[name] = part_of(tensors, scale, weight_of(layers.modules[name]).dim())
+    return parts
 
 
 def _tensor(entry: Entry, data: Tensor, name: str, title: str) -> Tensor:
@@ -127,10 +108,3 @@ def _tensor(entry: Entry, data: Tensor, name: str, title: str) -> Tensor:
     if not bool(torch.isfinite(tensor).all()):
         raise BadLora(f"“{title}” has numbers that are not finite in {name}: choose another LoRA.")
     return tensor
-
-
-def _shaped(tensor: Tensor, dimensions: int) -> Tensor:
-    """With or without the trailing 1 x 1, as the layer's weight has it."""
-    if dimensions == 2:
-        return tensor.reshape(tensor.shape[:2])
-    return tensor if tensor.dim() == 4 else tensor[:, :, None, None]

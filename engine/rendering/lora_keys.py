@@ -9,17 +9,18 @@ and a suffix for the role:
     diffusers   unet.mid_block.attentions.0.proj_in.lora.down.weight, .lora.up.weight
                 text_encoder.text_model.encoder.layers.0.self_attn.q_proj.lora_linear_layer.up.weight
                 mid_block.attentions.0.transformer_blocks.0.attn1.processor.to_q_lora.up.weight
+    lycoris     lora_unet_mid_block_attentions_0_proj_in.hada_w1_a, .lokr_w2, .dora_scale, ...
+                lycoris_mid_block_attentions_0_proj_in...
 
 Seen in real files: kohya-ss/sd-scripts networks/lora.py, huggingface/peft and the converters in
-huggingface/diffusers loaders/lora_conversion_utils.py. Needs no torch.
+huggingface/diffusers loaders/lora_conversion_utils.py.
 """
 
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
 
-Role = Literal["down", "up", "alpha"]
+from engine.rendering.lora_kinds import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +41,17 @@ _ROLES: tuple[tuple[re.Pattern[str], Role], ...] = (
     (re.compile(r"\.lora_(?:B|up)(?:\.[\w-]+)?\.weight$"), "up"),
     (re.compile(r"(?:\.lora|\.lora_linear_layer|_lora)\.down\.weight$"), "down"),
     (re.compile(r"(?:\.lora|\.lora_linear_layer|_lora)\.up\.weight$"), "up"),
+    (re.compile(r"\.lora_mid\.weight$"), "mid"),
     (re.compile(r"\.alpha$"), "alpha"),
+    (re.compile(r"\.lora_magnitude_vector(?:\.\w+)*$"), "magnitude"),
 )
+#: Roles that go by their own names.
+_LYCORIS = re.compile(r"\.(hada_(?:w[12]_[ab]|t[12])|lokr_(?:w[12](?:_[ab])?|t2)|dora_scale)$")
 
-#: What a name contains, and what it is then part of. All are refused by name: some are no sum
-#: of a weight and a product of two small matrices, and none may be loaded in part.
+#: What a name contains, and what it is then part of. All are refused by name: most multiply the
+#: layer's weight or output instead of adding to it, and none may be loaded in part.
 _OTHER_KINDS = (
-    (re.compile(r"\.hada_"), "LoHa"),
-    (re.compile(r"\.lokr_"), "LoKr"),
     (re.compile(r"\.b?oft_|\.oft\b"), "OFT"),
-    (re.compile(r"\.dora_scale|lora_magnitude_vector"), "DoRA"),
-    (re.compile(r"\.lora_mid\."), "LoCon with a Tucker core"),
     (re.compile(r"\.on_input$"), "IA3"),
     (re.compile(r"\.(?:a1|a2|b1|b2)\.weight$"), "GLoRA"),
     (re.compile(r"\.(?:diff|diff_b|w_norm|b_norm)$"), "whole weight differences"),
@@ -76,6 +77,8 @@ _BASES = (
 #: The width of the text that a cross-attention key or value reads, by base.
 _TEXT_WIDTHS = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL"}
 _READS_TEXT = re.compile(r"attn2[._](?:processor\.)?to_[kv]")
+#: Roles whose matrices are as wide as what the layer reads.
+_READERS = ("down", "hada_w1_b")
 
 _PREFIXES = (
     ("lora_unet_", "unet", True),
@@ -85,11 +88,12 @@ _PREFIXES = (
     ("unet.", "unet", False),
     ("text_encoder.", "text_encoder", False),
     ("text_encoder_2.", "text_encoder_2", False),
+    ("lycoris_", "", True),
 )
 
 
 def other_kind(names: Collection[str]) -> str | None:
-    """The kind of adapter that is no plain LoRA, such as "LoHa"; None where none is seen."""
+    """The kind of an adapter that cannot be loaded, such as "OFT"; None where none is seen."""
     for pattern, kind in _OTHER_KINDS:
         if any(pattern.search(name) for name in names):
             return kind
@@ -98,12 +102,18 @@ def other_kind(names: Collection[str]) -> str | None:
 
 def parse(name: str) -> Key | None:
     """What a tensor's name says; None where it is in no naming that is known."""
+    if own := _LYCORIS.search(name):
+        return _key(name[: own.start()], own[1])
     for pattern, role in _ROLES:
         found = pattern.search(name)
         if found:
-            part, path, underscored = _split(name[: found.start()])
-            return Key(part, _modern(path), underscored, role) if path else None
+            return _key(name[: found.start()], role)
     return None
+
+
+def _key(stem: str, role: Role) -> Key | None:
+    part, path, underscored = _split(stem)
+    return Key(part, _modern(path), underscored, role) if path else None
 
 
 def _split(stem: str) -> tuple[str, str, bool]:
@@ -136,6 +146,6 @@ def base_of(names: Collection[str], text_widths: Collection[int]) -> str | None:
 def text_width(name: str, shape: tuple[int, ...]) -> int | None:
     """How wide the text is that this tensor reads; None where it does not read text."""
     key = parse(name)
-    if key is None or key.role != "down" or len(shape) < 2 or not _READS_TEXT.search(name):
+    if key is None or key.role not in _READERS or len(shape) < 2 or not _READS_TEXT.search(name):
         return None
     return shape[1]

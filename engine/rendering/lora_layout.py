@@ -7,9 +7,12 @@ unknown keys, halves that are missing, shapes that do not fit.
 from collections import defaultdict
 from math import prod
 
+import torch
+
 from engine.errors import BadLora
 from engine.rendering.layers import Layers, weight_of
-from engine.rendering.lora_keys import Role, base_of, other_kind, parse, text_width
+from engine.rendering.lora_keys import base_of, other_kind, parse, text_width
+from engine.rendering.lora_kinds import Role, is_plain, missing, part_of, rank_of
 from engine.rendering.safetensors_header import Entry, Header
 
 MAX_RANK = 1024
@@ -23,16 +26,21 @@ _BASE_NAMES = {"sd15": "SD 1.x", "sd21": "SD 2.x", "sdxl": "SDXL"}
 
 
 def layout_of(header: Header, layers: Layers, title: str) -> dict[str, Group]:
-    """The tensors by full layer name; each group has a "down" and an "up" that fit the layer.
+    """The tensors by full layer name; each group is whole, of one kind, and fits its layer.
 
     `title` names the adapter in sentences. Raises BadLora.
     """
     _check_kind(header, title)
     groups = _group(header, layers, title)
     for name, group in groups.items():
-        _check_halves(name, group, title)
-        _check_rank(name, group, title)
-        if not _fits(group, tuple(weight_of(layers.modules[name]).shape)):
+        _check_whole(name, group, title)
+        weight = tuple(weight_of(layers.modules[name]).shape)
+        if is_plain(group):
+            _check_rank(name, group, title)
+            fits = _fits(group, weight)
+        else:
+            fits = _fits_multiplied(group, weight)
+        if not fits:
             raise _misfit(header, layers, title, name, group)
     return groups
 
@@ -40,9 +48,7 @@ def layout_of(header: Header, layers: Layers, title: str) -> dict[str, Group]:
 def _check_kind(header: Header, title: str) -> None:
     kind = other_kind(header.tensors)
     if kind is not None:
-        raise BadLora(
-            f"“{title}” is of the kind {kind}, which cannot be loaded yet: choose a plain LoRA."
-        )
+        raise BadLora(f"“{title}” is of the kind {kind}, which cannot be loaded: choose a LoRA.")
 
 
 def _group(header: Header, layers: Layers, title: str) -> dict[str, Group]:
@@ -62,10 +68,14 @@ def _group(header: Header, layers: Layers, title: str) -> dict[str, Group]:
     return groups
 
 
-def _check_halves(name: str, group: Group, title: str) -> None:
-    missing = {"down", "up"} - group.keys()
-    if missing:
-        raise BadLora(f"“{title}” lacks the {missing.pop()} matrix of {name}: get the file again.")
+def _check_whole(name: str, group: Group, title: str) -> None:
+    lacking = missing(group)
+    if lacking is None:
+        raise BadLora(
+            f"“{title}” has matrices of two kinds of adapter for {name}: get the file again."
+        )
+    if lacking:
+        raise BadLora(f"“{title}” lacks the {min(lacking)} matrix of {name}: get the file again.")
     if "alpha" in group and prod(group["alpha"].shape) != 1:
         raise BadLora(f"“{title}” has an alpha that is no number in {name}: get the file again.")
 
@@ -90,6 +100,32 @@ def _fits(group: Group, weight: tuple[int, ...]) -> bool:
     return down[1:] == _trimmed(weight)[1:] and up == (weight[0], group["down"].shape[0])
 
 
+def _fits_multiplied(group: Group, weight: tuple[int, ...]) -> bool:
+    """Whether the matrices go together and make a difference of the weight's shape.
+
+    Tried with tensors that have a shape only.
+    """
+    shapes = {role: entry.shape for role, entry in group.items()}
+    try:
+        tensors = {role: torch.empty(shape, device="meta") for role, shape in shapes.items()}
+        rank = rank_of(shapes)
+        part = part_of(tensors, 1.0, len(weight))
+        delta = part.delta(torch.empty(weight, device="meta"))
+    except (RuntimeError, IndexError):  # torch's words for shapes that do not fit
+        return False
+    fits = tuple(delta.shape) == (weight[0], prod(weight[1:]))
+    return fits and (rank is None or 1 <= rank <= MAX_RANK) and _magnitudes_fit(shapes, weight)
+
+
+def _magnitudes_fit(shapes: dict[Role, tuple[int, ...]], weight: tuple[int, ...]) -> bool:
+    """One for each output, or for each input as older files have it."""
+    own = _trimmed(shapes.get("dora_scale", (weight[0], 1)))
+    return (
+        own in {(weight[0], 1), (1, weight[1])}
+        and prod(shapes.get("magnitude", weight[:1])) == weight[0]
+    )
+
+
 def _trimmed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[:2] if shape[2:] == (1, 1) else shape
 
@@ -98,8 +134,9 @@ def _misfit(header: Header, layers: Layers, title: str, name: str, group: Group)
     base = _foreign_base(header, layers)
     if base is not None:
         return _wrong_base(title, base, layers)
+    shapes = [str(entry.shape) for role, entry in group.items() if role != "alpha"]
     return BadLora(
-        f"“{title}” has matrices of the shapes {group['down'].shape} and {group['up'].shape}, "
+        f"“{title}” has matrices of the shapes {', '.join(shapes[:-1])} and {shapes[-1]}, "
         f"which do not fit {name} of {layers.checkpoint}: choose a LoRA for {layers.family}."
     )
 

@@ -44,18 +44,22 @@ class Delta:
         return self.downs.shape[0]
 
 
-def merged(module: nn.Module, delta: Delta) -> Tensor:
-    """The layer's weight with each entry's adapters in it: (entries, *weight)."""
+def merged(module: nn.Module, delta: Delta, whole: Tensor | None) -> Tensor:
+    """The layer's weight with each entry's adapters in it: (entries, *weight).
+
+    `whole` (entries, out, in) is what they add beside `delta`.
+    """
     weight = weight_of(module)
     entries = len(delta.ups)
     pristine = weight.float().flatten(1).expand(entries, -1, -1)
     sums = torch.baddbmm(pristine, delta.ups, delta.downs.flatten(1).expand(entries, -1, -1))
+    if whole is not None:
+        sums += whole
     return sums.to(weight.dtype).view(entries, *weight.shape)
 
 
-def slots(module: nn.Module, delta: Delta, shares: Sequence[int]) -> Forward:
+def slots(module: nn.Module, weights: Tensor, shares: Sequence[int]) -> Forward:
     """The layer by merged weights; slot i has `shares[i]` of every `sum(shares)` rows."""
-    weights = merged(module, delta)
     if len(shares) == 1:
         return _one_slot(module, weights[0])
     if isinstance(module, nn.Linear) and len(set(shares)) == 1:

@@ -17,6 +17,7 @@ from .toys import (
     Part,
     Parts,
     dotted,
+    factors_of,
     kohya,
     latents_of,
     merge,
@@ -173,8 +174,8 @@ def test_alpha_is_divided_by_the_rank(layers: Layers, tmp_path: Path) -> None:
     without = {name: tensor for name, tensor in with_alpha.items() if "alpha" not in name}
     half = read_lora(save(tmp_path / "half", with_alpha), layers, "half")
     whole = read_lora(save(tmp_path / "whole", without), layers, "whole")
-    assert {factors.scale for factors in half.layers.values()} == {0.5}
-    assert {factors.scale for factors in whole.layers.values()} == {1.0}
+    assert {factors.scale for factors in factors_of(half).values()} == {0.5}
+    assert {factors.scale for factors in factors_of(whole).values()} == {1.0}
 
 
 def _peft_configuration(**fields: object) -> dict[str, str]:
@@ -196,7 +197,7 @@ def test_alpha_from_pefts_configuration(
     parts = random_parts(layers, UNET_NAMES, rank=4)
     tensors = dotted(parts, ".lora_A.weight", ".lora_B.weight", lambda name: name)
     path = save(tmp_path / "ink", tensors, _peft_configuration(**fields))
-    read = read_lora(path, layers, "ink").layers
+    read = factors_of(read_lora(path, layers, "ink"))
     assert read[LINEAR].scale == to_out
     assert read[CONV_3].scale == scale
 
@@ -207,7 +208,7 @@ def test_a_1x1_may_be_written_or_left_out(layers: Layers, tmp_path: Path) -> Non
         CONV_1: Part(parts[CONV_1].down.flatten(1), parts[CONV_1].up.flatten(1), 6.0),
         LINEAR: Part(parts[LINEAR].down[..., None, None], parts[LINEAR].up[..., None, None], 6.0),
     }
-    read = read_lora(save(tmp_path / "ink", kohya(swapped)), layers, "ink").layers
+    read = factors_of(read_lora(save(tmp_path / "ink", kohya(swapped)), layers, "ink"))
     for name, part in parts.items():
         assert torch.equal(read[name].down, part.down)
         assert torch.equal(read[name].up, part.up)
@@ -220,7 +221,7 @@ def test_a_1x1_may_be_written_or_left_out(layers: Layers, tmp_path: Path) -> Non
 def test_number_types(dtype: torch.dtype, layers: Layers, tmp_path: Path) -> None:
     parts = random_parts(layers, NAMES)
     tensors = {name: tensor.to(dtype) for name, tensor in kohya(parts).items()}
-    read = read_lora(save(tmp_path / "ink", tensors), layers, "ink").layers
+    read = factors_of(read_lora(save(tmp_path / "ink", tensors), layers, "ink"))
     for name, part in parts.items():
         assert torch.equal(read[name].down.float(), part.down.to(dtype).float())
 
@@ -232,5 +233,5 @@ def test_a_file_whose_tensors_are_not_aligned(layers: Layers, tmp_path: Path) ->
     tensors[alpha] = tensors[alpha].to(torch.float8_e4m3fn)
     # One byte of alpha comes first and moves all others off their places.
     path = write_raw(tmp_path / "ink", {alpha: tensors.pop(alpha), **tensors})
-    read = read_lora(path, layers, "ink").layers
+    read = factors_of(read_lora(path, layers, "ink"))
     assert torch.equal(read[LINEAR].down, parts[LINEAR].down)

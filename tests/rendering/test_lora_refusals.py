@@ -62,13 +62,40 @@ CASES: dict[str, tuple[Change, str]] = {
         lambda tensors: {**tensors, "a": torch.zeros(1), "b": torch.zeros(1)},
         "2 keys that fit no layer of toy, the first is a:",
     ),
-    "LoHa": (_with(f"{STEM}.hada_w1_a", 3, 3), "of the kind LoHa"),
-    "LoKr": (_with(f"{STEM}.lokr_w1", 3, 3), "of the kind LoKr"),
+    "two kinds": (_with(f"{STEM}.hada_w1_a", 3, 3), f"two kinds of adapter for {LAYER}"),
+    "a LoHa's half": (
+        _only(*((f"{STEM}.hada_{half}", (32, 3)) for half in ("w1_a", "w1_b", "w2_a"))),
+        f"lacks the hada_w2_b matrix of {LAYER}",
+    ),
+    "a LoHa of another width": (
+        _only(
+            *((f"{STEM}.hada_w{half}_a", (32, 3)) for half in (1, 2)),
+            *((f"{STEM}.hada_w{half}_b", (3, 20)) for half in (1, 2)),
+        ),
+        f"(32, 3), (3, 20), (32, 3) and (3, 20), which do not fit {LAYER} of toy",
+    ),
+    "a LoHa for SDXL": (
+        _only(
+            *((f"{STEM}.hada_w{half}_a", (1280, 3)) for half in (1, 2)),
+            *((f"{STEM}.hada_w{half}_b", (3, 2048)) for half in (1, 2)),
+        ),
+        "seems to be for SDXL",
+    ),
+    "a LoKr's half": (_only((f"{STEM}.lokr_w1", (4, 3))), f"lacks the lokr_w2 matrix of {LAYER}"),
+    "a LoKr that fits no layer": (
+        _only((f"{STEM}.lokr_w1", (4, 3)), (f"{STEM}.lokr_w2", (8, 9))),
+        f"(4, 3) and (8, 9), which do not fit {LAYER} of toy",
+    ),
+    "a LoKr of no dimensions": (
+        _only((f"{STEM}.lokr_w1", ()), (f"{STEM}.lokr_w2", (32, 24))),
+        "do not fit",
+    ),
     "OFT": (_with(f"{STEM}.oft_blocks", 3, 3), "of the kind OFT"),
     "OFT of kohya": (_with(f"{STEM}.oft_diag", 3, 3), "of the kind OFT"),
-    "DoRA": (_with(f"{STEM}.dora_scale", 3, 1), "of the kind DoRA"),
-    "DoRA of peft": (_with(f"{LAYER}.lora_magnitude_vector", 3), "of the kind DoRA"),
-    "Tucker": (_with(f"{STEM}.lora_mid.weight", 3, 3, 3, 3), "a Tucker core"),
+    "a DoRA of another width": (_with(f"{STEM}.dora_scale", 3, 1), "which do not fit"),
+    "a DoRA with a matrix of them": (_with(f"{STEM}.dora_scale", 32, 24), "which do not fit"),
+    "a DoRA of peft": (_with(f"{LAYER}.lora_magnitude_vector", 3), "which do not fit"),
+    "a core in a linear layer": (_with(f"{STEM}.lora_mid.weight", 3, 3, 3, 3), "do not fit"),
     "whole differences": (_with(f"{STEM}.diff", 32, 24), "whole weight differences"),
     "numbered layers": (_with("unet:0:up", 3, 3), "cloneofsimo's numbered layers"),
     "no down": (_without(".lora_down.weight"), f"lacks the down matrix of {LAYER}"),
@@ -193,10 +220,10 @@ def test_a_peft_configuration_that_cannot_be_read(
     assert "a PEFT configuration that cannot be read" in _sentence(path, layers)
 
 
-def test_dora_by_pefts_configuration(layers: Layers, tmp_path: Path) -> None:
+def test_a_dora_without_its_magnitudes(layers: Layers, tmp_path: Path) -> None:
     metadata = {"lora_adapter_metadata": '{"unet.use_dora": true}'}
     path = save(tmp_path / "neon.safetensors", _good(layers), metadata)
-    assert "of the kind DoRA" in _sentence(path, layers)
+    assert f"is a DoRA and lacks the magnitudes of {LAYER}" in _sentence(path, layers)
 
 
 def test_a_missing_file_and_a_folder(layers: Layers, tmp_path: Path) -> None:

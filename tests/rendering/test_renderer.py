@@ -14,7 +14,8 @@ from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.job import Batch, Job
 from engine.rendering.layers import Layers
 from engine.rendering.lora_cache import LoraCache
-from engine.rendering.lora_file import Factors, Lora
+from engine.rendering.lora_file import Lora
+from engine.rendering.lora_parts import Factors
 from engine.rendering.renderer import Renderer
 from engine.values import ImagePlan, LoadedAdapter, PlannedAdapter
 

@@ -30,6 +30,7 @@ from engine.rendering.denoise import denoise
 from engine.rendering.job import Batch, Job
 from engine.rendering.layers import Layers, layers_of, weight_of
 from engine.rendering.lora_file import Lora
+from engine.rendering.lora_parts import Factors
 from engine.rendering.renderer import Renderer
 from engine.values import ImagePlan, PlannedAdapter, Sampling
 
@@ -256,6 +257,13 @@ def plan(
         PlannedAdapter(name, name, None, None, weight) for name, weight in weights.items()
     )
     return ImagePlan(index, 100 + index if seed is None else seed, prompt, negative, adapters)
+
+
+def factors_of(lora: Lora) -> dict[str, Factors]:
+    """A plain LoRA's factors by layer."""
+    plain = {n: part for n, part in lora.layers.items() if isinstance(part, Factors)}
+    assert len(plain) == len(lora.layers)
+    return plain
 
 
 def batch_of(renderer: Renderer, job: Job) -> Batch:
