@@ -225,7 +225,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
                     Lookup(settings, database, store),
                     Forgetting(database, store),
                     Additions(settings, database, queue, store),
-                    Upkeep(database),
+                    Upkeep(database, store),
                 )
             finally:
                 listening.cancel()

@@ -219,6 +219,18 @@ class Library(Section):
     remote_adapters: Literal["never"] = "never"
     #: Hosts that LoRA files are fetched from; each admits its subdomains.
     hosts: tuple[str, ...] = ("civitai.com", "huggingface.co", "hf.co", "github.com")
+    #: Hosts that those redirect to for the file itself; nobody can name them.
+    storage_hosts: tuple[str, ...] = (
+        "r2.cloudflarestorage.com",
+        "backblazeb2.com",
+        "githubusercontent.com",
+    )
+    #: Where Civitai and Hugging Face are, or a mirror that speaks the same API.
+    civitai_url: str = Field("https://civitai.com", pattern=r"^https?://[^\s/]+/?$")
+    huggingface_url: str = Field("https://huggingface.co", pattern=r"^https?://[^\s/]+/?$")
+    #: Keys of accounts there, for files that want a login.
+    civitai_token: SecretStr = SecretStr("")
+    huggingface_token: SecretStr = SecretStr("")
     #: Also fetch from private addresses and by plain http: for a store on one's own network.
     private_hosts: bool = False
     #: Largest file that is fetched, in megabytes.

@@ -22,6 +22,7 @@ from sqlalchemy import make_url
 
 from engine.desk import Desk, open_desk
 from engine.library import catalogue as engine_catalogue
+from engine.library.adapter_files import attach_file
 from engine.retrieving.embedder import MiniLM, load_embedder
 from engine.settings import Database as DatabaseSection
 from engine.settings import Settings, load_settings
@@ -138,7 +139,7 @@ async def _stock(settings: Settings) -> None:
                 name = card["source_id"]
                 if name not in WITHOUT_FILE:
                     blob = f"adapters/{name}.safetensors"
-                    await engine_catalogue.attach_file(
+                    await attach_file(
                         connection, adapter_id(name), blob, sha256(name.encode()).hexdigest()
                     )
 

@@ -21,6 +21,8 @@ SECRETS = [
     "slack.token",
     "slack.app_token",
     "slack.signing_secret",
+    "library.civitai_token",
+    "library.huggingface_token",
 ]
 
 

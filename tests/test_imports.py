@@ -65,13 +65,12 @@ HOMES: dict[str, tuple[str, ...]] = {
         "bot.slack_frontend",
         "engine.library.addresses",
         "engine.library.downloads",
+        "engine.library.wire",
     ),
     "yarl": (
         "bot.benchmarks",
         "bot.slack_frontend.web",
-        "engine.library.addresses",
-        "engine.library.downloads",
-        "engine.library.additions",
+        "engine.library",
     ),
     "PIL": ("engine.requests.pictures", "engine.png", *TORCH, "bot.console"),
 }

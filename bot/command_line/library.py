@@ -21,6 +21,7 @@ from bot.console.progress import download_progress
 from engine.library.addition_rows import Described
 from engine.library.card_files import read_cards
 from engine.library.librarian import Library, open_library
+from engine.library.sidecars import files_of
 from engine.retrieving.embedder import load_embedder
 from engine.values import Adapter
 
@@ -48,18 +49,28 @@ def import_(path: Path, as_json: Json = False) -> None:
 
 @app.command()
 def add(
-    file: Annotated[str, typer.Argument(help="A .safetensors file, or its URL.")],
+    file: Annotated[
+        str,
+        typer.Argument(help="A .safetensors file, a folder of them, a URL, a page or an AIR."),
+    ],
     title: Annotated[str | None, typer.Option(help="What it is called.")] = None,
     description: Annotated[str, typer.Option(help="What it draws.")] = "",
     trigger: Annotated[list[str] | None, typer.Option(help="A trigger word.")] = None,
     weight: Annotated[float | None, typer.Option(help="Recommended weight.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Add a LoRA file that fits the checkpoint, from a path or an https URL."""
+    """Add LoRAs that fit the checkpoint, from a path, Civitai, Hugging Face or another URL."""
     described = Described(title, description, tuple(trigger or ()), weight)
 
+    folder = Path(file)
+    if folder.is_dir():
+        paths = files_of(folder)
+        added = _run(lambda library: library.add_files(paths, described, load_embedder()))
+        _print_adapters(added, as_json)
+        return
+
     async def work(library: Library) -> dict[str, object]:
-        if "://" in file:
+        if "://" in file or file.startswith(("urn:air:", "air:")):
             with download_progress(news_console()) as on_bytes:
                 added = await library.add_url(file, described, load_embedder(), on_bytes)
         else:

@@ -1,12 +1,14 @@
 """One addition: a LoRA on its way into the library, and its row."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.errors import UnknownAddition
+from engine.library.cards import TITLE_CHARACTERS, clean
 from engine.library.library_tables import additions
 from engine.values import Asker
 
@@ -24,6 +26,17 @@ class Described:
     description: str = ""
     trigger_words: tuple[str, ...] = ()
     weight: float | None = None
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """It in the shape of a card; what they leave out is left out."""
+        fields = {
+            "title": self.title,
+            "description": self.description,
+            "trigger_words": list(self.trigger_words),
+            "weight": self.weight,
+        }
+        return {key: value for key, value in fields.items() if value not in (None, "", [])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,8 @@ class Addition:
     #: Why it was refused.
     sentence: str | None = None
     adapter_id: str | None = None
+    #: What the source says of it, in the shape of a card.
+    found: Mapping[str, Any] = field(default_factory=dict)
     #: The message that told how the check went.
     message_id: str | None = None
 
@@ -60,7 +75,9 @@ class Addition:
 
 def title_of(addition: Addition) -> str:
     """Returns what to call it."""
-    return addition.described.title or addition.file_name.removesuffix(".safetensors") or "the LoRA"
+    found = clean(str(addition.found.get("title") or ""), TITLE_CHARACTERS)
+    file_name = addition.file_name.removesuffix(".safetensors")
+    return addition.described.title or found or file_name or "the LoRA"
 
 
 def unknown(addition_id: str) -> str:
@@ -111,5 +128,6 @@ def to_addition(row: Row[Any]) -> Addition:
         everybody=row.everybody,
         sentence=row.sentence,
         adapter_id=row.adapter_id,
+        found=row.found or {},
         message_id=row.message_id,
     )

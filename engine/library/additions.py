@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from yarl import URL
 
 from engine.community.workspaces import Workspaces
 from engine.errors import BadFile, BadOption, NotAllowed, UnknownAddition
 from engine.library import catalogue
+from engine.library.adapter_files import drop_files
 from engine.library.addition_rows import (
     UNDER_WAY,
     Addition,
@@ -32,6 +32,8 @@ from engine.library.addition_rows import (
 )
 from engine.library.addresses import Reach, check_url
 from engine.library.library_tables import additions
+from engine.library.references import PlainFile, read_reference, text_of
+from engine.library.wire import parse_url
 from engine.operations.log import get_log
 from engine.processes.queue import Queue, render_queue
 from engine.requests.admission import new_id
@@ -66,10 +68,14 @@ class Additions:
         self, url: str, described: Described, asker: Asker, *, everybody: bool = False
     ) -> Addition:
         """Stores the wish and enqueues its check. Raises `BadUrl` and `BadOption`."""
-        check_url(_url(url), Reach.of(self.settings.library))
-        name = _url(url).name
+        reference, name = read_reference(url, self.settings.library), ""
+        if isinstance(reference, PlainFile):  # sources are within reach, whatever the setting
+            plain = parse_url(reference.url)
+            check_url(plain, Reach.of(self.settings.library))
+            name = plain.name
+        page = text_of(reference, self.settings.library)
         return await self._propose(
-            Addition(new_id(), asker, described, "waiting", url, None, name, everybody)
+            Addition(new_id(), asker, described, "waiting", page, None, name, everybody)
         )
 
     async def propose_file(
@@ -202,16 +208,11 @@ class Additions:
                 raise BadOption(f"“{title_of(addition)}” is {addition.state}; nothing is decided.")
             status = "active" if approve else "removed"
             await catalogue.set_status(connection, addition.adapter_id, status)
+        if not approve:
+            await drop_files(self.database, self.store, addition.adapter_id)
         changed_to = {addition.adapter_id: ["proposed", state]}
         await Workspaces(self.database).note(admin, "lora", **changed_to)
         return await self.load(addition_id)
-
-
-def _url(url: str) -> URL:
-    try:
-        return URL(url.strip())
-    except ValueError as error:
-        raise BadOption(f"“{url[:80]}” is not a URL.") from error
 
 
 def _refuse_outsider(addition: Addition, admin: Asker, allowed: bool) -> None:

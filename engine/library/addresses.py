@@ -25,22 +25,30 @@ class Reach:
     hosts: tuple[str, ...]
     #: Also plain http and private addresses, for a store on one's own network.
     private: bool = False
+    #: Hosts that the others may redirect to, and nobody may name.
+    storage: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, library: Library) -> "Reach":
         """Returns where the settings let downloads go."""
-        return cls(library.hosts, library.private_hosts)
+        sources = (URL(library.civitai_url).host, URL(library.huggingface_url).host)
+        hosts = (*library.hosts, *filter(None, sources))
+        return cls(hosts, library.private_hosts, library.storage_hosts)
 
 
-def check_url(url: URL, reach: Reach) -> None:
-    """Raises `BadUrl` for a URL that may not even be looked up."""
+def check_url(url: URL, reach: Reach, *, redirected: bool = False) -> None:
+    """Raises `BadUrl` for a URL that may not even be looked up.
+
+    `redirected`: one of our hosts named it, not a person.
+    """
     shown = f"“{str(url)[:80]}”"
     if url.scheme != "https" and not (reach.private and url.scheme == "http"):
         raise BadUrl(f"{shown} is not an https URL; give one that is.")
     if url.user or url.password:
         raise BadUrl(f"{_without_login(url)} holds a user name or password; give it without.")
     host = (url.host or "").rstrip(".").lower()
-    if not any(host == known or host.endswith(f".{known}") for known in reach.hosts):
+    hosts = reach.hosts + (reach.storage if redirected else ())
+    if not any(host == known or host.endswith(f".{known}") for known in hosts):
         raise BadUrl(
             f"Files are not fetched from {host[:80] or 'nowhere'}; an operator can add it to the "
             "setting library.hosts."

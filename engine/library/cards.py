@@ -66,6 +66,8 @@ class Card:
     file_name: str | None
     creator: str | None
     licence: str | None
+    #: The finer kind of base model, in its source's words; nothing is decided by it.
+    lineage: str
     #: The card as it came.
     raw: Mapping[str, Any]
 
@@ -104,7 +106,7 @@ def read_card(raw: Mapping[str, Any]) -> Card:
     examples = tuple(clean(text, 2000) for text in _texts(raw, "example_prompts")[:20])
     sha256 = str(raw.get("file_sha256") or "").lower()
     title, tags, triggers = _required(raw, "title"), _labels(raw, "tags"), _triggers(raw)
-    kind = kind_of(tags)
+    kind: Kind = "person" if raw.get("poi") else kind_of(tags)
     return Card(
         id=f"{source}:{source_id}",
         source=source,
@@ -123,6 +125,7 @@ def read_card(raw: Mapping[str, Any]) -> Card:
         file_name=clean(str(raw.get("file_name") or ""), 255) or None,
         creator=clean(str(raw.get("creator") or ""), 100) or None,
         licence=_licence(raw.get("licence")),
+        lineage=clean(str(raw.get("lineage") or raw.get("base_model") or ""), 60),
         raw=_storable(raw),
     )
 
@@ -135,6 +138,8 @@ def recommended_weight(raw: Mapping[str, Any], examples: tuple[str, ...]) -> flo
     examples state one, 0.153 for ranges and 0.160 for the constant.
     """
     used = [float(found) for text in examples for found in _LORA_TAG.findall(text)]
+    noted = raw.get("example_weights")
+    used += [w for w in map(_number, noted if isinstance(noted, list) else []) if w is not None]
     stated = _number(raw.get("weight"))
     if stated is not None:
         weight = stated

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine import builtin
 from engine.errors import BadFile, UnknownAdapter
+from engine.library.adapter_files import attach_file
 from engine.library.cards import Card, read_card
 from engine.retrieving.embedder import MiniLM
 from engine.retrieving.search_index import EMBED_BATCH, embed_pending
@@ -53,7 +54,7 @@ async def store_cards(connection: AsyncConnection, cards: Sequence[Card]) -> Non
 
 def _adapter_row(card: Card) -> dict[str, Any]:
     same = ("id", "source", "source_id", "title", "description", "base", "kind", "weight", "rating")
-    more = ("sha256", "file_name", "creator", "licence")
+    more = ("sha256", "file_name", "creator", "licence", "lineage")
     return {
         **{name: getattr(card, name) for name in same + more},
         "names": list(card.names),
@@ -121,26 +122,6 @@ async def fill_builtin(database: Database, embedder: MiniLM, store: BlobStore) -
     return imported
 
 
-async def attach_file(
-    connection: AsyncConnection, adapter_id: str, blob: str, sha256: str, link: str | None = None
-) -> None:
-    """Records where an adapter's file is kept and pins its hash, and where it came from.
-
-    Raises `BadFile` where the card states another hash.
-    """
-    attached = await connection.execute(
-        update(adapters)
-        .where(adapters.c.id == adapter_id)
-        .where(or_(adapters.c.sha256.is_(None), adapters.c.sha256 == sha256))
-        .values(blob=blob, sha256=sha256, link=func.coalesce(link, adapters.c.link))
-    )
-    if attached.rowcount == 0:
-        raise BadFile(
-            f"The file of {adapter_id} has sha256 {sha256[:12]}, which is not what its card "
-            "states; get the file that the card describes."
-        )
-
-
 async def find_adapters(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Adapter]:
     """Returns the adapters by id. Raises `UnknownAdapter` for the first that does not exist."""
     if not ids:
@@ -205,6 +186,13 @@ async def set_status(connection: AsyncConnection, adapter_id: str, status: str) 
         update(adapters)
         .where(adapters.c.id == adapter_id)
         .values(status=status, updated_at=func.now())
+    )
+
+
+async def activate(connection: AsyncConnection, adapter_id: str) -> None:
+    """Enables an adapter that is added, also one that was removed before."""
+    await connection.execute(
+        update(adapters).where(adapters.c.id == adapter_id).values(status="active")
     )
 
 

@@ -1,19 +1,22 @@
 """The library: what an operator does with the catalogue."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.checkpoints import configured
 from engine.errors import BadFile
 from engine.library import catalogue
+from engine.library.adapter_files import attach_file, drop_files
 from engine.library.addition_rows import Described
-from engine.library.addresses import Reach
 from engine.library.catalogue import Imported
-from engine.library.downloads import Bounds, download
+from engine.library.references import read_reference
+from engine.library.sidecars import card_beside, card_of_header
+from engine.library.sources import fetched, find
+from engine.rendering.safetensors_header import read_header
 from engine.requests.admission import clean_prompt
 from engine.retriever import Selection, retrieve
 from engine.retrieving.embedder import MiniLM
@@ -22,6 +25,9 @@ from engine.storage.blobs import BlobStore
 from engine.storage.database import Database, open_database
 from engine.storage.schema import check_schema
 from engine.values import Adapter
+
+if TYPE_CHECKING:
+    from engine.rendering.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +48,21 @@ class Library:
 
     async def add_file(self, path: Path, described: Described, embedder: MiniLM) -> Adapter:
         """Adds a LoRA file, after loading it onto the checkpoint once. Raises `BadFile`."""
-        await asyncio.to_thread(_check_readable, path)
-        return await self._add(path, path.name, "file", described, embedder)
+        return (await self.add_files([path], described, embedder))[0]
+
+    async def add_files(
+        self, paths: Sequence[Path], described: Described, embedder: MiniLM
+    ) -> list[Adapter]:
+        """Adds several with what lies beside each; those before a bad one stay."""
+        for path in paths:
+            await asyncio.to_thread(_check_readable, path)
+        trial = await asyncio.to_thread(self._open_trial)
+        added = []
+        for path in paths:
+            tried = await asyncio.to_thread(trial, path)
+            card = await asyncio.to_thread(card_beside, path)
+            added.append(await self._add(path, path.name, "file", tried, card, described, embedder))
+        return added
 
     async def add_url(
         self,
@@ -52,37 +71,44 @@ class Library:
         embedder: MiniLM,
         on_bytes: Callable[[int], None] = lambda _: None,
     ) -> Adapter:
-        """Fetches a LoRA file and adds it. Raises `BadUrl`, `DownloadFailed` and `BadLora`."""
+        """Fetches a LoRA from its source and adds it, with what the source says of it.
+
+        Raises `BadUrl`, `DownloadFailed` and `BadLora`.
+        """
         ours = self.settings.library
-        reach = Reach.of(ours)
-        bounds = Bounds(ours.download_mb * 2**20, ours.download_seconds)
-        async with download(url, reach, bounds, on_bytes) as file:
-            return await self._add(file.path, file.name, "url", described, embedder, link=url)
+        found = await find(read_reference(url, ours), ours)
+        async with fetched(found, ours, on_bytes) as file:
+            trial = await asyncio.to_thread(self._open_trial)
+            tried = await asyncio.to_thread(trial, file.path)
+            name = found.file_name or file.name
+            return await self._add(file.path, name, "url", tried, found.card, described, embedder)
+
+    def _open_trial(self) -> "Callable[[Path], Trial]":
+        # Only adding needs torch, and only here.
+        from engine.rendering.checkpoint import load_checkpoint
+        from engine.rendering.trial import try_lora
+
+        checkpoint = load_checkpoint(*configured(self.settings))
+        return lambda path: try_lora(path, checkpoint)
 
     async def _add(
         self,
         path: Path,
         name: str,
         source: str,
+        tried: "Trial",
+        told: Mapping[str, Any],
         described: Described,
         embedder: MiniLM,
-        link: str | None = None,
     ) -> Adapter:
-        # Only this command needs torch, and only here.
-        from engine.rendering.checkpoint import load_checkpoint
-        from engine.rendering.trial import try_lora
-
-        tried = await asyncio.to_thread(
-            lambda: try_lora(path, load_checkpoint(*configured(self.settings)))
-        )
-        card = {
+        header = card_of_header(read_header(path, name).metadata)
+        raw = header | {key: value for key, value in told.items() if value} | described.card
+        card = raw | {
             "source": source,
             "source_id": tried.sha256[:16],
-            "title": described.title or PurePath(name).stem,
-            "description": described.description,
-            "trigger_words": list(described.trigger_words),
+            "title": raw.get("title") or PurePath(name).stem,
             "base_model": tried.family,
-            "weight": described.weight,
+            "lineage": str(raw.get("base_model") or ""),
             "file_name": name,
             "file_sha256": tried.sha256,
         }
@@ -90,8 +116,8 @@ class Library:
         adapter_id = f"{source}:{tried.sha256[:16]}"
         blob = await asyncio.to_thread(self.store.put_file, "adapters", path, ".safetensors")
         async with self.database.transaction() as connection:
-            await catalogue.attach_file(connection, adapter_id, blob, tried.sha256, link)
-            await catalogue.set_status(connection, adapter_id, "active")
+            await attach_file(connection, adapter_id, blob, tried.sha256, told.get("link"))
+            await catalogue.activate(connection, adapter_id)
         return await self.find(adapter_id)
 
     async def find(self, adapter_id: str) -> Adapter:
@@ -115,6 +141,8 @@ class Library:
         """Enables, disables or removes an adapter. Raises `UnknownAdapter`."""
         async with self.database.transaction() as connection:
             await catalogue.set_status(connection, adapter_id, status)
+        if status == "removed":
+            await drop_files(self.database, self.store, adapter_id)
 
 
 def _check_readable(path: Path) -> None:

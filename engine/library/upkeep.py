@@ -6,6 +6,8 @@ from typing import Literal
 from engine.community.workspaces import Workspaces
 from engine.errors import NotAllowed, UnknownAdapter
 from engine.library import catalogue
+from engine.library.adapter_files import drop_files
+from engine.storage.blobs import BlobStore
 from engine.storage.database import Database
 from engine.values import Adapter, Asker
 
@@ -15,6 +17,7 @@ class Upkeep:
     """What admins do to adapters of their workspace."""
 
     database: Database
+    store: BlobStore
 
     async def set_status(
         self,
@@ -43,6 +46,8 @@ class Upkeep:
             if adapter.status == "proposed":
                 raise NotAllowed(f"“{adapter.title}” waits for approval; decide that first.")
             await catalogue.set_status(connection, adapter_id, status)
+        if status == "removed":
+            await drop_files(self.database, self.store, adapter_id)
         await Workspaces(self.database).note(
             admin, "lora", **{adapter_id: [adapter.status, status]}
         )

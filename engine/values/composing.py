@@ -36,6 +36,14 @@ class Adapter:
     #: Whom it depicts: used only where the prompt has one of the names.
     kind: Literal["", "character", "person"] = ""
     names: tuple[str, ...] = ()
+    #: The finer kind of base model, such as "Pony", as its source has it.
+    lineage: str = ""
+    #: What admins note for each other.
+    notes: str = ""
+    #: A sheet of images with and without it, in the blob store.
+    sample: str | None = None
+    #: Whether it breaks images: then it is used only where somebody pins it.
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from engine.checkpoints import configured
 from engine.library import catalogue
+from engine.library.adapter_files import attach_file
 from engine.rendering.checkpoint import load_checkpoint
 from engine.rendering.layers import layers_of
 from engine.retrieving.embedder import load_embedder
@@ -152,6 +153,4 @@ async def stock(settings: Settings, folder: Path) -> None:
             content = make_lora(folder / f"{name}.safetensors", settings, seed).read_bytes()
             async with database.transaction() as connection:
                 blob = store.put("adapters", content, ".safetensors")
-                await catalogue.attach_file(
-                    connection, f"test:{name}", blob, sha256(content).hexdigest()
-                )
+                await attach_file(connection, f"test:{name}", blob, sha256(content).hexdigest())
