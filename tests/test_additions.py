@@ -6,7 +6,14 @@ import pytest
 from sqlalchemy import text
 
 from engine.desk import Desk
-from engine.errors import BadFile, BadOption, BadUrl, NotAllowed, UnknownAddition
+from engine.errors import (
+    BadFile,
+    BadOption,
+    BadUrl,
+    NotAllowed,
+    StorageUnavailable,
+    UnknownAddition,
+)
 from engine.library.addition_rows import Addition, Described
 from engine.library.additions import MOST_OPEN
 from tests.samples import ADA, BOB
@@ -51,6 +58,13 @@ async def test_a_file_goes_to_a_renderer_and_a_url_is_fetched_first(desk: Desk) 
     assert desk.store.read(str(file.upload)) == b"a file"
 
 
+async def test_a_page_of_a_source_is_kept_as_its_page(desk: Desk) -> None:
+    made = await desk.additions.propose_url("urn:air:sdxl:lora:civitai:11@22", STAR, ADA)
+    assert made.url == "https://civitai.com/models/11?modelVersionId=22"
+    with pytest.raises(BadUrl, match="names a checkpoint"):
+        await desk.additions.propose_url("urn:air:sdxl:checkpoint:civitai:11", STAR, ADA)
+
+
 async def test_what_may_not_be_fetched_is_refused_at_once(desk: Desk) -> None:
     with pytest.raises(BadUrl, match=r"not fetched from evil\.org"):
         await desk.additions.propose_url("https://evil.org/x", STAR, ADA)
@@ -89,11 +103,35 @@ async def test_an_admin_of_the_place_decides_once(desk: Desk, catalogue: tuple[s
     assert entry.details == {"test:star": ["proposed", "approved"]}
 
 
-async def test_what_is_rejected_is_gone(desk: Desk, catalogue: tuple[str, ...]) -> None:
+async def keep_file(desk: Desk, adapter_id: str) -> str:
+    """Gives an adapter the file that `proposed` uploads; returns its key."""
+    key = desk.store.put("adapters", b"a file", ".safetensors")
+    async with desk.database.transaction() as connection:
+        statement = text("update adapters set blob = :key where id = :id")
+        await connection.execute(statement, {"key": key, "id": adapter_id})
+    return key
+
+
+async def test_what_is_rejected_is_gone_with_its_file(
+    desk: Desk, catalogue: tuple[str, ...]
+) -> None:
     made = await proposed(desk)
+    key = await keep_file(desk, "test:star")
     decided = await desk.additions.decide(made.id, BOB, approve=False, allowed=True)
     assert (decided.state, await status(desk)) == ("rejected", "removed")
     assert await desk.additions.proposed(BOB) == []
+    with pytest.raises(StorageUnavailable, match="has no"):
+        desk.store.read(key)
+
+
+async def test_a_file_that_another_adapter_shares_stays(
+    desk: Desk, catalogue: tuple[str, ...]
+) -> None:
+    made = await proposed(desk)
+    await keep_file(desk, "test:star")
+    key = await keep_file(desk, "test:heart")
+    await desk.additions.decide(made.id, BOB, approve=False, allowed=True)
+    assert desk.store.read(key) == b"a file"
 
 
 async def test_what_is_not_checked_yet_is_not_decided(desk: Desk) -> None:

@@ -145,6 +145,12 @@ def test_the_library_by_commands(idle: Installation, tmp_path: Path) -> None:
     assert document(idle, "compose", "wavy")["tasks"][0]["adapters"][0]["id"] == added["id"]
     document(idle, "lora", "remove", added["id"])
     assert idle.run("lora", "show", added["id"]).returncode == 2
+    beside = {"title": "Waves", "trigger_words": ["waves"], "base_model": "Made for a toy"}
+    file.with_suffix(".json").write_text(json.dumps(beside))
+    again = json.loads(idle.run("lora", "add", str(tmp_path), "--json").stdout)
+    assert [(one["id"], one["title"], one["status"], one["lineage"]) for one in again] == [
+        (added["id"], "Waves", "active", "Made for a toy")
+    ], "a folder, with what lies beside; also what was removed before"
     cards = tmp_path / "cards.jsonl"
     cards.write_text(json.dumps({"source": "x", "source_id": "1", "title": "A kite"}) + "\n")
     assert document(idle, "lora", "import", str(cards)) == {"cards": 1, "embedded": 1}
