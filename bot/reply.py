@@ -3,11 +3,10 @@
 What it says of adapters is what the renderer reported, not what was planned.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.texts import ENGLISH, Texts
+from bot.texts import ENGLISH, Texts, said
 from engine.values import Answer, Composition, ImagePlan, Phase, Pick, Rendering, Timings
 
 
@@ -79,26 +78,25 @@ def make_reply(answer: Answer, texts: Texts = ENGLISH) -> Reply:
         images=tuple(_image(answer, rendering, texts) for rendering in answer.renderings),
         rows=_rows(composition, answer, texts) if composition else (),
         remarks=tuple(_remarks(answer, texts)),
-        failure=answer.failure if answer.phase is not Phase.RENDERED else None,
+        failure=None if answer.phase is Phase.RENDERED else said(answer.failure or "", texts),
     )
 
 
 def _rows(composition: Composition, answer: Answer, texts: Texts) -> tuple[Row, ...]:
     rows = []
     for task in composition.tasks:
-        rows += [_row(task.keyword, pick, answer.plans, answer.renderings) for pick in task.picks]
+        rows += [_row(task.keyword, pick, answer, texts) for pick in task.picks]
         if not task.picks:
             rows.append(Row(task.keyword, None, None, texts.nothing_fits, ()))
     return tuple(rows)
 
 
-def _row(
-    words: str, pick: Pick, plans: Sequence[ImagePlan], renderings: Sequence[Rendering]
-) -> Row:
-    by_index = {plan.index: plan for plan in plans}  # an image that broke has no rendering
-    cells = tuple(_cell(pick.adapter_id, by_index[one.index], one) for one in renderings)
+def _row(words: str, pick: Pick, answer: Answer, texts: Texts) -> Row:
+    by_index = {plan.index: plan for plan in answer.plans}  # an image that broke has no rendering
+    cells = tuple(_cell(pick.adapter_id, by_index[one.index], one) for one in answer.renderings)
     credit = ", ".join(part for part in (pick.creator, pick.licence) if part)
-    return Row(words, pick.adapter_id, pick.title, pick.reason, cells, credit, pick.link)
+    why = said(pick.reason, texts)
+    return Row(words, pick.adapter_id, pick.title, why, cells, credit, pick.link)
 
 
 def _cell(adapter_id: str, plan: ImagePlan, rendering: Rendering) -> Cell:
@@ -131,8 +129,9 @@ def _remarks(answer: Answer, texts: Texts) -> list[str]:
     remarks = list(answer.notes)
     if answer.composition:
         remarks += answer.composition.degraded
+    remarks = [said(remark, texts) for remark in remarks]
     remarks += dict.fromkeys(
-        texts.skipped_because.format(title=skipped.title, reason=skipped.reason)
+        texts.skipped_because.format(title=skipped.title, reason=said(skipped.reason, texts))
         for rendering in answer.renderings
         for skipped in rendering.skipped
     )

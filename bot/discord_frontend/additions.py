@@ -10,7 +10,7 @@ from bot.discord_frontend.answers import texts_of
 from bot.discord_frontend.escaping import plain
 from bot.discord_frontend.people import asker_of
 from bot.discord_frontend.screens import COLOURS, WORKING, Screen, sentence_screen
-from bot.texts import ENGLISH, Texts
+from bot.texts import Texts, said, texts_for
 from engine.desk import Addition, Desk, title_of
 from engine.values import Adapter, Phase
 
@@ -24,7 +24,10 @@ class Announcer:
     async def tell(self, addition: Addition, adapter: Adapter | None) -> str:
         """Posts the card, or the reason, and returns the message's id."""
         channel = self._bot.get_partial_messageable(int(addition.asker.channel))
-        screen = addition_screen(addition, adapter, ENGLISH)
+        workspace = addition.asker.workspace
+        guild = self._bot.get_guild(int(workspace)) if workspace.isdecimal() else None
+        texts = texts_for(str(guild.preferred_locale) if guild else "")
+        screen = addition_screen(addition, adapter, texts)
         try:
             message = await channel.send(view=screen.view(), nonce=addition.id)
         except (discord.NotFound, discord.Forbidden):
@@ -47,9 +50,8 @@ class Deciding:
             approve=click.action is Action.APPROVE,
             allowed=True,
         )
-        words = texts_of(interaction).lora_decided.format(
-            title=title_of(decided), state=decided.state
-        )
+        texts = texts_of(interaction)
+        words = texts.lora_decided.format(title=title_of(decided), state=said(decided.state, texts))
         colour = COLOURS[Phase.RENDERED] if decided.state == "approved" else COLOURS[Phase.FAILED]
         screen = sentence_screen(words, colour)
         await interaction.response.edit_message(view=screen.view())
@@ -59,7 +61,7 @@ def addition_screen(addition: Addition, adapter: Adapter | None, texts: Texts) -
     """Returns the card of a proposed LoRA with its buttons, or why one was refused."""
     title = title_of(addition)
     if adapter is None:
-        words = texts.lora_refused.format(title=title, reason=addition.sentence)
+        words = texts.lora_refused.format(title=title, reason=said(addition.sentence or "", texts))
         return sentence_screen(words, COLOURS[Phase.FAILED])
     facts = [
         f"### {plain(texts.lora_proposed.format(title=title), 200)}",

@@ -10,6 +10,7 @@ from bot.discord_frontend.additions import addition_screen
 from bot.discord_frontend.admin import refuse_others
 from bot.discord_frontend.answers import say, show, telling, texts_of
 from bot.discord_frontend.people import asker_of
+from bot.texts import said
 from engine.desk import Addition, Described, Desk, title_of
 from engine.errors import BadFile, BadOption
 from engine.values import Asker
@@ -79,8 +80,9 @@ class AdminLoraCommands(app_commands.Group, name="lora"):
             changed = await self._desk.upkeep.set_status(
                 adapter_id.strip(), status, asker_of(interaction), allowed=True
             )
-            words = texts_of(interaction).lora_status
-            await say(interaction, words.format(title=changed.title, status=status))
+            texts = texts_of(interaction)
+            words = texts.lora_status.format(title=changed.title, status=said(status, texts))
+            await say(interaction, words)
 
 
 def proposing(

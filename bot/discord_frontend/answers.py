@@ -10,7 +10,7 @@ import structlog
 from bot.discord_frontend.people import Entry, enter
 from bot.discord_frontend.screens import Screen, sentence_screen, status_screen
 from bot.status import first_status
-from bot.texts import Texts, texts_for
+from bot.texts import Texts, said, texts_for
 from engine.desk import Desk
 from engine.errors import StylusError
 from engine.values import Request
@@ -85,8 +85,9 @@ async def telling(interaction: discord.Interaction) -> AsyncIterator[None]:
 
 
 async def say(interaction: discord.Interaction, sentence: str) -> None:
-    """Tells the person alone."""
-    await show(interaction, sentence_screen(sentence), private=True)
+    """Tells the person alone, in their language."""
+    words = said(sentence, texts_of(interaction))
+    await show(interaction, sentence_screen(words), private=True)
 
 
 async def show(interaction: discord.Interaction, screen: Screen, *, private: bool) -> str | None:

@@ -10,7 +10,7 @@ from bot.discord_frontend.people import asker_of
 from bot.discord_frontend.screens import WORKING, Screen, lines_screen
 from bot.lines import cut
 from bot.pictures import Picture
-from bot.texts import Texts
+from bot.texts import Texts, said
 from engine.desk import Desk
 from engine.errors import StylusError
 from engine.values import Adapter
@@ -75,7 +75,7 @@ def info_screen(adapter: Adapter, preview: bytes | None, texts: Texts) -> Screen
         _fact(texts.triggers, ", ".join(adapter.trigger_words)),
         _fact(texts.tags, ", ".join(adapter.tags)),
         f"**{texts.weight}** {adapter.weight:g} · **{texts.base}** {plain(adapter.base, 40)} · "
-        f"{adapter.status} · {adapter.rating}",
+        f"{said(adapter.status, texts)} · {said(adapter.rating, texts)}",
         _fact(texts.creator, ", ".join(filter(None, (adapter.creator, adapter.licence)))),
         safe_link(adapter.link) or "",
         f"-# `{adapter.id}`",

@@ -9,7 +9,7 @@ from bot.discord_frontend.people import PLATFORM, Entry, own_place
 from bot.discord_frontend.posting import Poster
 from bot.discord_frontend.screens import sentence_screen, status_screen
 from bot.status import first_status
-from bot.texts import ENGLISH
+from bot.texts import said, texts_for
 from engine.desk import Desk
 from engine.errors import StylusError
 from engine.values import Asker, Home, Rules
@@ -36,7 +36,7 @@ class Mentions:
             if entry.rules.mentions:
                 await self._ask(entry, text)
         except StylusError as error:
-            screen = sentence_screen(str(error))
+            screen = sentence_screen(said(str(error), texts_for(locale_of(message))))
             await message.reply(view=screen.view(), mention_author=False)
         except discord.HTTPException as error:
             log.info("a mention was not answered", reason=str(error))
@@ -59,7 +59,7 @@ class Mentions:
         channels = {asker.channel, str(getattr(message.channel, "parent_id", ""))}
         rules: Rules = await self._desk.workspaces.admit(asker, channels)
         adults = guild is not None and getattr(message.channel, "is_nsfw", bool)()
-        home = Home(reply_to=str(message.id))
+        home = Home(reply_to=str(message.id), locale=locale_of(message))
         return Entry(asker, str(message.id), home, rules, rules.unsafe and bool(adults))
 
     async def _ask(self, entry: Entry, text: str) -> None:
@@ -68,6 +68,12 @@ class Mentions:
             if (await self._desk.homes.of(request.id)).message_id:
                 return  # the message came twice
             standings = await self._desk.standings(PLATFORM, request.id)
-            screen = status_screen(first_status(request, standings, ENGLISH))
+            texts = texts_for(entry.home.locale)
+            screen = status_screen(first_status(request, standings, texts))
             message_id = await self._poster.post(request, entry.home, screen)
             await self._desk.homes.settle(request.id, message_id)
+
+
+def locale_of(message: discord.Message) -> str:
+    """Returns the server's language: Discord tells a person's own with interactions only."""
+    return str(message.guild.preferred_locale) if message.guild else ""

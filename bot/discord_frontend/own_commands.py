@@ -11,6 +11,7 @@ from bot.discord_frontend.people import PLATFORM, asker_of, moderates, roles_of
 from bot.discord_frontend.screens import COLOURS, Screen, lines_screen, status_screen
 from bot.lines import cut
 from bot.status import first_status
+from bot.texts import said
 from engine.desk import Desk
 from engine.values import Phase
 
@@ -64,8 +65,8 @@ class OwnCommands(app_commands.Group, name="own"):
         past = await self._desk.history.of(asker_of(interaction), search)
         lines = [
             f"`{one.request_id}` <t:{one.created_at.timestamp():.0f}:R> · "
-            f"**{plain(one.prompt, 80)}** · {one.kind} · "
-            f"{texts.summary.format(count=one.images) if one.images else one.phase.value}"
+            f"**{plain(one.prompt, 80)}** · {said(one.kind, texts)} · "
+            f"{texts.summary.format(count=one.images) if one.images else said(one.phase, texts)}"
             for one in past
         ]
         await show(
@@ -88,7 +89,7 @@ class OwnCommands(app_commands.Group, name="own"):
             ),
         ]
         lines += [
-            f"`{one.request.id}` · {plain(one.request.prompt, 60)} · {one.phase.value} · "
+            f"`{one.request.id}` · {plain(one.request.prompt, 60)} · {said(one.phase, texts)} · "
             + texts.ahead.format(count=one.ahead)
             for one in standings.requests
             if (one.request.asker.workspace, one.request.asker.user) == (mine.workspace, mine.user)

@@ -6,15 +6,15 @@ from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, PlainTex
 
 from bot.actions import Action, Click
 from bot.slack_frontend.flags import Written, number, read_flags
+from bot.slack_frontend.languages import Languages
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.screens import Screen, lines_screen, sentence_screen
 from bot.slack_frontend.web import SlackRefused, Web, ask
-from bot.texts import ENGLISH
+from bot.texts import Texts, said
 from engine.desk import Addition, Described, Desk, title_of
 from engine.errors import BadOption, NotAllowed
 from engine.values import Adapter
 
-TEXTS = ENGLISH
 FLAGS = ("title", "description", "triggers", "weight")
 Status = Literal["active", "disabled", "removed"]
 #: What an admin writes, and what the adapter is then.
@@ -26,7 +26,8 @@ OUT_OF_REACH = {"channel_not_found", "is_archived", "not_in_channel"}
 class Additions:
     """Proposes, tells and decides for one workspace."""
 
-    def __init__(self, desk: Desk, web: Web) -> None:
+    def __init__(self, desk: Desk, web: Web, languages: Languages) -> None:
+        self._languages = languages
         self._desk = desk
         self._web = web
 
@@ -38,7 +39,8 @@ class Additions:
         made = await self._desk.additions.propose_url(
             written.prompt, _described(written), place.asker
         )
-        return sentence_screen(TEXTS.lora_checking.format(title=title_of(made), id=made.id))
+        texts = await self._languages.of(place.asker)
+        return sentence_screen(texts.lora_checking.format(title=title_of(made), id=made.id))
 
     async def propose_file(self, place: Place, file: dict[str, Any], rest: str) -> Screen:
         """The same with an uploaded file in the place of the URL."""
@@ -47,17 +49,19 @@ class Additions:
         content = await self._web.download(file, most)
         name = str(file.get("name", ""))
         made = await self._desk.additions.propose_file(name, content, described, place.asker)
-        return sentence_screen(TEXTS.lora_checking.format(title=title_of(made), id=made.id))
+        texts = await self._languages.of(place.asker)
+        return sentence_screen(texts.lora_checking.format(title=title_of(made), id=made.id))
 
     async def proposed(self, place: Place) -> Screen:
         """Returns what waits for a decision, each with its buttons, for admins."""
         await self._refuse_others(place)
+        texts = await self._languages.of(place.asker)
         waiting = await self._desk.additions.proposed(place.asker)
         if not waiting:
-            return sentence_screen(TEXTS.lora_none_proposed)
+            return sentence_screen(texts.lora_none_proposed)
         lines = [f"{title_of(one)} · {one.url or one.file_name}" for one in waiting]
-        title = TEXTS.lora_proposed.format(title=title_of(waiting[0]))
-        rows = [_buttons(one) for one in waiting[:5]]
+        title = texts.lora_proposed.format(title=title_of(waiting[0]))
+        rows = [_buttons(one, texts) for one in waiting[:5]]
         screen = lines_screen(title, lines)
         return Screen((*screen.blocks, *rows), screen.text)
 
@@ -66,11 +70,13 @@ class Additions:
         await self._refuse_others(place)
         status = STATUSES[word]
         changed = await self._desk.upkeep.set_status(adapter_id, status, place.asker, allowed=True)
-        return sentence_screen(TEXTS.lora_status.format(title=changed.title, status=status))
+        texts = await self._languages.of(place.asker)
+        words = texts.lora_status.format(title=changed.title, status=said(status, texts))
+        return sentence_screen(words)
 
     async def tell(self, addition: Addition, adapter: Adapter | None) -> str:
         """Posts the card, or the reason, and returns the message's id; the desk's teller."""
-        screen = addition_screen(addition, adapter)
+        screen = addition_screen(addition, adapter, await self._languages.of(addition.asker))
         try:
             sent = await ask(
                 self._web.client.chat_postMessage(
@@ -96,7 +102,8 @@ class Additions:
             approve=click.action is Action.APPROVE,
             allowed=True,
         )
-        words = TEXTS.lora_decided.format(title=title_of(decided), state=decided.state)
+        texts = await self._languages.of(place.asker)
+        words = texts.lora_decided.format(title=title_of(decided), state=said(decided.state, texts))
         screen = sentence_screen(words)
         if decided.message_id:
             await ask(
@@ -124,25 +131,26 @@ def _described(written: Written) -> Described:
     )
 
 
-def addition_screen(addition: Addition, adapter: Adapter | None) -> Screen:
+def addition_screen(addition: Addition, adapter: Adapter | None, texts: Texts) -> Screen:
     """Returns the card of a proposed LoRA with its buttons, or why one was refused."""
     title = title_of(addition)
     if adapter is None:
-        return sentence_screen(TEXTS.lora_refused.format(title=title, reason=addition.sentence))
+        reason = said(addition.sentence or "", texts)
+        return sentence_screen(texts.lora_refused.format(title=title, reason=reason))
     lines = [
-        adapter.description or TEXTS.no_description,
-        f"{TEXTS.triggers}: {', '.join(adapter.trigger_words) or TEXTS.none}",
-        f"{TEXTS.weight}: {adapter.weight:g} · {TEXTS.base} {adapter.base}",
+        adapter.description or texts.no_description,
+        f"{texts.triggers}: {', '.join(adapter.trigger_words) or texts.none}",
+        f"{texts.weight}: {adapter.weight:g} · {texts.base} {adapter.base}",
         f"{adapter.id} · sha256 {(adapter.sha256 or '')[:12]}",
         adapter.link or "",
     ]
-    screen = lines_screen(TEXTS.lora_proposed.format(title=title), [one for one in lines if one])
-    return Screen((*screen.blocks, _buttons(addition)), screen.text)
+    screen = lines_screen(texts.lora_proposed.format(title=title), [one for one in lines if one])
+    return Screen((*screen.blocks, _buttons(addition, texts)), screen.text)
 
 
-def _buttons(addition: Addition) -> Block:
-    approve = _button(Action.APPROVE, addition.id, TEXTS.lora_approve, "primary")
-    reject = _button(Action.REJECT, addition.id, TEXTS.lora_reject, "danger")
+def _buttons(addition: Addition, texts: Texts) -> Block:
+    approve = _button(Action.APPROVE, addition.id, texts.lora_approve, "primary")
+    reject = _button(Action.REJECT, addition.id, texts.lora_reject, "danger")
     return ActionsBlock(elements=[approve, reject])
 
 

@@ -13,11 +13,9 @@ from bot.slack_frontend.people import Place
 from bot.slack_frontend.screens import Screen, lines_screen
 from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.web import Web, ask
-from bot.texts import ENGLISH
 from engine.desk import Desk
 from engine.errors import BadOption, NotAllowed
 
-TEXTS = ENGLISH
 Handler = Callable[[Place, str], Awaitable[Screen]]
 
 
@@ -71,17 +69,20 @@ class Admin:
 
     async def _open_settings(self, place: Place) -> None:
         rules = await self._desk.workspaces.rules(place.asker)
-        view = rules_form(rules, [self._desk.settings.checkpoint.name], place.asker.channel)
+        texts = await self._telling.texts(place)
+        known = [self._desk.settings.checkpoint.name]
+        view = rules_form(rules, known, place.asker.channel, texts)
         await ask(self._web.client.views_open(trigger_id=place.trigger, view=view.to_dict()))
 
     async def _audit(self, place: Place) -> Screen:
+        texts = await self._telling.texts(place)
         changes = await self._desk.workspaces.changes(place.asker, 20)
         lines = [
             f"{one.at:%Y-%m-%d %H:%M} · {one.user} · {one.action} · "
             + " · ".join(f"{name} {was} → {now}" for name, (was, now) in one.details.items())
             for one in changes
         ]
-        return lines_screen(TEXTS.audit_title, lines or [TEXTS.audit_empty])
+        return lines_screen(texts.audit_title, lines or [texts.audit_empty])
 
     async def _set(self, word: str, place: Place, adapter_id: str) -> Screen:
         return await self._additions.set_status(place, word, adapter_id)

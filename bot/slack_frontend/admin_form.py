@@ -17,50 +17,49 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.views import View
 
 from bot.slack_frontend.escaping import plain
-from bot.texts import ENGLISH
+from bot.texts import Texts
 from engine.values import Rules
 
-TEXTS = ENGLISH
 RULES_FORM = "stylus_rules_form"
 #: Images a day that may be set at most.
 MOST_DAILY = 100_000
 LABEL = 200
 
 
-def rules_form(rules: Rules, checkpoints: list[str], channel: str) -> View:
+def rules_form(rules: Rules, checkpoints: list[str], channel: str, texts: Texts) -> View:
     """Returns the form with the rules as they are now."""
     only_channels = ConversationFilter(include=["public", "private"])
     names = {name: Option(value=name, text=plain(name, 75)) for name in checkpoints}
     switches = {
-        "mentions": Option(value="mentions", text=plain(TEXTS.switch_mentions, 75)),
-        "unsafe": Option(value="unsafe", text=plain(TEXTS.switch_unsafe, 75)),
+        "mentions": Option(value="mentions", text=plain(texts.switch_mentions, 75)),
+        "unsafe": Option(value="unsafe", text=plain(texts.switch_unsafe, 75)),
     }
     on = [option for name, option in switches.items() if getattr(rules, name)]
     blocks: list[Block] = [
         _input(
             "checkpoint",
-            TEXTS.set_checkpoint,
+            texts.set_checkpoint,
             StaticSelectElement(
                 options=list(names.values()), initial_option=names.get(rules.checkpoint or "")
             ),
         ),
-        _input("images", TEXTS.set_images, _whole(1, 8, rules.images)),
-        _input("daily", TEXTS.set_daily_all, _whole(0, MOST_DAILY, rules.daily)),
+        _input("images", texts.set_images, _whole(1, 8, rules.images)),
+        _input("daily", texts.set_daily_all, _whole(0, MOST_DAILY, rules.daily)),
         _input(
             "channels",
-            TEXTS.set_channels,
+            texts.set_channels,
             ConversationMultiSelectElement(
                 initial_conversations=list(rules.channels) or None, filter=only_channels
             ),
         ),
         _input(
             "gallery",
-            TEXTS.set_gallery,
+            texts.set_gallery,
             ConversationSelectElement(initial_conversation=rules.gallery, filter=only_channels),
         ),
         _input(
             "switches",
-            TEXTS.switches,
+            texts.switches,
             CheckboxesElement(options=list(switches.values()), initial_options=on or None),
         ),
     ]
@@ -69,8 +68,8 @@ def rules_form(rules: Rules, checkpoints: list[str], channel: str) -> View:
         callback_id=RULES_FORM,
         private_metadata=channel,
         title=PlainTextObject(text="Stylus"),
-        submit=PlainTextObject(text=TEXTS.form_save),
-        close=PlainTextObject(text=TEXTS.form_close),
+        submit=PlainTextObject(text=texts.form_save),
+        close=PlainTextObject(text=texts.form_close),
         blocks=blocks,
     )
 

@@ -21,6 +21,7 @@ from bot.slack_frontend.clicks import Clicks
 from bot.slack_frontend.commands import Commands
 from bot.slack_frontend.delivery import Mailman
 from bot.slack_frontend.forms import PROMPT_FORM, Forms, channel_of
+from bot.slack_frontend.languages import Languages
 from bot.slack_frontend.messages import Messages
 from bot.slack_frontend.opening import Opener
 from bot.slack_frontend.own_commands import OwnCommands
@@ -45,7 +46,7 @@ from bot.slack_frontend.web import SlackBusy, Web
 from bot.status import Status
 from engine.desk import Desk
 from engine.errors import StylusError
-from engine.values import Standing
+from engine.values import Asker, Standing
 
 log = structlog.get_logger(part="slack")
 
@@ -76,15 +77,16 @@ class StylusApp(AsyncApp):
         self.board = Board(desk, PLATFORM, self._show_status)
         self._poster = Poster(self.web)
         self._sharing = Sharing(self.web, self._poster)
-        self._telling = telling = Telling(self.web)
-        opener = Opener(desk, self.board, self._poster, telling, self.background)
+        self._languages = languages = Languages(self.web)
+        self._telling = telling = Telling(self.web, languages)
+        opener = Opener(desk, self.board, self._poster, telling, languages, self.background)
         removal = Removal(desk, self.web, self._poster, self._sharing)
-        mailman = Mailman(desk, self.board, self._poster, self._sharing, telling)
+        mailman = Mailman(desk, self.board, self._poster, self._sharing, telling, languages)
         self._forms = Forms(desk, self.web, opener, telling)
         self._tasks = Tasks(desk, self.web, opener, telling)
-        additions = Additions(desk, self.web)
+        additions = Additions(desk, self.web, languages)
         self._admin = Admin(desk, self.web, additions, telling)
-        own = OwnCommands(desk, mailman, removal, additions)
+        own = OwnCommands(desk, mailman, removal, additions, languages)
         self._commands = Commands(
             desk, opener, own, self._forms, self._admin, telling, self.background
         )
@@ -175,7 +177,10 @@ class StylusApp(AsyncApp):
     async def _home(self, event: dict[str, Any], context: AsyncBoltContext) -> None:
         if event.get("tab") == "home":
             asker = place_of_person(context, {}).asker
-            self.background.start(publish_home(self.desk, self.web, asker))
+            self.background.start(self._publish_home(asker))
+
+    async def _publish_home(self, asker: Asker) -> None:
+        await publish_home(self.desk, self.web, asker, await self._languages.of(asker))
 
     async def _mention(
         self, body: dict[str, Any], context: AsyncBoltContext, request: AsyncBoltRequest

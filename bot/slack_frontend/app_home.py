@@ -3,19 +3,20 @@
 from slack_sdk.models.blocks import Block, DividerBlock
 from slack_sdk.models.views import View
 
-from bot.slack_frontend.own_commands import TEXTS, history_lines, queue_lines, quota_lines
+from bot.slack_frontend.own_commands import history_lines, queue_lines, quota_lines
 from bot.slack_frontend.screens import lines_screen
 from bot.slack_frontend.web import Web, ask
+from bot.texts import Texts
 from engine.desk import Desk
 from engine.values import Asker
 
 
-async def publish_home(desk: Desk, web: Web, asker: Asker) -> None:
+async def publish_home(desk: Desk, web: Web, asker: Asker, texts: Texts) -> None:
     """Shows the person their Home as it is now. Raises as `ask` does."""
     parts = [
-        (TEXTS.history_title, await history_lines(desk, asker)),
-        (TEXTS.quota_title, await quota_lines(desk, asker)),
-        (TEXTS.queue_title, await queue_lines(desk, asker)),
+        (texts.history_title, await history_lines(desk, asker, texts)),
+        (texts.quota_title, await quota_lines(desk, asker, texts)),
+        (texts.queue_title, await queue_lines(desk, asker, texts)),
     ]
     blocks: list[Block] = []
     for title, lines in parts:

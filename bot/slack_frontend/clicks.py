@@ -15,7 +15,6 @@ from bot.slack_frontend.removal import Removal
 from bot.slack_frontend.screens import why_screen
 from bot.slack_frontend.tasks import Tasks
 from bot.slack_frontend.telling import Telling
-from bot.texts import texts_for
 from engine.desk import Desk
 from engine.errors import StylusError
 
@@ -60,7 +59,7 @@ class Clicks:
         handler = self._handlers.get(click.action)
         try:
             if handler is None:
-                await self._telling.say(place, texts_for("").gone)
+                await self._telling.say(place, (await self._telling.texts(place)).gone)
             else:
                 await handler(place, click)
         except StylusError as error:
@@ -68,22 +67,23 @@ class Clicks:
 
     async def _why(self, place: Place, click: Click) -> None:
         answer = await self._desk.show(click.request_id, place.asker)
-        texts = texts_for((await self._desk.homes.of(click.request_id)).locale)
+        texts = await self._telling.texts(place)
         await self._telling.show(place, why_screen(make_reply(answer, texts), texts))
 
     async def _cancel(self, place: Place, click: Click) -> None:
-        texts = texts_for("")
+        texts = await self._telling.texts(place)
         ended = await self._removal.cancel(click.request_id, place.asker)
         await self._telling.say(place, texts.cancelled_now if ended else texts.ended_already)
 
     async def _delete(self, place: Place, click: Click) -> None:
         await self._removal.delete(click.request_id, place.asker)
-        await self._telling.say(replace(place, thread=None), texts_for("").deleted)
+        texts = await self._telling.texts(place)
+        await self._telling.say(replace(place, thread=None), texts.deleted)
 
     async def _forget(self, place: Place, click: Click) -> None:
         requests, images = await self._removal.forget(place.asker)
-        sentence = texts_for("").forgotten.format(requests=requests, images=images)
-        await self._telling.say(place, sentence)
+        forgotten = (await self._telling.texts(place)).forgotten
+        await self._telling.say(place, forgotten.format(requests=requests, images=images))
 
     async def _decide(self, place: Place, click: Click) -> None:
         await self._telling.show(place, await self._additions.decide(place, click))

@@ -15,7 +15,6 @@ from bot.slack_frontend.opening import Opener, submit_text
 from bot.slack_frontend.own_commands import Handler, OwnCommands
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.telling import Telling
-from bot.texts import texts_for
 from engine.desk import Desk
 from engine.errors import StylusError
 
@@ -71,7 +70,7 @@ class Commands:
             await self._telling.say(place, str(error))
         except Exception:
             log.exception("a command failed")
-            await self._telling.say(place, texts_for("").broken)
+            await self._telling.say(place, (await self._telling.texts(place)).broken)
 
     async def handle_admin(self, place: Place, text: str, ack: AsyncAck) -> None:
         """Answers `/stylus-admin ...`."""

@@ -9,15 +9,16 @@ from bot.lines import cut
 from bot.pictures import Picture, load_pictures, make_sheet
 from bot.reply import Reply, make_reply
 from bot.slack_frontend.escaping import escape
+from bot.slack_frontend.languages import Languages
 from bot.slack_frontend.people import PLATFORM, Place, address_of, is_opening
 from bot.slack_frontend.posting import Poster
 from bot.slack_frontend.screens import Screen, reply_screen
 from bot.slack_frontend.sharing import Sharing
 from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.web import SlackRefused
-from bot.texts import Texts, texts_for
+from bot.texts import Texts, said, texts_for
 from engine.desk import Desk, NotPosted, Undeliverable
-from engine.values import Answer, Home, Phase
+from engine.values import Answer, Asker, Home, Phase
 
 #: Characters of the prompt beside shared images.
 COMMENT = 200
@@ -35,13 +36,20 @@ class Mailman:
     """Delivers for one workspace; `deliver` is the desk's sender."""
 
     def __init__(
-        self, desk: Desk, board: Board, poster: Poster, sharing: Sharing, telling: Telling
+        self,
+        desk: Desk,
+        board: Board,
+        poster: Poster,
+        sharing: Sharing,
+        telling: Telling,
+        languages: Languages,
     ) -> None:
         self._desk = desk
         self._board = board
         self._poster = poster
         self._sharing = sharing
         self._telling = telling
+        self._languages = languages
 
     async def deliver(self, answer: Answer, claimed: Claimed) -> str:
         """Shows the answer and returns the message's id.
@@ -80,9 +88,11 @@ class Mailman:
         files = [*pictures.values(), *([sheet] if sheet else [])]
         return reply_screen(reply, texts), reply, files
 
-    async def copy(self, answer: Answer, channel: str, thread: str | None = None) -> None:
+    async def copy(
+        self, answer: Answer, by: Asker, channel: str, thread: str | None = None
+    ) -> None:
         """Shows an answer once more, in a channel or to a person. Raises as `ask` does."""
-        texts = texts_for("")
+        texts = await self._languages.of(by)
         screen, reply, pictures = await self.prepare(answer, texts)
         place, ts = await self._poster.post_copy(channel, thread, answer.request.id, screen)
         await self._desk.homes.copy(PLATFORM, place, ts, answer.request.id)
@@ -94,8 +104,9 @@ class Mailman:
         if answer.phase is not Phase.CANCELLED:
             asker = answer.request.asker
             place = Place(asker, answer.request.id, home.reply_to, address_of(home))
-            hint = f"The answer is kept: /stylus show {answer.request.id}"
-            await self._telling.say(place, f"{error} {hint}")
+            texts = await self._telling.texts(place)
+            hint = texts.kept.format(id=answer.request.id)
+            await self._telling.say(place, f"{said(str(error), texts)} {hint}")
 
 
 def comment_for(reply: Reply, texts: Texts) -> str:

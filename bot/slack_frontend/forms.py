@@ -22,7 +22,7 @@ from bot.slack_frontend.opening import Entry, Opener
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.web import Web, ask
-from bot.texts import ENGLISH, Texts
+from bot.texts import Texts
 from engine.desk import Desk
 from engine.errors import StylusError
 from engine.values import Ask, Overrides, Request
@@ -41,7 +41,8 @@ class Forms:
 
     async def open_prompt(self, place: Place) -> None:
         """Shows the form; Slack allows it for some seconds after a command or a click."""
-        view = prompt_form(ENGLISH, self._desk.settings.limits.images)
+        texts = await self._telling.texts(place)
+        view = prompt_form(texts, self._desk.settings.limits.images)
         try:
             await ask(self._web.client.views_open(trigger_id=place.trigger, view=view.to_dict()))
         except StylusError as error:

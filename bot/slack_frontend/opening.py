@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -12,6 +12,7 @@ from bot.board import Board
 from bot.following import follow_up
 from bot.slack_frontend.background import Background
 from bot.slack_frontend.flags import to_ask, within
+from bot.slack_frontend.languages import Languages
 from bot.slack_frontend.people import PLATFORM, Place
 from bot.slack_frontend.posting import Poster
 from bot.slack_frontend.screens import status_screen
@@ -48,8 +49,15 @@ class Opener:
     """Opens requests for one workspace."""
 
     def __init__(
-        self, desk: Desk, board: Board, poster: Poster, telling: Telling, background: Background
+        self,
+        desk: Desk,
+        board: Board,
+        poster: Poster,
+        telling: Telling,
+        languages: Languages,
+        background: Background,
     ) -> None:
+        self._languages = languages
         self._desk = desk
         self._board = board
         self._poster = poster
@@ -82,15 +90,17 @@ class Opener:
 
     async def _enter(self, place: Place) -> Entry:
         asker = place.asker
-        rules = await self._desk.workspaces.admit(asker, {asker.channel})
-        return Entry(asker, place.origin, place.home(), rules)
+        rules, locale = await asyncio.gather(
+            self._desk.workspaces.admit(asker, {asker.channel}), self._languages.locale(asker)
+        )
+        return Entry(asker, place.origin, replace(place.home(), locale=locale), rules)
 
     async def _show(self, place: Place, storing: Awaitable[Request | None]) -> None:
         try:
             request = await storing
         except Exception:
             log.exception("a request was not stored")
-            await self._telling.say(place, texts_for("").broken)
+            await self._telling.say(place, (await self._telling.texts(place)).broken)
             return
         if request is None:
             return

@@ -12,15 +12,15 @@ from bot.breakdown import safe_link
 from bot.slack_frontend.additions import STATUSES, Additions
 from bot.slack_frontend.delivery import Mailman
 from bot.slack_frontend.escaping import ours, plain
+from bot.slack_frontend.languages import Languages
 from bot.slack_frontend.people import PLATFORM, Place
 from bot.slack_frontend.removal import Removal
 from bot.slack_frontend.screens import Screen, lines_screen, sentence_screen, status_screen
 from bot.status import first_status
-from bot.texts import ENGLISH
+from bot.texts import Texts, said
 from engine.desk import Desk
 from engine.values import Adapter, Asker
 
-TEXTS = ENGLISH
 #: Returns what the person is shown; the second argument is what stands after the command.
 Handler = Callable[[Place, str], Awaitable[Screen]]
 
@@ -29,8 +29,14 @@ class OwnCommands:
     """The commands by their first word."""
 
     def __init__(
-        self, desk: Desk, mailman: Mailman, removal: Removal, additions: Additions
+        self,
+        desk: Desk,
+        mailman: Mailman,
+        removal: Removal,
+        additions: Additions,
+        languages: Languages,
     ) -> None:
+        self._languages = languages
         self._desk = desk
         self._additions = additions
         self._mailman = mailman
@@ -47,42 +53,51 @@ class OwnCommands:
         }
 
     async def _help(self, place: Place, rest: str) -> Screen:
-        return Screen((SectionBlock(text=ours("\n".join(TEXTS.help_slack))),), "Stylus")
+        texts = await self._languages.of(place.asker)
+        return Screen((SectionBlock(text=ours("\n".join(texts.help_slack))),), "Stylus")
 
     async def _show(self, place: Place, rest: str) -> Screen:
         """Here with `share`, else in the person's direct messages."""
+        texts = await self._languages.of(place.asker)
         request_id, _, share = rest.strip().partition(" ")
         answer = await self._desk.show(request_id, place.asker)
         if not answer.phase.final:
             standings = await self._desk.standings(PLATFORM, answer.request.id)
-            return status_screen(first_status(answer.request, standings, TEXTS))
+            return status_screen(first_status(answer.request, standings, texts))
         if share.strip() == "share":
-            await self._mailman.copy(answer, place.asker.channel, place.thread)
-            return sentence_screen(TEXTS.shown_here)
-        await self._mailman.copy(answer, place.asker.user)
-        return sentence_screen(TEXTS.shown_directly)
+            await self._mailman.copy(answer, place.asker, place.asker.channel, place.thread)
+            return sentence_screen(texts.shown_here)
+        await self._mailman.copy(answer, place.asker, place.asker.user)
+        return sentence_screen(texts.shown_directly)
 
     async def _history(self, place: Place, rest: str) -> Screen:
-        return lines_screen(TEXTS.history_title, await history_lines(self._desk, place.asker, rest))
+        texts = await self._languages.of(place.asker)
+        return lines_screen(
+            texts.history_title, await history_lines(self._desk, place.asker, texts, rest)
+        )
 
     async def _queue(self, place: Place, rest: str) -> Screen:
-        return lines_screen(TEXTS.queue_title, await queue_lines(self._desk, place.asker))
+        texts = await self._languages.of(place.asker)
+        return lines_screen(texts.queue_title, await queue_lines(self._desk, place.asker, texts))
 
     async def _quota(self, place: Place, rest: str) -> Screen:
-        return lines_screen(TEXTS.quota_title, await quota_lines(self._desk, place.asker))
+        texts = await self._languages.of(place.asker)
+        return lines_screen(texts.quota_title, await quota_lines(self._desk, place.asker, texts))
 
     async def _cancel(self, place: Place, rest: str) -> Screen:
+        texts = await self._languages.of(place.asker)
         open_now = await self._desk.history.open(place.asker)
         request_id = rest.strip() or (open_now or [""])[-1]
         if not request_id:
-            return sentence_screen(TEXTS.nothing_open)
+            return sentence_screen(texts.nothing_open)
         ended = await self._removal.cancel(request_id, place.asker)
-        return sentence_screen(TEXTS.cancelled_now if ended else TEXTS.ended_already)
+        return sentence_screen(texts.cancelled_now if ended else texts.ended_already)
 
     async def _lora(self, place: Place, rest: str) -> Screen:
         word, _, text = rest.strip().partition(" ")
+        texts = await self._languages.of(place.asker)
         if word == "info":
-            return info_screen(await self._desk.lookup.find(text.strip(), place.asker))
+            return info_screen(await self._desk.lookup.find(text.strip(), place.asker), texts)
         if word == "propose":
             return await self._additions.propose(place, text)
         if word == "proposed":
@@ -92,72 +107,74 @@ class OwnCommands:
         words = text if word == "search" else rest
         found = await self._desk.lookup.search(words, place.asker)
         lines = [
-            f"{one.title} · {one.weight:g} · {one.id} · {one.description or TEXTS.no_description}"
+            f"{one.title} · {one.weight:g} · {one.id} · {one.description or texts.no_description}"
             for one in found
         ]
-        return lines_screen(TEXTS.lora_found.format(text=words), lines or [TEXTS.lora_none])
+        return lines_screen(texts.lora_found.format(text=words), lines or [texts.lora_none])
 
     async def _delete_my_data(self, place: Place, rest: str) -> Screen:
+        texts = await self._languages.of(place.asker)
         button = ButtonElement(
-            text=PlainTextObject(text=TEXTS.forget),
+            text=PlainTextObject(text=texts.forget),
             action_id=Click(Action.FORGET, "me").custom_id,
             style="danger",
         )
-        question = SectionBlock(text=plain(TEXTS.forget_question, 1000))
-        return Screen((question, ActionsBlock(elements=[button])), TEXTS.forget)
+        question = SectionBlock(text=plain(texts.forget_question, 1000))
+        return Screen((question, ActionsBlock(elements=[button])), texts.forget)
 
 
-async def history_lines(desk: Desk, asker: Asker, words: str = "") -> list[str]:
+async def history_lines(desk: Desk, asker: Asker, texts: Texts, words: str = "") -> list[str]:
     """Returns a line for each of the person's newest requests."""
     past = await desk.history.of(asker, words)
     lines = [
-        f"{one.request_id} · {one.created_at:%Y-%m-%d %H:%M} · {one.prompt} · {one.kind} · "
-        + (TEXTS.summary.format(count=one.images) if one.images else one.phase.value)
+        f"{one.request_id} · {one.created_at:%Y-%m-%d %H:%M} · {one.prompt} · "
+        f"{said(one.kind, texts)} · "
+        + (texts.summary.format(count=one.images) if one.images else said(one.phase, texts))
         for one in past
     ]
-    return lines or [TEXTS.history_empty]
+    return lines or [texts.history_empty]
 
 
-async def queue_lines(desk: Desk, asker: Asker) -> list[str]:
+async def queue_lines(desk: Desk, asker: Asker, texts: Texts) -> list[str]:
     """Returns how much waits, who works on it, and where the person's own requests are."""
     standings = await desk.standings(PLATFORM)
     workers = standings.workers
     lines = [
-        TEXTS.queue_open.format(count=len(standings.requests)),
-        TEXTS.queue_workers.format(
+        texts.queue_open.format(count=len(standings.requests)),
+        texts.queue_workers.format(
             engines=workers.get("engine", 0), renderers=workers.get("renderer", 0)
         ),
     ]
     return lines + [
-        f"{one.request.id} · {one.request.prompt} · {one.phase.value} · "
-        + TEXTS.ahead.format(count=one.ahead)
+        f"{one.request.id} · {one.request.prompt} · {said(one.phase, texts)} · "
+        + texts.ahead.format(count=one.ahead)
         for one in standings.requests
         if (one.request.asker.workspace, one.request.asker.user) == (asker.workspace, asker.user)
     ]
 
 
-async def quota_lines(desk: Desk, asker: Asker) -> list[str]:
+async def quota_lines(desk: Desk, asker: Asker, texts: Texts) -> list[str]:
     """Returns how many requests the person has made and may make."""
     limit = (await desk.workspaces.rules(asker)).quota(())
     used = await desk.history.today(asker)
     waiting = len(await desk.history.open(asker))
-    daily = TEXTS.quota_daily if limit is not None else TEXTS.quota_free
+    daily = texts.quota_daily if limit is not None else texts.quota_free
     most = desk.settings.limits.waiting
     return [
         daily.format(used=used, limit=limit),
-        TEXTS.quota_waiting.format(count=waiting, limit=most),
+        texts.quota_waiting.format(count=waiting, limit=most),
     ]
 
 
-def info_screen(adapter: Adapter) -> Screen:
+def info_screen(adapter: Adapter, texts: Texts) -> Screen:
     """Returns what is known of an adapter."""
     facts = [
-        adapter.description or TEXTS.no_description,
-        _fact(TEXTS.triggers, ", ".join(adapter.trigger_words)),
-        _fact(TEXTS.tags, ", ".join(adapter.tags)),
-        f"{TEXTS.weight}: {adapter.weight:g} · {TEXTS.base} {adapter.base} · {adapter.status} · "
-        f"{adapter.rating}",
-        _fact(TEXTS.creator, ", ".join(filter(None, (adapter.creator, adapter.licence)))),
+        adapter.description or texts.no_description,
+        _fact(texts.triggers, ", ".join(adapter.trigger_words)),
+        _fact(texts.tags, ", ".join(adapter.tags)),
+        f"{texts.weight}: {adapter.weight:g} · {texts.base} {adapter.base} · "
+        f"{said(adapter.status, texts)} · {said(adapter.rating, texts)}",
+        _fact(texts.creator, ", ".join(filter(None, (adapter.creator, adapter.licence)))),
         adapter.id,
     ]
     screen = lines_screen(adapter.title, [fact for fact in facts if fact])

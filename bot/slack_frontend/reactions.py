@@ -93,7 +93,7 @@ class Reactions:
         first = await self._desk.feedback.star(request_id, place.asker.user)
         gallery = (await self._desk.workspaces.rules(place.asker)).gallery
         if first and gallery and answer.renderings:
-            await self._mailman.copy(answer, gallery)
+            await self._mailman.copy(answer, place.asker, gallery)
 
     async def _judge(self, verdict: int, request_id: str, place: Place) -> None:
         answer = await self._desk.show(request_id, place.asker)
@@ -101,7 +101,7 @@ class Reactions:
 
     async def _mail(self, request_id: str, place: Place) -> None:
         answer = await self._desk.show(request_id, place.asker)
-        await self._mailman.copy(answer, place.asker.user)
+        await self._mailman.copy(answer, place.asker, place.asker.user)
 
 
 def read_names(chosen: Slack) -> dict[str, Action]:

@@ -35,7 +35,7 @@ from bot.slack_frontend.opening import Entry, Opener
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.web import Web, ask
-from bot.texts import ENGLISH, Texts
+from bot.texts import Texts, said
 from engine.desk import Desk
 from engine.errors import BadOption, UnknownRequest
 from engine.values import Composition, Overrides, Request
@@ -56,12 +56,13 @@ class Tasks:
 
     async def open(self, place: Place, click: Click) -> None:
         """Shows the form. Raises `StylusError`."""
+        texts = await self._telling.texts(place)
         composition = (await self._desk.show(click.request_id, place.asker)).composition
         if composition is None or not composition.picks:
-            await self._telling.say(place, ENGLISH.nothing_to_choose)
+            await self._telling.say(place, texts.nothing_to_choose)
             return
         origin = [click.request_id, place.asker.channel, place.thread]
-        view = tasks_form(composition, json.dumps(origin), ENGLISH)
+        view = tasks_form(composition, json.dumps(origin), texts)
         await ask(self._web.client.views_open(trigger_id=place.trigger, view=view.to_dict()))
 
     async def submitted(
@@ -71,13 +72,14 @@ class Tasks:
 
         Raises `UnknownRequest`.
         """
+        texts = await self._telling.texts(place)
         composition = (await self._desk.show(request_id, place.asker)).composition
         if composition is None:  # a form of ours is made of one
-            raise UnknownRequest(ENGLISH.gone)
+            raise UnknownRequest(texts.gone)
         try:
             choices = read_choices(composition, values)
         except _BadField as error:
-            await ack(response_action="errors", errors={error.block: str(error)})
+            await ack(response_action="errors", errors={error.block: said(str(error), texts)})
             return
         change = to_overrides(composition, choices)
         await self._opener.open(place, partial(self._submit, request_id, change), ack)

@@ -4,9 +4,11 @@ import contextlib
 
 import structlog
 
+from bot.slack_frontend.languages import Languages
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.screens import Screen, sentence_screen
 from bot.slack_frontend.web import Web, ask, respond
+from bot.texts import Texts, said
 from engine.errors import StylusError
 
 log = structlog.get_logger(part="slack")
@@ -15,12 +17,18 @@ log = structlog.get_logger(part="slack")
 class Telling:
     """Tells people of one workspace."""
 
-    def __init__(self, web: Web) -> None:
+    def __init__(self, web: Web, languages: Languages) -> None:
         self._web = web
+        self._languages = languages
 
     async def say(self, place: Place, sentence: str) -> None:
-        """Tells the person a sentence; one that reaches nobody is logged."""
-        await self.show(place, sentence_screen(sentence))
+        """Tells the person a sentence in their language; one that reaches nobody is logged."""
+        words = said(sentence, await self.texts(place))
+        await self.show(place, sentence_screen(words))
+
+    async def texts(self, place: Place) -> Texts:
+        """Returns the texts in the person's language."""
+        return await self._languages.of(place.asker)
 
     async def show(self, place: Place, screen: Screen) -> None:
         """Shows the person a screen: by the command's own address, in the place, or directly."""

@@ -2,9 +2,10 @@
 
 from bot.texts.english import ENGLISH
 from bot.texts.german import GERMAN
+from bot.texts.sentences import said
 from bot.texts.texts import Texts
 
-__all__ = ["ENGLISH", "LANGUAGES", "Texts", "texts_for"]
+__all__ = ["ENGLISH", "LANGUAGES", "Texts", "said", "texts_for"]
 
 #: By the first part of a locale, such as "en" of "en-US".
 LANGUAGES = {"en": ENGLISH, "de": GERMAN}

@@ -4,6 +4,7 @@ from bot.texts.texts import Texts
 
 ENGLISH = Texts(
     commands={},
+    sentences={},
     queued="Queued",
     ahead="{count} before it",
     eta="about {seconds} s",
@@ -40,6 +41,7 @@ ENGLISH = Texts(
         "The images are done, but I may not post files here; allow me to view the channel, send "
         "messages and attach files, then use /stylus show {id}."
     ),
+    kept="The answer is kept: /stylus show {id}",
     failed="This did not work.",
     cancelled="Cancelled.",
     whole_in_file="… the whole of it is in the file",

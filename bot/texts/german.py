@@ -1,5 +1,6 @@
 """Deutsch."""
 
+from bot.texts.german_sentences import SENTENCES
 from bot.texts.texts import Texts
 
 GERMAN = Texts(
@@ -73,6 +74,7 @@ GERMAN = Texts(
         "mask": "maske",
         "share": "teilen",
     },
+    sentences=SENTENCES,
     queued="In der Schlange",
     ahead="{count} davor",
     eta="etwa {seconds} s",
@@ -109,6 +111,7 @@ GERMAN = Texts(
         "Die Bilder sind fertig, aber ich darf hier keine Dateien senden; erlaube mir, den Kanal "
         "zu sehen, Nachrichten zu senden und Dateien anzuhängen, dann hilft /stylus show {id}."
     ),
+    kept="Die Antwort ist aufgehoben: /stylus show {id}",
     failed="Das hat nicht geklappt.",
     cancelled="Abgebrochen.",
     whole_in_file="… alles steht in der Datei",

@@ -1,7 +1,7 @@
 """What the bot says, without the words: each language fills in all of it.
 
 Words in braces are filled in where the text is used; a test holds every language to the same
-ones. Sentences about adapters and failures come from the engine and are English everywhere.
+ones. What the engine says is English; `sentences` says it in the language.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ class Texts:
 
     #: Names and descriptions of commands, by the English ones.
     commands: dict[str, str]
+    #: Sentences and words of the engine, by the English ones; see `bot.texts.sentences`.
+    sentences: dict[str, str]
 
     # Progress
     queued: str
@@ -48,6 +50,7 @@ class Texts:
     reductions: str
     failed: str
     not_allowed: str
+    kept: str
     cancelled: str
     more: str
     whole_in_file: str

@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import BadOption
 from engine.values import Asker, Rules
-from tests.discord.atelier import compose, finish, png, render
+from tests.discord.atelier import compose, fail, finish, png, render
 from tests.slack.conftest import Workspace, words_of
 from tests.slack.loopback import ANN, ART, BOB, BOT, DM
 
@@ -187,3 +187,16 @@ def test_flags_are_read_as_phones_write_them() -> None:
     ask = to_ask("a fox — red —images 2 --negative “text, frame” in rain", MINE)
     assert (ask.prompt, ask.images, ask.negative) == ("a fox — red in rain", 2, "text, frame")
     assert within(ask, Rules(images=7)).images == 2
+
+
+async def test_everybody_is_told_in_their_own_language(workspace: Workspace) -> None:
+    workspace.slack.users[ANN]["locale"] = "de-DE"
+    request = await workspace.prompt()
+    assert "In der Schlange" in words_of(workspace.root)
+    refused = await told(workspace, "prompt red star --images 99")
+    assert refused == "images ist 99; erlaubt ist 1 bis 8."
+    assert "somebody else" in await told(workspace, f"cancel {request.id}", BOB)
+    await fail(workspace.desk, request, "Image 1 came out black or broken: try another seed.")
+    assert "Bild 1 wurde schwarz oder kaputt" in words_of(workspace.root)
+    asked = [call for call in workspace.slack.called("users.info") if call["user"] == ANN]
+    assert len(asked) == 1, "one asks Slack once an hour"
