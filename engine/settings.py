@@ -210,6 +210,8 @@ class Storage(Section):
 
     #: Any fsspec URL; empty: a folder under `home`.
     url: str = ""
+    #: Megabytes of a remote store's files that a machine keeps copies of.
+    cache_mb: int = Field(20_480, ge=16)
 
 
 class Library(Section):

@@ -1,6 +1,7 @@
 """The blob store: whole files or none."""
 
 import errno
+import os
 import resource
 from collections.abc import Iterator
 from hashlib import sha256
@@ -14,6 +15,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from engine.errors import StorageUnavailable
 from engine.settings import Settings, Storage
 from engine.storage.blobs import BlobStore
+from engine.storage.file_cache import AT_LEAST, FileCache
 
 LIMIT = 64 * 1024
 
@@ -106,3 +108,52 @@ def test_a_store_that_cannot_be_written_points_to_the_doctor(tmp_path: Path) -> 
     (tmp_path / "taken").write_text("a file where the folder should be")
     with pytest.raises(StorageUnavailable, match="run `stylus doctor`"):
         store_at(tmp_path, str(tmp_path / "taken")).put("images", b"content", ".png")
+
+
+class Remote:
+    """Writes files of ten bytes, and tells which."""
+
+    def __init__(self) -> None:
+        self.fetched: list[str] = []
+
+    def into(self, cache: FileCache, key: str) -> Path:
+        def fetch(half: Path) -> None:
+            self.fetched.append(key)
+            half.write_bytes(key.encode().ljust(10))
+
+        return cache.get(key, fetch)
+
+
+def unused(path: Path, seconds: float) -> None:
+    """Sets back when a file was used last."""
+    before = path.stat().st_mtime - seconds
+    os.utime(path, (before, before))
+
+
+def test_copies_of_remote_files_go_when_they_were_unused_for_longest(tmp_path: Path) -> None:
+    cache, remote = FileCache(tmp_path, 30), Remote()
+    for age, key in enumerate(("a/new", "a/old", "a/older")):
+        unused(remote.into(cache, key), AT_LEAST * (age + 2))
+    remote.into(cache, "a/older")  # which is used again
+    remote.into(cache, "b/next")
+    assert {path.name for path in files(tmp_path)} == {"new", "older", "next"}
+    assert remote.into(cache, "a/older").read_bytes() == b"a/older   "
+    remote.into(cache, "a/old")
+    assert {path.name for path in files(tmp_path)} == {"old", "older", "next"}
+    assert remote.fetched == ["a/new", "a/old", "a/older", "b/next", "a/old"]
+
+
+def test_what_is_in_use_stays_beyond_the_limit(tmp_path: Path) -> None:
+    cache, remote = FileCache(tmp_path, 0), Remote()
+    kept = [remote.into(cache, key) for key in ("one", "two", "three")]
+    assert all(path.is_file() for path in kept)
+
+
+def test_a_fetch_that_breaks_leaves_nothing(tmp_path: Path) -> None:
+    def broken(half: Path) -> None:
+        half.write_bytes(b"half")
+        raise OSError(errno.ECONNRESET, "Connection reset")
+
+    with pytest.raises(OSError, match="reset"):
+        FileCache(tmp_path, 100).get("a/b", broken)
+    assert files(tmp_path) == []

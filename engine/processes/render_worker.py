@@ -149,6 +149,8 @@ async def _outcome(
     post: Post, studio: Studio, claimed: Claim, job: Job, stop: threading.Event
 ) -> Batch | None:
     """The job's batch; None once the request is not ours any more, however far it is."""
+    # Beside the batch under way: the device must not wait for files.
+    warming = asyncio.create_task(asyncio.to_thread(studio.renderer.warm, job))
     rendering = asyncio.wrap_future(studio.batcher.submit(job))
     watching = asyncio.create_task(_watch(post, studio.feed, claimed))
     either: set[asyncio.Future[Any]] = {rendering, watching}
@@ -157,6 +159,7 @@ async def _outcome(
     finally:
         stop.set()
         watching.cancel()
+        warming.cancel()
     if not rendering.done():
         return None
     try:

@@ -1,8 +1,11 @@
 """The adapters of a job: fetched and parsed, or skipped with the reason."""
 
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.errors import BadLora, StylusError
 from engine.rendering.adapters import Use, check_weight
@@ -53,32 +56,53 @@ class Adapters:
 
 
 class Loader:
-    """Loads adapters for one checkpoint, those used lately from memory."""
+    """Loads adapters for one checkpoint, those used lately from memory. Any thread may ask."""
 
-    def __init__(self, layers: Layers, cache_bytes: int) -> None:
+    def __init__(self, layers: Layers, cache: LoraCache) -> None:
         self._layers = layers
-        self._cache = LoraCache(cache_bytes)
+        self._cache = cache
+        self._reading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def load(self, job: Job) -> Adapters:
         """All adapters of the job's plans. Never raises for a file."""
         begun = time.perf_counter()
-        wanted = {adapter.adapter_id: adapter for plan in job.plans for adapter in plan.adapters}
-        loras = {key: self._load(adapter, job) for key, adapter in wanted.items()}
+        loras = {key: self._load(adapter, job) for key, adapter in _wanted(job).items()}
         return Adapters(loras, time.perf_counter() - begun)
+
+    def warm(self, job: Job) -> None:
+        """Reads the job's adapters into memory, so that `load` finds them there.
+
+        Stops early where the job is cancelled; what cannot be read is left for `load` to tell.
+        """
+        for adapter in _wanted(job).values():
+            if job.cancelled():
+                return
+            if adapter.sha256:
+                self._load(adapter, job)
 
     def _load(self, adapter: PlannedAdapter, job: Job) -> Loaded:
         try:
             # Asked even for an adapter that is in memory: it may have been disabled since.
             file = job.fetch(adapter)
-            kept = self._cache.get(adapter.sha256) if adapter.sha256 else None
-            if kept is not None:
-                return kept
-            lora = read_lora(file, self._layers, adapter.title)
-            _check_hash(lora, adapter)
+            if adapter.sha256 is None:
+                return read_lora(file, self._layers, adapter.title)
+            with self._reading[adapter.sha256]:  # the second who wants it waits and finds it
+                return self._kept(adapter, adapter.sha256, file)
         except StylusError as error:
             return str(error)
-        self._cache.put(lora)
-        return lora
+
+    def _kept(self, adapter: PlannedAdapter, sha256: str, file: Path) -> Lora:
+        key = (self._layers.checkpoint, sha256)
+        kept = self._cache.get(key)
+        if kept is None:
+            kept = read_lora(file, self._layers, adapter.title)
+            _check_hash(kept, adapter)
+            self._cache.put(key, kept)
+        return kept
+
+
+def _wanted(job: Job) -> dict[str, PlannedAdapter]:
+    return {adapter.adapter_id: adapter for plan in job.plans for adapter in plan.adapters}
 
 
 def _check_hash(lora: Lora, adapter: PlannedAdapter) -> None:

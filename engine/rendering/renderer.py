@@ -19,6 +19,7 @@ from engine.rendering.denoise import check_sampling, denoise
 from engine.rendering.job import Batch, Job, Outcome, RenderedImage
 from engine.rendering.layers import layers_of
 from engine.rendering.loading import Adapters, Loader
+from engine.rendering.lora_cache import LoraCache
 from engine.rendering.lora_file import read_lora
 from engine.rendering.memory import DeviceLost, OutOfMemory, Room, mapped
 from engine.values import ImagePlan
@@ -64,7 +65,7 @@ class Renderer:
     ) -> None:
         self._checkpoint = checkpoint
         self._layers = layers_of(checkpoint)
-        self._loader = Loader(self._layers, cache_bytes)
+        self._loader = Loader(self._layers, LoraCache(cache_bytes))
         self._slot_bytes = slot_bytes
         self._room = Room(images)
         # Adapters patch the model that all batches share.
@@ -73,6 +74,10 @@ class Renderer:
     def examine(self, path: Path, title: str) -> tuple[str, str]:
         """Returns sha256 and base family of a LoRA file that fits. Raises `BadLora`."""
         return read_lora(path, self._layers, title).sha256, self._checkpoint.family
+
+    def warm(self, job: Job) -> None:
+        """Reads the job's adapters while others are rendered; see `Loader.warm`."""
+        self._loader.warm(job)
 
     def render(self, jobs: Sequence[Job]) -> list[Outcome]:
         """What becomes of each job; all have the same `company`.

@@ -14,6 +14,7 @@ import fsspec
 
 from engine.errors import StorageUnavailable
 from engine.settings import Settings
+from engine.storage.file_cache import FileCache
 
 #: The disk is full, or the user's or the process's share of it.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -29,7 +30,7 @@ class BlobStore:
         url = settings.storage.url or str(settings.home / "blobs")
         self._fs, self._root = fsspec.core.url_to_fs(url)
         self._local = isinstance(self._fs, fsspec.implementations.local.LocalFileSystem)
-        self._cache = settings.home / "cache"
+        self._cache = FileCache(settings.home / "cache", settings.storage.cache_mb * 2**20)
 
     def put(self, folder: str, content: bytes, suffix: str) -> str:
         """Stores the content and returns its key. Raises `StorageUnavailable`."""
@@ -92,14 +93,8 @@ class BlobStore:
             if not path.is_file():
                 raise StorageUnavailable(f"The file store has no {key}.")
             return path
-        cached = self._cache / key
-        if not cached.exists():
-            content = self.read(key)
-            cached.parent.mkdir(parents=True, exist_ok=True)
-            half = cached.with_suffix(".half")
-            half.write_bytes(content)
-            half.replace(cached)
-        return cached
+        with _mapped(key):
+            return self._cache.get(key, lambda half: self._fs.get_file(self._path(key), str(half)))
 
     def _path(self, key: str) -> str:
         return f"{self._root.rstrip('/')}/{key}"

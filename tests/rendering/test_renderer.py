@@ -1,6 +1,7 @@
 """Plans become images, with what was really loaded; what cannot be loaded is skipped."""
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,6 +14,7 @@ from engine.errors import BadOption, RequestCancelled, StorageUnavailable
 from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.job import Batch, Job
 from engine.rendering.layers import Layers
+from engine.rendering.loading import Loader
 from engine.rendering.lora_cache import LoraCache
 from engine.rendering.lora_file import Lora
 from engine.rendering.lora_parts import Factors
@@ -198,14 +200,51 @@ def _lora(sha256: str, numbers: int) -> Lora:
 def test_the_cache_lets_go_of_what_was_unused_for_longest() -> None:
     cache = LoraCache(limit_bytes=100)
     for name in ("a", "b"):
-        cache.put(_lora(name, 10))
+        cache.put(("toy", name), _lora(name, 10))
     assert cache.bytes == 80
-    assert cache.get("a") is not None
-    cache.put(_lora("c", 10))
+    assert cache.get(("toy", "a")) is not None
+    assert cache.get(("other", "a")) is None
+    cache.put(("toy", "c"), _lora("c", 10))
     assert cache.bytes == 80
-    assert cache.get("b") is None
-    assert cache.get("a") is not None
-    cache.put(_lora("a", 10))
+    assert cache.get(("toy", "b")) is None
+    assert cache.get(("toy", "a")) is not None
+    cache.put(("toy", "a"), _lora("a", 10))
     assert cache.bytes == 80
-    cache.put(_lora("large", 100))
+    cache.put(("toy", "large"), _lora("large", 100))
     assert cache.bytes == 0
+
+
+def test_adapters_are_read_while_others_are_rendered(checkpoint: Checkpoint, shelf: Shelf) -> None:
+    renderer = Renderer(checkpoint)
+    ink = _pinned(plan(0, {"ink": 1.0}), shelf.sha256("ink"))
+    expected = _pixels(_render(Renderer(checkpoint), shelf, [ink]))
+
+    def meanwhile(_done: int, _all: int) -> None:
+        if shelf.fetched.count("ink") == 1:
+            thread = threading.Thread(
+                target=renderer.warm, args=(Job(SAMPLING, [ink], shelf.fetch),)
+            )
+            thread.start()
+            thread.join(30)
+            (shelf.folder / "ink").unlink()
+
+    batch_of(renderer, Job(SAMPLING, [plan(0, {})], shelf.fetch, on_step=meanwhile))
+    assert _pixels(_render(renderer, shelf, [ink])) == expected
+
+
+def test_warming_stops_for_a_cancelled_job(checkpoint: Checkpoint, shelf: Shelf) -> None:
+    both = plan(0, {"ink": 1.0, "neon": 1.0})
+    pinned = replace(
+        both, adapters=tuple(replace(a, sha256=shelf.sha256(a.title)) for a in both.adapters)
+    )
+    job = Job(SAMPLING, [pinned], shelf.fetch, cancelled=lambda: "ink" in shelf.fetched)
+    Renderer(checkpoint).warm(job)
+    assert shelf.fetched == ["ink"]
+
+
+def test_one_file_is_read_once_however_many_want_it(layers: Layers, shelf: Shelf) -> None:
+    loader = Loader(layers, LoraCache(2**20))
+    job = Job(SAMPLING, [_pinned(plan(0, {"ink": 1.0}), shelf.sha256("ink"))], shelf.fetch)
+    with ThreadPoolExecutor(8) as pool:
+        loaded = list(pool.map(loader.load, [job] * 8))
+    assert len({id(adapters.loras["ink"]) for adapters in loaded}) == 1
