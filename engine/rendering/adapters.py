@@ -124,10 +124,15 @@ def _delta(
     weight = weight_of(module)
     device = weight.device
     none = weight.new_empty(0, *weight.shape[1:], dtype=torch.float32)
-    downs = torch.cat([none, *(f.down.to(device, torch.float32) for _, f in touching)])
+    downs = torch.cat([none, *(_on(f.down, device) for _, f in touching)])
     nothing = weight.new_empty(len(weight), 0, dtype=torch.float32)
-    ups = torch.cat([nothing, *(f.up.to(device, torch.float32).flatten(1) for _, f in touching)], 1)
+    ups = torch.cat([nothing, *(_on(f.up, device).flatten(1) for _, f in touching)], 1)
     return Delta(downs, ups * _scales(touching, masks).to(device)[:, None, :])
+
+
+def _on(tensor: Tensor, device: torch.device) -> Tensor:
+    """In float32; first there and then wider, since the way is longer than the arithmetic."""
+    return tensor.to(device, non_blocking=True).float()
 
 
 def _scales(touching: Sequence[tuple[str, Factors]], masks: Sequence[Mask]) -> Tensor:

@@ -6,6 +6,7 @@ are medians over the turns, since the machine's speed changes meanwhile.
 """
 
 import copy
+import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.denoise import denoise
 from engine.rendering.layers import Layers, layers_of, weight_of
 from engine.rendering.lora_file import Lora, read_lora
+from engine.rendering.lora_layout import MAX_RANK
 from engine.values import ImagePlan, Sampling
 
 RANK = 32
@@ -208,16 +210,10 @@ def _ratio(rows: Sequence[Row], way: str, other: str) -> float:
 
 def _cold(layers: Layers, folder: Path) -> Figure:
     """Reading, hashing and parsing a large file that the disk's cache has."""
-    names: list[str] = []
-    bytes_ = 0
-    rank = 512
-    for name, module in layers.modules.items():
-        shape = weight_of(module).shape
-        bytes_ += 2 * rank * (shape[0] + shape[1:].numel())
-        names.append(name)
-        if bytes_ >= COLD_FILE * 10**6:
-            break
-    path = write_random(layers, names, rank, folder / "cold.safetensors")
+    shapes = [weight_of(module).shape for module in layers.modules.values()]
+    a_rank = sum(2 * (shape[0] + shape[1:].numel()) for shape in shapes)
+    rank = min(MAX_RANK, math.ceil(COLD_FILE * 10**6 / a_rank))
+    path = write_random(layers, list(layers.modules), rank, folder / "cold.safetensors")
     begun = time.perf_counter()
     read_lora(path, layers, path.name)
     seconds = time.perf_counter() - begun

@@ -24,6 +24,11 @@ class Layers:
     #: The full name by the name with "_" for ".", which is all that kohya's files have.
     underscored: dict[str, str]
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether what goes to the layers should lie in memory that a GPU reads by itself."""
+        return weight_of(next(iter(self.modules.values()))).is_cuda
+
     def find(self, part: str, path: str, underscored: bool) -> str | None:
         """The full name of a layer; None where this checkpoint has no such layer.
 

@@ -126,7 +126,7 @@ class Decomposed:
 
 
 def _product(matrix: Matrix, like: Tensor) -> Tensor:
-    return reduce(torch.matmul, [one.to(like.device, torch.float32) for one in matrix])
+    return reduce(torch.matmul, [one.to(like.device, non_blocking=True).float() for one in matrix])
 
 
 def _bytes(matrix: Matrix) -> int:

@@ -169,6 +169,17 @@ def test_refused(case: str, layers: Layers, tmp_path: Path) -> None:
     assert words in _sentence(path, layers)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_one_number_that_is_not_finite(
+    number: float, dtype: torch.dtype, layers: Layers, tmp_path: Path
+) -> None:
+    tensors = {name: tensor.to(dtype) for name, tensor in _good(layers).items()}
+    tensors[f"{STEM}.lora_down.weight"][2, 17] = number
+    path = save(tmp_path / "neon.safetensors", tensors)
+    assert "has numbers that are not finite" in _sentence(path, layers)
+
+
 @pytest.mark.parametrize("suffix", ["default", "other"])
 def test_one_of_two_adapters_in_a_file_is_not_enough(
     suffix: str, layers: Layers, tmp_path: Path
