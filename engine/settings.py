@@ -108,8 +108,13 @@ class Renderer(Section):
     wait: float = Field(0.05, ge=0, le=10)
     #: Seconds between two previews of a request; 0: none.
     preview: float = Field(2.0, ge=0, le=600)
-    #: Who looks at finished images for what must not be shown; "builtin" knows its own world only.
-    safety: Literal["none", "builtin"] = "none"
+    #: Who looks at finished images for what must not be shown. "auto": "builtin" for the built-in
+    #: checkpoint, whose world alone it knows, else the safety checker in the checkpoint's folder.
+    safety: Literal["auto", "none", "builtin", "diffusers", "classifier"] = "auto"
+    #: Folder or hub id of the safety checker or of a transformers image classifier.
+    safety_model: str = ""
+    #: Probability from which on an image is withheld.
+    safety_threshold: float = Field(0.5, gt=0, le=1)
 
 
 class Retriever(Section):
@@ -243,6 +248,13 @@ class Library(Section):
     real_people: bool = False
 
 
+class Moderation(Section):
+    """What is made for whom; in chats, channels and their admins decide."""
+
+    #: Whether whoever sits at a terminal of the installation is an adult among adults.
+    adults_at_terminal: bool = False
+
+
 class Log(Section):
     """What processes write to standard error."""
 
@@ -281,6 +293,7 @@ class Settings(BaseSettings):
     slack: Slack = Slack()
     storage: Storage = Storage()
     library: Library = Library()
+    moderation: Moderation = Moderation()
     log: Log = Log()
 
     @field_validator("home", mode="before")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from engine.errors import BadFile, UnknownAdapter
 from engine.library import catalogue as shelf
@@ -16,9 +16,10 @@ from engine.library.catalogue import Imported
 from engine.retrieving.embedder import MAX_TOKENS, MiniLM, Vectors
 from engine.retrieving.search_index import EMBED_BATCH
 from engine.storage.database import Database
-from engine.values import Adapter
+from engine.storage.tables import adapters
+from engine.values import Adapter, Overrides
 from tests.cards import CARDS, adapter_id, card
-from tests.samples import SHA
+from tests.samples import SHA, request
 
 
 class Counting(MiniLM):
@@ -154,11 +155,29 @@ async def test_status_decides_what_is_found(database: Database, catalogue: tuple
     star, heart = adapter_id("star"), adapter_id("heart")
     async with database.transaction() as connection:
         await shelf.set_status(connection, star, "disabled")
-        assert await shelf.find_disabled(connection, [star, heart]) == {star}
+        off = await shelf.find_unusable(connection, [star, heart], request())
+        assert off == {star: "“Big star” was disabled after the request was made."}
         await shelf.set_status(connection, heart, "removed")
         with pytest.raises(UnknownAdapter, match=f"There is no adapter “{heart}”"):
             await shelf.set_status(connection, heart, "active")
     assert (await find(database, "star")).status == "disabled"
+
+
+async def test_what_is_used_is_asked_again_right_before(
+    database: Database, catalogue: tuple[str, ...]
+) -> None:
+    """A rating that an admin raised, and another place's adapter: no queued job gets by."""
+    rope, heart = adapter_id("rope"), adapter_id("heart")
+    async with database.transaction() as connection:
+        await connection.execute(
+            update(adapters).where(adapters.c.id == heart).values(workspace="elsewhere")
+        )
+        found = await shelf.find_unusable(connection, [rope, heart], request())
+        adults = request(overrides=Overrides(unsafe=True))
+        among_adults = await shelf.find_unusable(connection, [rope], adults)
+    assert found[rope] == "“Rope bondage” is rated unsafe, and here only safe ones are used."
+    assert found[heart] == "“Heart shape” belongs to another place."
+    assert among_adults == {}
 
 
 def write(folder: Path, lines: list[str], name: str = "cards.jsonl") -> Path:

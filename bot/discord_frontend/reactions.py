@@ -119,7 +119,8 @@ class Reactions:
         home = await self._desk.homes.of(request_id)
         first = await self._desk.feedback.star(request_id, asker.user)
         gallery = (await self._desk.workspaces.rules(asker)).gallery
-        if not (first and gallery and answer.renderings) or home.private:
+        adults = answer.request.overrides.unsafe  # what was made among them stays there
+        if not (first and gallery and answer.renderings) or home.private or adults:
             return
         channel = self._bot.get_partial_messageable(int(gallery))
         screen = await self._mailman.screen(answer, texts_for(home.locale))

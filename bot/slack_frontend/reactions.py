@@ -92,7 +92,8 @@ class Reactions:
         answer = await self._desk.show(request_id, place.asker)
         first = await self._desk.feedback.star(request_id, place.asker.user)
         gallery = (await self._desk.workspaces.rules(place.asker)).gallery
-        if first and gallery and answer.renderings:
+        adults = answer.request.overrides.unsafe  # what was made among them stays there
+        if first and gallery and answer.renderings and not adults:
             await self._mailman.copy(answer, place.asker, gallery)
 
     async def _judge(self, verdict: int, request_id: str, place: Place) -> None:

@@ -19,7 +19,7 @@ from engine.retrieving.search_index import EMBED_BATCH, embed_pending
 from engine.storage.blobs import BlobStore
 from engine.storage.database import Database
 from engine.storage.tables import adapter_texts, adapters
-from engine.values import Adapter
+from engine.values import Adapter, Request
 
 #: Characters of a description whose words are searched.
 PROSE_CHARACTERS = 600
@@ -160,12 +160,27 @@ async def find_by_sha256(connection: AsyncConnection, hashes: Sequence[str]) -> 
     return found
 
 
-async def find_disabled(connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
-    """Returns which of the adapters may not be used now."""
-    rows = await connection.scalars(
-        select(adapters.c.id).where(adapters.c.id.in_(ids), adapters.c.status != "active")
-    )
-    return set(rows)
+async def find_unusable(
+    connection: AsyncConnection, ids: Sequence[str], request: Request
+) -> dict[str, str]:
+    """Returns which of the adapters may not be used for the request now, each with the reason.
+
+    Asked right before rendering: all of it may have changed since they were chosen.
+    """
+    rows = await connection.execute(select(*ADAPTER_COLUMNS).where(adapters.c.id.in_(ids)))
+    reasons = {row.id: _unusable(to_adapter(row), request) for row in rows}
+    return {adapter_id: reason for adapter_id, reason in reasons.items() if reason}
+
+
+def _unusable(adapter: Adapter, request: Request) -> str | None:
+    title = f"“{adapter.title}”"
+    if adapter.status != "active":
+        return f"{title} was disabled after the request was made."
+    if adapter.workspace not in ("", request.asker.workspace):
+        return f"{title} belongs to another place."
+    if adapter.rating != "safe" and not request.overrides.unsafe:
+        return f"{title} is rated unsafe, and here only safe ones are used."
+    return None
 
 
 async def list_adapters(connection: AsyncConnection, limit: int = 100) -> list[Adapter]:

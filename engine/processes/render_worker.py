@@ -8,14 +8,15 @@ import contextlib
 import hashlib
 import signal
 import threading
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from engine.checkpoints import configured
-from engine.errors import BadLora, DatabaseUnavailable, StylusError
+from engine.errors import BadLora, DatabaseUnavailable, RenderFailed, StylusError
 from engine.library import catalogue
 from engine.library.addition_check import check_addition
 from engine.png import Recipe, UsedAdapter, encode, open_image
@@ -29,7 +30,7 @@ from engine.rendering.job import Batch, Job, RenderedImage
 from engine.rendering.memory import DeviceLost
 from engine.rendering.preview import Previewer
 from engine.rendering.renderer import Renderer
-from engine.rendering.safety import Check, safety_check
+from engine.rendering.safety import ImageGate, open_gate
 from engine.rendering.start import Start
 from engine.requests import answers, ledger
 from engine.requests.ending import announce_end
@@ -39,6 +40,10 @@ from engine.settings import Settings
 from engine.storage.blobs import BlobStore
 from engine.values import ImagePlan, Phase, PlannedAdapter, Rendering, Request, Source
 
+WITHHELD = "Image {number} is withheld: it may show what is not shown here."
+ALL_WITHHELD = (
+    "What came out may show what is not shown here, so it is withheld; ask for other things."
+)
 #: Seconds between two looks whether the request was cancelled or given to somebody else, should
 #: the notice of it be lost.
 CANCEL_LOOK = 0.5
@@ -53,7 +58,7 @@ class Studio:
     store: BlobStore
     feed: ProgressFeed
     previewer: Previewer
-    safety: Check | None
+    gate: ImageGate
 
 
 async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
@@ -92,6 +97,7 @@ async def _open_studio(post: Post, checkpoint: Checkpoint) -> AsyncIterator[Stud
         checkpoint, limits.adapter_cache_mb * 2**20, limits.slots_mb * 2**20, limits.images
     )
     batcher = Batcher(renderer.render, limits.images, limits.wait)
+    gate = await asyncio.to_thread(open_gate, post.settings)
     feed = ProgressFeed(post.database.conninfo)
     listening = asyncio.create_task(feed.run(), name="progress feed")
     try:
@@ -101,7 +107,7 @@ async def _open_studio(post: Post, checkpoint: Checkpoint) -> AsyncIterator[Stud
             BlobStore(post.settings),
             feed,
             Previewer(checkpoint),
-            safety_check(limits.safety),
+            gate,
         )
     finally:
         listening.cancel()
@@ -114,9 +120,11 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
     async with post.database.transaction() as connection:
         answer = await answers.load_answer(connection, request.id)
         planned = [adapter for plan in answer.plans for adapter in plan.adapters]
-        off = await catalogue.find_disabled(connection, [a.adapter_id for a in planned])
+        ids = [adapter.adapter_id for adapter in planned]
+        off = await catalogue.find_unusable(connection, ids, request)
     stop = threading.Event()
-    news = News(post, request.id, studio.previewer.show)
+    hides = None if request.overrides.unsafe else studio.gate.hides
+    news = News(post, request.id, partial(studio.previewer.show, hides=hides))
     job = Job(
         sampling=request.sampling,
         plans=answer.plans,
@@ -132,7 +140,9 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
         await news.end()
     if batch is None:
         return
-    rendered = await asyncio.to_thread(_store_images, studio, request, answer.plans, batch)
+    rendered, withheld = await asyncio.to_thread(
+        _store_images, studio, request, answer.plans, batch
+    )
     async with post.database.transaction() as connection:
         if await ledger.store_renderings(
             connection,
@@ -140,7 +150,7 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
             rendered,
             load_seconds=batch.load_seconds,
             render_seconds=batch.render_seconds,
-            notes=batch.failures,
+            notes=(*batch.failures, *withheld),
         ):
             await announce_end(post.queue, connection, request, Phase.RENDERED)
 
@@ -179,9 +189,9 @@ def _start(store: BlobStore, source: Source | None) -> Start | None:
     return Start(open_image(store.read(source.image)), source.strength, mask)
 
 
-def _fetch(store: BlobStore, adapter: PlannedAdapter, off: Collection[str]) -> Path:
+def _fetch(store: BlobStore, adapter: PlannedAdapter, off: Mapping[str, str]) -> Path:
     if adapter.adapter_id in off:
-        raise BadLora(f"“{adapter.title}” was disabled after the request was made.")
+        raise BadLora(off[adapter.adapter_id])
     if adapter.blob is None:
         raise BadLora(f"The file of “{adapter.title}” is not here.")
     return store.file(adapter.blob)
@@ -203,13 +213,25 @@ async def _watch(post: Post, feed: ProgressFeed, claimed: Claim) -> None:
 
 def _store_images(
     studio: Studio, request: Request, plans: Sequence[ImagePlan], batch: Batch
-) -> list[Rendering]:
+) -> tuple[list[Rendering], list[str]]:
+    """The images that may be shown, stored, and a sentence for each that is withheld.
+
+    Raises `RenderFailed` where nothing may be shown. What is withheld is never written down.
+    """
     by_index = {plan.index: plan for plan in plans}
-    stored = [_store_image(studio.store, request, by_index[one.index], one) for one in batch.images]
-    if studio.safety is None:
-        return stored
-    unsafe = studio.safety([one.image for one in batch.images])
-    return [replace(one, unsafe=value) for one, value in zip(stored, unsafe, strict=True)]
+    adults = request.overrides.unsafe
+    images = [one.image for one in batch.images]
+    looked = [None] * len(images) if adults else studio.gate.look(images)
+    stored, withheld = [], []
+    for one, unsafe in zip(batch.images, looked, strict=True):
+        if studio.gate.withholds(unsafe):
+            withheld.append(WITHHELD.format(number=one.index + 1))
+        else:
+            kept = _store_image(studio.store, request, by_index[one.index], one)
+            stored.append(replace(kept, unsafe=unsafe))
+    if withheld and not stored:
+        raise RenderFailed(ALL_WITHHELD)
+    return stored, withheld
 
 
 def _store_image(

@@ -5,7 +5,7 @@ needs no table of numbers for each kind of autoencoder.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from PIL import Image
@@ -19,6 +19,10 @@ _PATCHES = 8
 #: Pixels of a shown image's longer side.
 SIDE = 160
 _QUALITY = 80
+_HIDDEN = (128, 128, 128)
+
+#: Whether each image must be hidden.
+Hides = Callable[[Sequence[Image.Image]], Sequence[bool]]
 
 
 class Previewer:
@@ -28,9 +32,16 @@ class Previewer:
         self._checkpoint = checkpoint
         self._map: Tensor | None = None
 
-    def show(self, latents: Tensor) -> bytes:
-        """A JPEG file with the images beside each other, of latents (images, channels, ...)."""
-        return _strip([self._image(one) for one in self._colours(latents)])
+    def show(self, latents: Tensor, hides: Hides | None = None) -> bytes:
+        """A JPEG file with the images beside each other, of latents (images, channels, ...).
+
+        `hides` says which of them nobody may see; those stay grey.
+        """
+        images = [self._image(one) for one in self._colours(latents)]
+        hidden = hides(images) if hides else [False] * len(images)
+        grey = Image.new("RGB", images[0].size, _HIDDEN)
+        pairs = zip(images, hidden, strict=True)
+        return _strip([grey if unfit else image for image, unfit in pairs])
 
     def _colours(self, latents: Tensor) -> Tensor:
         """(images, height, width, 3), 0 to 1."""

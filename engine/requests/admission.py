@@ -116,7 +116,7 @@ def descend(parent: Answer, kind: Kind, asker: Asker, index: int | None = None) 
         seed=_seed(None),
         sampling=origin.sampling,
         asker=asker,
-        overrides=origin.overrides,
+        overrides=_carried(origin, asker),
         source=origin.source,
         parent_id=origin.id,
         parent_index=index,
@@ -131,14 +131,23 @@ def revise(parent: Answer, change: Overrides, asker: Asker) -> Request:
     """
     wishes = _overrides(revise_overrides(parent.request.overrides, change))
     made = descend(parent, "revise", asker)
-    return replace(made, seed=parent.request.seed, overrides=wishes)
+    carried = replace(wishes, unsafe=made.overrides.unsafe)
+    return replace(made, seed=parent.request.seed, overrides=carried)
 
 
 def once_more(request: Request, asker: Asker) -> Request:
     """Returns the same request under a new id, as the asker's."""
     fresh = new_id()
     root = fresh if request.root_id == request.id else request.root_id
-    return replace(request, id=fresh, root_id=root, asker=asker)
+    carried = _carried(request, asker)
+    return replace(request, id=fresh, root_id=root, asker=asker, overrides=carried)
+
+
+def _carried(origin: Request, asker: Asker) -> Overrides:
+    """The wishes as they hold where something is made of the request: elsewhere, nothing unsafe."""
+    there = (origin.asker.platform, origin.asker.workspace, origin.asker.channel)
+    same = there == (asker.platform, asker.workspace, asker.channel)
+    return replace(origin.overrides, unsafe=origin.overrides.unsafe and same)
 
 
 def refuse_failed(parent: Answer) -> None:

@@ -25,6 +25,7 @@ from engine.requests.admission import (
     revise,
 )
 from engine.requests.allowance import check_allowance, line_up
+from engine.requests.gate import pass_gate
 from engine.requests.homes import Homes, store_home
 from engine.requests.line import place_of
 from engine.requests.pictures import Canvas, inpainting_canvas, translation_canvas
@@ -212,6 +213,7 @@ class Intake:
         async with self.database.transaction() as connection:
             await line_up(connection, asker)
             rules = await load_rules(connection, asker)
+            request = pass_gate(request, rules, self.settings.moderation)
             lane = rules.lane(asker.roles)
             if not await ledger.store_request(connection, request, origin, lane):
                 return await answers.load_by_origin(connection, asker.platform, origin)

@@ -52,7 +52,7 @@ class Lookup:
     async def preview(self, adapter_id: str, asker: Asker) -> bytes | None:
         """Returns the newest image that the workspace has made with the adapter; None if none.
 
-        Private requests stay private: only the asker's own count.
+        Private requests stay private: only the asker's own count; what was made among adults too.
         """
         used = cast(renderings.c.rendering["loaded"], JSONB).contains([{"adapter_id": adapter_id}])
         visible = or_(homes.c.private.isnot(True), requests.c.user_id == asker.user)
@@ -62,7 +62,7 @@ class Lookup:
                 select(renderings.c.rendering["blob"].astext)
                 .join(requests, requests.c.id == renderings.c.request_id)
                 .outerjoin(homes, homes.c.request_id == requests.c.id)
-                .where(used, visible, here)
+                .where(used, visible, here, requests.c.overrides["unsafe"].astext != "true")
                 .order_by(requests.c.created_at.desc(), renderings.c.index)
                 .limit(1)
             )
