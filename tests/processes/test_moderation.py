@@ -21,8 +21,8 @@ LYING = card("lying", "Friendly face", description="A face.", trigger_words=["wh
 PROMPT = "a white skull on a black background"
 
 
-async def submit(desk: Desk, **overrides: bool) -> Request:
-    asked = ask(PROMPT, steps=15, seed=5, overrides=Overrides(pin=("test:lying",), **overrides))
+async def submit(desk: Desk, *, unsafe: bool = False) -> Request:
+    asked = ask(PROMPT, steps=15, seed=5, overrides=Overrides(pin=("test:lying",), unsafe=unsafe))
     return await desk.submit(replace(asked, asker=HERE))
 
 
