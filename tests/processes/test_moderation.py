@@ -42,12 +42,12 @@ async def test_what_must_not_be_shown_is_not(running_desk: Desk) -> None:
     await desk.workspaces.change(HERE, unsafe=True)
     shown = await finish(desk, await submit(desk, unsafe=True))
     assert [one.skipped for one in shown.renderings] == [(), ()]
+    assert await desk.lookup.preview("test:lying", HERE) is None, "no card shows it either"
     elsewhere = replace(HERE, channel="c10")
     again = await finish(desk, await desk.reroll(shown.request.id, elsewhere))
     withheld = [note for note in again.notes if "withheld" in note]
     assert len(again.renderings) + len(withheld) == 2 or again.phase is Phase.FAILED
     assert withheld or again.failure == ALL_WITHHELD, "nor is it continued in another channel"
-    assert await desk.lookup.preview("test:lying", elsewhere) is None
 
 
 async def test_a_refused_prompt_leaves_no_request(running_desk: Desk) -> None:
