@@ -15,7 +15,7 @@ from bot.status import Status, make_status
 from bot.texts import texts_for
 from engine.desk import Desk
 from engine.errors import Unavailable
-from engine.values import Progress, Standing, Standings
+from engine.values import Asker, Progress, Standing, Standings
 
 #: Seconds between two changes of a message.
 INTERVAL = 3.0
@@ -36,8 +36,15 @@ class Board:
     """Made with a frontend; `run` belongs into the frontend process's task group."""
 
     def __init__(
-        self, desk: Desk, platform: str, show: Show, now: Callable[[], datetime] = utc_now
+        self,
+        desk: Desk,
+        platform: str,
+        show: Show,
+        now: Callable[[], datetime] = utc_now,
+        serves: Callable[[Asker], bool] = lambda _: True,
     ) -> None:
+        """`serves` leaves out people whom another process of the platform looks after."""
+        self._serves = serves
         self._now = now
         self._desk = desk
         self._platform = platform
@@ -66,14 +73,15 @@ class Board:
     async def refresh(self) -> None:
         """Shows every status that has changed."""
         standings = await self._desk.standings(self._platform)
-        still_open = {standing.request.id for standing in standings.requests}
+        ours = [one for one in standings.requests if self._serves(one.request.asker)]
+        still_open = {standing.request.id for standing in ours}
         for kept in (self._steps, self._shown, self._locks, self._turns):
             for request_id in [r for r in kept if r not in still_open]:
                 del kept[request_id]
         self._answered &= still_open
         changed = [
             (standing, status)
-            for standing in standings.requests
+            for standing in ours
             if self._shown.get(standing.request.id) != (status := self._status(standing, standings))
         ]
         # Whoever has waited longest for a change comes first, so that all have their turn.

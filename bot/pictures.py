@@ -14,6 +14,8 @@ from engine.png import contact_sheet, encode_plain, open_image
 COLUMNS = 2
 #: Of a JPEG file where the PNG is too large to be sent.
 QUALITY = 90
+#: Pixels of a side below which nothing is made smaller.
+SMALLEST = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,16 @@ async def load_pictures(desk: Desk, reply: Reply) -> dict[int, Picture]:
     }
 
 
-def shrink(picture: Picture) -> Picture:
-    """Returns the picture in a format that takes a fraction of the room, under the same name:
-    what shows it, shows it by that name, and by its content."""
-    file = io.BytesIO()
-    open_image(picture.content).convert("RGB").save(file, "JPEG", quality=QUALITY)
-    return replace(picture, content=file.getvalue())
+def fit(picture: Picture, limit: int) -> Picture:
+    """Returns the picture with at most so many bytes, as a JPEG file and then ever smaller; one
+    that fits stays as it is. The name stays the same: what shows it, shows it by that name."""
+    image = open_image(picture.content)
+    while len(picture.content) > limit and min(image.size) >= SMALLEST:
+        file = io.BytesIO()
+        image.convert("RGB").save(file, "JPEG", quality=QUALITY)
+        picture = replace(picture, content=file.getvalue())
+        image = image.reduce(2)
+    return picture
 
 
 async def load_preview(desk: Desk, status: Status) -> Picture | None:

@@ -144,8 +144,12 @@ class Desk(Intake):
         """Names who posts the answers of a platform."""
         self._senders[platform] = sender
 
-    async def deliver_waiting(self, platform: str) -> int:
+    async def deliver_waiting(
+        self, platform: str, serves: Callable[[Asker], bool] = lambda _: True
+    ) -> int:
         """Posts every answer that waits for the platform; returns how many were posted.
+
+        `serves` leaves out people whom another process of the platform looks after.
 
         One that cannot be posted now does not keep the others waiting. Frontends call this from
         time to time: it also finds what an earlier process has left in the middle.
@@ -153,7 +157,9 @@ class Desk(Intake):
         stalled = self.settings.queue.stalled
         async with self.database.transaction() as connection:
             waiting = await delivery.waiting(connection, platform, stalled)
-        posted = [await self.deliver(platform, request_id) for request_id in waiting]
+        posted = [
+            await self.deliver(platform, request_id) for request_id, who in waiting if serves(who)
+        ]
         return sum(posted)
 
     async def deliver(self, platform: str, request_id: str) -> bool:

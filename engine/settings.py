@@ -10,7 +10,15 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -179,6 +187,12 @@ class Discord(Section):
 
     #: The bot's token, from Discord's developer portal.
     token: SecretStr = SecretStr("")
+    #: A proxy before Discord's API, such as "http://proxy/api/v10"; empty: Discord itself.
+    api_url: str = Field("", pattern=r"^(https?://\S+[^/])?$")
+    #: Connections that the servers are divided among: 0 takes as many as Discord asks for.
+    shards: int = Field(1, ge=0, le=4096)
+    #: Which of them this process holds; all where empty.
+    shard_ids: tuple[int, ...] = ()
     #: What each reaction on an answer does.
     reroll: str = Field("🔁", min_length=1)
     cancel: str = Field("❌", min_length=1)
@@ -186,6 +200,14 @@ class Discord(Section):
     good: str = Field("👍", min_length=1)
     bad: str = Field("👎", min_length=1)
     mail: str = Field("✉️", min_length=1)
+
+    @field_validator("shard_ids")
+    @classmethod
+    def _known_shards(cls, ids: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        shards = info.data.get("shards", 1)
+        if any(not 0 <= one < shards for one in ids) or len(set(ids)) < len(ids):
+            raise ValueError(f"they are numbers from 0 to {shards - 1}, each once")
+        return ids
 
 
 class Slack(Section):

@@ -8,7 +8,7 @@ import pytest
 
 from engine.desk import Desk
 from engine.errors import Unavailable, UnknownRequest
-from engine.processes.delivery_worker import only_frontend
+from engine.processes.delivery_worker import Part, only_frontend
 from engine.values import Asker, Home, Phase
 from tests.discord.atelier import compose, render
 from tests.samples import ADA, BOB, ask
@@ -86,11 +86,11 @@ async def test_an_event_counts_once_until_it_is_forgotten(desk: Desk) -> None:
 
 async def test_a_platform_has_one_frontend(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.processes.delivery_worker.HANDOVER", 0.0)
-    async with only_frontend(desk.database, "discord"):
+    async with only_frontend(desk.database, Part("discord")):
         with pytest.raises(Unavailable, match="Another process already serves discord"):
-            async with only_frontend(desk.database, "discord"):
+            async with only_frontend(desk.database, Part("discord")):
                 pass
-        async with only_frontend(desk.database, "slack"):
+        async with only_frontend(desk.database, Part("slack")):
             pass
-    async with only_frontend(desk.database, "discord"):
+    async with only_frontend(desk.database, Part("discord")):
         pass

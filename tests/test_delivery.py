@@ -30,7 +30,7 @@ async def claim(connection: AsyncConnection, stalled: float = STALLED) -> Delive
 
 
 async def waiting(connection: AsyncConnection, platform: str = "discord") -> list[str]:
-    return list(await delivery.waiting(connection, platform, STALLED))
+    return [one for one, _ in await delivery.waiting(connection, platform, STALLED)]
 
 
 async def state(connection: AsyncConnection) -> tuple[str, str | None, str | None]:

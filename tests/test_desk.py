@@ -140,7 +140,7 @@ async def test_a_cancelled_request_is_told_where_it_was_asked(desk: Desk) -> Non
     assert await desk.cancel(made.id, ADA)
     assert not await desk.cancel(made.id, ADA)
     async with desk.database.transaction() as connection:
-        assert await delivery.waiting(connection, "discord", 10) == [made.id]
+        assert await delivery.waiting(connection, "discord", 10) == [(made.id, ADA)]
         jobs = await connection.scalars(text("select task_name from procrastinate_jobs"))
         assert sorted(jobs) == ["compose", "deliver"]
 

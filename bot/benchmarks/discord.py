@@ -17,7 +17,7 @@ from bot.discord_frontend.people import PLATFORM
 from bot.workforce import temporary_workers
 from engine.desk import Desk, open_desk
 from engine.operations.figures import Figure, percentile
-from engine.processes.delivery_worker import run_frontend
+from engine.processes.delivery_worker import Part, run_frontend
 from engine.settings import Settings
 from engine.values import Asker
 
@@ -64,7 +64,7 @@ async def _frontend(desk: Desk, server: LoopbackDiscord) -> AsyncIterator[None]:
     async with create_bot(desk) as bot:
         await log_in(bot, "a.b.c")
         sides = [stay_connected(bot), bot.board.run()]
-        running = asyncio.create_task(run_frontend(desk, "discord", sides))
+        running = asyncio.create_task(run_frontend(desk, Part("discord"), sides))
         await asyncio.wait_for(server.ready.wait(), 30)
         try:
             yield

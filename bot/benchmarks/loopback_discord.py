@@ -49,6 +49,8 @@ class LoopbackDiscord:
     busy: list[str] = field(default_factory=list)
     #: Messages that say “thinking” until there is more to say, by the interaction's token.
     _thinking: dict[str, str] = field(default_factory=dict)
+    #: The first message of each interaction's token.
+    _first: dict[str, str] = field(default_factory=dict)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     _socket: web.WebSocketResponse | None = None
     _sequence: int = 0
@@ -80,7 +82,7 @@ class LoopbackDiscord:
         if said["op"] == 1:
             await self._socket.send_json({"op": 11})
         elif said["op"] == 2:
-            await self.dispatch("READY", self._ready())
+            await self.dispatch("READY", self._ready() | shard_of(said["d"]))
             await self.dispatch("GUILD_CREATE", guild())
             self.ready.set()
         elif said["op"] == 6:
@@ -169,10 +171,13 @@ class LoopbackDiscord:
         return answer
 
     def _answer(self, method: str, path: str, body: Any, files: dict[str, bytes]) -> web.Response:
-        if path == "users/@me":
-            return _json(person(APP, "stylus", bot=True))
-        if path == "oauth2/applications/@me":
-            return _json(application())
+        fixed = {
+            "gateway/bot": self._way_in,
+            "users/@me": lambda: person(APP, "stylus", bot=True),
+            "oauth2/applications/@me": application,
+        }
+        if path in fixed:
+            return _json(fixed[path]())
         if path.endswith("/commands"):
             if method == "PUT":
                 theirs = {"application_id": APP, "version": "1", "description": ""}
@@ -188,10 +193,16 @@ class LoopbackDiscord:
             return self._message(method, path, body, files)
         return _json({"message": f"no such place: {path}", "code": 0}, 404)
 
+    def _way_in(self) -> Json:
+        limits = {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 1}
+        url = f"ws://127.0.0.1:{self.port}/gateway/"
+        return {"url": url, "shards": 1, "session_start_limit": limits}
+
     def _callback(self, interaction_id: str, body: Json, files: dict[str, bytes]) -> web.Response:
         if any(f"/{interaction_id}/" in call.path for call in self.calls):
             return _json({"message": "acknowledged already", "code": 40060}, 400)
         message = self._store(body.get("data") or {}, files, self.new_id())
+        self._first[f"token{interaction_id}"] = message["id"]
         if body["type"] == DEFERRED:
             self._thinking[f"token{interaction_id}"] = message["id"]
         shown = {"id": interaction_id, "type": 2, "response_message_id": message["id"]}
@@ -202,6 +213,8 @@ class LoopbackDiscord:
         last = path.split("/")[-1]
         if method == "GET":
             return _json(list(self.messages.values())[::-1])
+        if last == "@original":
+            last = self._first.get(path.split("/")[2], "")
         if method == "PATCH" and last not in self.messages:
             return _json({"message": "Unknown Message", "code": 10008}, 404)
         return _json(self._store(body, files, last if method == "PATCH" else self.new_id()))
@@ -257,6 +270,11 @@ class LoopbackDiscord:
         """Returns the first answer to an interaction."""
         callbacks = (one for one in self.calls if one.path.endswith("/callback"))
         return next((one for one in callbacks if f"/{interaction_id}/" in one.path), None)
+
+
+def shard_of(identified: Json) -> Json:
+    """Returns the shard that a client has said it is, where it has said so."""
+    return {"shard": identified["shard"]} if "shard" in identified else {}
 
 
 def snowflake() -> int:

@@ -8,7 +8,7 @@ import typer
 from bot.command_line.common import Json, print_document, run, settings_for_command
 from engine.desk import open_desk
 from engine.errors import BadSettings
-from engine.processes.delivery_worker import run_frontend
+from engine.processes.delivery_worker import Part, run_frontend
 from engine.settings import Settings
 
 Tied = Annotated[bool, typer.Option(hidden=True, help="End when standard input is closed.")]
@@ -51,11 +51,13 @@ async def _run_discord(settings: Settings, *, tied: bool) -> None:
     # Imported here: no other command needs the library, which takes a while to load.
     from bot.discord_frontend import create_bot
     from bot.discord_frontend.connection import log_in, stay_connected
+    from bot.discord_frontend.sharding import shard_finder, shard_names
 
     async with open_desk(settings) as desk, create_bot(desk) as bot:
         await log_in(bot, settings.discord.token.get_secret_value())
         sides = [stay_connected(bot), bot.board.run()]
-        await run_frontend(desk, "discord", sides, tied=tied)
+        names, finder = shard_names(settings.discord), shard_finder(settings.discord)
+        await run_frontend(desk, Part("discord", names, finder), sides, tied=tied)
 
 
 def slack(
@@ -93,7 +95,7 @@ async def _run_slack(settings: Settings, *, tied: bool) -> None:
     async with open_desk(settings) as desk:
         app = create_app(desk)
         await check_token(app)
-        await run_frontend(desk, "slack", [stay_connected(app), app.board.run()], tied=tied)
+        await run_frontend(desk, Part("slack"), [stay_connected(app), app.board.run()], tied=tied)
 
 
 def _idle(platform: str) -> None:

@@ -6,7 +6,7 @@ opens the desk, and runs the board and the deliveries beside it.
 
 import discord
 
-from bot.discord_frontend.client import StylusBot
+from bot.discord_frontend.client import ShardedBot, StylusBot
 from engine.desk import Desk
 
 __all__ = ["create_bot"]
@@ -16,4 +16,7 @@ def create_bot(desk: Desk) -> StylusBot:
     """Returns a bot that is ready to be started; it posts the desk's answers for Discord."""
     # Nobody speaks here: the library need not warn that it could not.
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
-    return StylusBot(desk)
+    chosen = desk.settings.discord
+    if chosen.api_url:
+        discord.http.Route.BASE = chosen.api_url
+    return StylusBot(desk) if chosen.shards == 1 else ShardedBot(desk)

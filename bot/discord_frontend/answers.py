@@ -20,7 +20,9 @@ log = structlog.get_logger(part="discord")
 #: Discord's words for an interaction that was answered already, or too late.
 ANSWERED, TOO_LATE = 40060, 10062
 
-#: Seconds after which what is not stored yet is acknowledged first.
+#: Seconds after which what is not stored yet is acknowledged first. That says “thinking” and no
+#: more: “queued” is said of nothing but what is stored. Discord takes no answer after 3 seconds, so
+#: a slow database would else lose even what is stored a moment later.
 PATIENCE = 0.6
 
 #: Stores a request of somebody who may ask.

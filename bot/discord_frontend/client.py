@@ -20,6 +20,7 @@ from bot.discord_frontend.posting import Poster
 from bot.discord_frontend.publishing import publish_commands
 from bot.discord_frontend.reactions import Reactions
 from bot.discord_frontend.screens import status_screen
+from bot.discord_frontend.sharding import is_served, shard_options
 from bot.pictures import load_preview
 from bot.status import Status
 from engine.desk import Desk
@@ -44,6 +45,7 @@ class StylusBot(commands.Bot):
             guild_messages=True,
             dm_messages=True,
         )
+        chosen = desk.settings.discord
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -52,10 +54,12 @@ class StylusBot(commands.Bot):
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
+            **shard_options(chosen),
         )
         self.desk = desk
         self.poster = Poster(self)
-        self.board = Board(desk, PLATFORM, self._show_status, discord.utils.utcnow)
+        now = discord.utils.utcnow
+        self.board = Board(desk, PLATFORM, self._show_status, now, is_served(chosen))
         self.mailman = Mailman(desk, self.poster, self.board)
         self._clicks = Clicks(desk)
         self._reactions = Reactions(desk, self, self.poster, self.mailman, self.board)
@@ -119,3 +123,7 @@ class StylusBot(commands.Bot):
             await say(interaction, texts_of(interaction).broken)
         except discord.HTTPException as error:
             log.warning("no apology reached the person", reason=str(error))
+
+
+class ShardedBot(StylusBot, discord.AutoShardedClient):
+    """The same with several connections to Discord's gateway, or with one part of them."""

@@ -10,7 +10,7 @@ import discord
 from bot.board import Board
 from bot.discord_frontend.posting import BROKEN, TOO_MANY, Poster, token_lives
 from bot.discord_frontend.screens import Screen, reply_screen, sentence_screen
-from bot.pictures import Picture, load_pictures, make_sheet, shrink
+from bot.pictures import Picture, fit, load_pictures, make_sheet
 from bot.reply import make_reply
 from bot.texts import Texts, texts_for
 from engine.desk import Desk, NotPosted, Undeliverable
@@ -18,6 +18,8 @@ from engine.values import Answer, Home
 
 #: Discord's status for files that are larger than the place takes.
 TOO_LARGE = 413
+#: By how much files are made smaller where a place does not tell what it takes.
+MUCH_SMALLER = 3
 #: How long an interaction's token is used, of the 15 minutes that it lives.
 TOKEN_LIFE = timedelta(minutes=14)
 #: Within this time the process that was asked is left to open the message itself.
@@ -48,9 +50,8 @@ class Mailman:
 
     async def _deliver(self, answer: Answer, home: Home) -> str:
         texts = texts_for(home.locale)
-        screen = await self.screen(answer, texts)
         try:
-            return await self._show_or_shrink(answer, home, screen)
+            return await self._show_or_shrink(answer, home, texts)
         except discord.Forbidden as error:
             # Most likely no files may be sent there; words may still be.
             return await self._explain(answer, home, texts, error)
@@ -59,21 +60,27 @@ class Mailman:
                 raise
             raise Undeliverable(f"Discord refuses the message ({error.code}).") from error
 
-    async def _show_or_shrink(self, answer: Answer, home: Home, screen: Screen) -> str:
+    async def _show_or_shrink(self, answer: Answer, home: Home, texts: Texts) -> str:
+        """The place may take less than it said, or no more than so much of all files together."""
+        screen = await self.screen(answer, texts, home.file_limit)
         try:
             return await self._show(answer, home, screen)
         except discord.HTTPException as error:
             if error.status != TOO_LARGE:
                 raise
-        shrinking = [asyncio.to_thread(shrink, one) for one in screen.pictures]
-        smaller = tuple(await asyncio.gather(*shrinking))
-        return await self._show(answer, home, replace(screen, pictures=smaller))
+        mean = sum(len(one.content) for one in screen.pictures) // max(1, len(screen.pictures))
+        smaller = await self.screen(answer, texts, mean // MUCH_SMALLER)
+        return await self._show(answer, home, smaller)
 
-    async def screen(self, answer: Answer, texts: Texts) -> Screen:
-        """Returns how the answer looks."""
+    async def screen(self, answer: Answer, texts: Texts, limit: int | None) -> Screen:
+        """Returns how the answer looks where a file may have so many bytes; None: any number."""
         reply = make_reply(answer, texts)
         pictures: dict[int, Picture] = await load_pictures(self._desk, reply)
         sheet = await asyncio.to_thread(make_sheet, reply, pictures, texts)
+        if limit is not None and any(len(one.content) > limit for one in _all(pictures, sheet)):
+            pictures = {n: await asyncio.to_thread(fit, p, limit) for n, p in pictures.items()}
+            sheet = await asyncio.to_thread(fit, sheet, limit) if sheet else None
+            reply = replace(reply, remarks=(*reply.remarks, texts.smaller))
         return reply_screen(reply, pictures, sheet, texts)
 
     async def _show(self, answer: Answer, home: Home, screen: Screen) -> str:
@@ -110,3 +117,7 @@ def _is_opening(home: Home) -> bool:
     if home.message_id or not home.token_until or not token_lives(home):
         return False
     return discord.utils.utcnow() < home.token_until - TOKEN_LIFE + OPENING
+
+
+def _all(pictures: dict[int, Picture], sheet: Picture | None) -> list[Picture]:
+    return [*pictures.values(), *([sheet] if sheet else [])]

@@ -59,7 +59,8 @@ class Mentions:
         channels = {asker.channel, str(getattr(message.channel, "parent_id", ""))}
         rules: Rules = await self._desk.workspaces.admit(asker, channels)
         adults = guild is not None and getattr(message.channel, "is_nsfw", bool)()
-        home = Home(reply_to=str(message.id), locale=locale_of(message))
+        limit = guild.filesize_limit if guild else None
+        home = Home(reply_to=str(message.id), locale=locale_of(message), file_limit=limit)
         return Entry(asker, str(message.id), home, rules, rules.unsafe and bool(adults))
 
     async def _ask(self, entry: Entry, text: str) -> None:

@@ -39,7 +39,9 @@ class OwnCommands(app_commands.Group, name="own"):
                 return
             await interaction.response.defer(ephemeral=private, thinking=True)
             message_id = await show(
-                interaction, await self._mailman.screen(answer, texts), private=private
+                interaction,
+                await self._mailman.screen(answer, texts, interaction.filesize_limit),
+                private=private,
             )
             if message_id:
                 channel = str(interaction.channel_id)

@@ -40,6 +40,7 @@ def home_of(interaction: discord.Interaction, *, private: bool) -> Home:
         token=interaction.token,
         token_until=interaction.created_at + TOKEN_LIFE,
         locale=str(interaction.locale),
+        file_limit=interaction.filesize_limit,
     )
 
 

@@ -18,6 +18,8 @@ from engine.values import Home, Request
 
 #: Discord's words for a message, channel or token that is gone.
 GONE = {10003, 10008, 10015, 50001, 50027}
+#: Discord's name for the first message of a token, in the place of an id.
+ORIGINAL = cast(int, "@original")
 #: Statuses of an answer that may be another one later.
 TOO_MANY, BROKEN = 429, 500
 #: Our own messages of a channel that are searched for one that is out already.
@@ -38,7 +40,7 @@ class Poster:
         """
         try:
             async with busy_is_later():
-                if home.message_id and home.token and token_lives(home):
+                if home.token and token_lives(home):
                     return await self._change_by_token(home.token, home.message_id, screen)
                 if home.message_id and home.direct and not home.private:
                     return await self._change_by_bot(request, home.message_id, screen)
@@ -47,11 +49,14 @@ class Poster:
                 raise
         return None
 
-    async def _change_by_token(self, token: str, message_id: str, screen: Screen) -> str:
+    async def _change_by_token(self, token: str, message_id: str | None, screen: Screen) -> str:
+        """A message whose id was never recorded is the token's first one, “thinking” or not."""
         application = cast(int, self._bot.application_id)
         webhook = discord.Webhook.partial(application, token, client=self._bot)
         message = await webhook.edit_message(
-            int(message_id), view=screen.view(), attachments=screen.files()
+            int(message_id) if message_id else ORIGINAL,
+            view=screen.view(),
+            attachments=screen.files(),
         )
         return str(message.id)
 

@@ -23,6 +23,9 @@ from engine.values import Asker, Home
 
 log = structlog.get_logger(part="discord")
 
+#: Bytes that a file may have in direct messages, whatever the server allows.
+DIRECT_LIMIT = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+
 #: Emoji come with or without this sign, which only asks for colours.
 _VARIATION = "\ufe0f"
 
@@ -98,6 +101,7 @@ class Reactions:
             private=parent.private and payload.guild_id is not None,
             reply_to=str(payload.message_id),
             locale=parent.locale,
+            file_limit=parent.file_limit,
         )
         request = await self._desk.reroll(request_id, asker, None, home)
         async with self._board.opening(request.id):
@@ -123,7 +127,7 @@ class Reactions:
         if not (first and gallery and answer.renderings) or home.private or adults:
             return
         channel = self._bot.get_partial_messageable(int(gallery))
-        screen = await self._mailman.screen(answer, texts_for(home.locale))
+        screen = await self._mailman.screen(answer, texts_for(home.locale), home.file_limit)
         message = await channel.send(
             view=screen.view(), files=screen.files(), nonce=f"star-{request_id}"
         )
@@ -138,7 +142,7 @@ class Reactions:
     async def _mail(self, request_id: str, asker: Asker, payload: Payload) -> None:
         answer = await self._desk.show(request_id, asker)
         home = await self._desk.homes.of(request_id)
-        screen = await self._mailman.screen(answer, texts_for(home.locale))
+        screen = await self._mailman.screen(answer, texts_for(home.locale), DIRECT_LIMIT)
         person = await self._bot.fetch_user(payload.user_id)
         channel = await person.create_dm()
         message = await channel.send(view=screen.view(), files=screen.files())

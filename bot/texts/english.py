@@ -41,6 +41,7 @@ ENGLISH = Texts(
         "The images are done, but I may not post files here; allow me to view the channel, send "
         "messages and attach files, then use /stylus show {id}."
     ),
+    smaller="Some files were too large for this place, so they are smaller here.",
     kept="The answer is kept: /stylus show {id}",
     failed="This did not work.",
     cancelled="Cancelled.",

@@ -111,6 +111,7 @@ GERMAN = Texts(
         "Die Bilder sind fertig, aber ich darf hier keine Dateien senden; erlaube mir, den Kanal "
         "zu sehen, Nachrichten zu senden und Dateien anzuhängen, dann hilft /stylus show {id}."
     ),
+    smaller="Manche Dateien waren für diesen Ort zu groß und sind darum hier kleiner.",
     kept="Die Antwort ist aufgehoben: /stylus show {id}",
     failed="Das hat nicht geklappt.",
     cancelled="Abgebrochen.",

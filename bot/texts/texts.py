@@ -50,6 +50,7 @@ class Texts:
     reductions: str
     failed: str
     not_allowed: str
+    smaller: str
     kept: str
     cancelled: str
     more: str

@@ -44,6 +44,8 @@ homes = Table(
     time_column("token_until"),
     # The language of the person who asked.
     Column("locale", Text, nullable=False, server_default=""),
+    # Bytes that a file may have there.
+    Column("file_limit", BigInteger),
 )
 
 # Every message that shows a request, copies included: reactions come with a message id only.

@@ -28,9 +28,9 @@ def render_queue(checkpoint: str) -> str:
     return f"render:{checkpoint}"
 
 
-def delivery_queue(platform: str) -> str:
-    """Returns the queue of a frontend."""
-    return platform
+def delivery_queue(platform: str, shard: str = "") -> str:
+    """Returns the queue of a frontend, or of the process that has one of its shards."""
+    return f"{platform}:{shard}" if shard else platform
 
 
 @dataclass(frozen=True, slots=True)

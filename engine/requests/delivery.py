@@ -4,13 +4,13 @@ wanted -> posting -> posted. A row that was left at "posting" is ambiguous: the 
 out already, so the sender is told to look for it before it posts again.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import and_, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.storage.tables import deliveries
+from engine.storage.tables import deliveries, requests
+from engine.values import Asker
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,14 @@ async def want(connection: AsyncConnection, request_id: str, platform: str) -> N
 
 async def waiting(
     connection: AsyncConnection, platform: str, stalled_seconds: float
-) -> Sequence[str]:
-    """Returns the requests whose answers wait, those left at "posting" for too long as well."""
+) -> list[tuple[str, Asker]]:
+    """Returns the requests whose answers wait and who asked, those left at "posting" for too long
+    as well."""
     limit = func.clock_timestamp() - text(f"interval '{float(stalled_seconds)} seconds'")
-    found = await connection.scalars(
-        select(deliveries.c.request_id)
+    asker = [requests.c[name] for name in ("platform", "workspace", "channel", "user_id")]
+    found = await connection.execute(
+        select(deliveries.c.request_id, *asker)
+        .join(requests, requests.c.id == deliveries.c.request_id)
         .where(
             deliveries.c.platform == platform,
             or_(
@@ -48,7 +51,7 @@ async def waiting(
         )
         .order_by(deliveries.c.wanted_at)
     )
-    return found.all()
+    return [(row[0], Asker(*row[1:])) for row in found]
 
 
 async def claim(

@@ -127,6 +127,8 @@ class Home:
     token_until: datetime | None = None
     #: The asker's language, such as "en-US".
     locale: str = ""
+    #: Bytes that a file may have there; None where the platform does not tell.
+    file_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

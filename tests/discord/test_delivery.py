@@ -91,6 +91,21 @@ async def test_a_crash_before_the_message_id_is_known_leaves_one_message(
     assert len(discord_server.last.attachments) == 3
 
 
+async def test_a_message_whose_id_is_unknown_is_the_tokens_first(discord_server: Server) -> None:
+    """Killed right after the request was stored, when the message may say no more than
+    “thinking”: nothing in the channel tells which it is, but the token does."""
+    request = await discord_server.prompt(images=2)
+    await run(
+        discord_server.desk,
+        "update homes set message_id = null, token_until = token_until - interval '1 minute'",
+    )
+    await finish(discord_server.desk, request)
+    assert len(discord_server.seen()) == 1
+    assert len(discord_server.last.attachments) == 3
+    changes = [one for one in discord_server.env.http_requests if one.method == "PATCH"]
+    assert changes[-1].path.endswith("@original")
+
+
 async def test_a_crash_between_claim_and_posting_is_taken_up(discord_server: Server) -> None:
     request = await discord_server.prompt(images=2)
     await ready(discord_server, request)
@@ -242,8 +257,24 @@ async def test_what_is_too_large_is_sent_smaller(discord_server: Server) -> None
     discord_server.env.inject_error("PATCH", "/webhooks/*", status=413)
     assert await discord_server.desk.deliver_waiting("discord") == 1
     assert len(discord_server.last.attachments) == 3
-    content = await discord_server.last.attachments[0].read()
+    largest = next(a for a in discord_server.last.attachments if "sheet" in a.filename)
+    content = await largest.read()
     assert content.startswith(b"\xff\xd8"), "a JPEG file"
+    assert "too large for this place" in words_of(discord_server.last)
+
+
+async def test_what_the_place_takes_is_known_before_anything_is_sent(
+    discord_server: Server,
+) -> None:
+    request = await discord_server.prompt(images=2)
+    await run(discord_server.desk, "update homes set file_limit = 3000")
+    await finish(discord_server.desk, request)
+    sent = [one for one in discord_server.env.http_requests if one.method == "PATCH"]
+    assert len(sent) == 1
+    sizes = [one.size for one in discord_server.last.attachments]
+    assert len(sizes) == 3
+    assert max(sizes) <= 3000
+    assert "too large for this place" in words_of(discord_server.last)
 
 
 async def test_what_discord_refuses_for_good_is_given_up(discord_server: Server) -> None:

@@ -15,7 +15,7 @@ from bot.discord_frontend import create_bot
 from bot.discord_frontend.connection import log_in, stay_connected
 from engine.community.feedback import Verdicts
 from engine.desk import Desk
-from engine.processes.delivery_worker import run_frontend
+from engine.processes.delivery_worker import Part, run_frontend
 from tests.processes.installation import PROMPT
 
 
@@ -25,7 +25,7 @@ async def connected(desk: Desk, server: LoopbackDiscord) -> AsyncIterator[None]:
     async with create_bot(desk) as bot:
         await log_in(bot, "a.b.c")
         sides = [stay_connected(bot), bot.board.run()]
-        running = asyncio.create_task(run_frontend(desk, "discord", sides))
+        running = asyncio.create_task(run_frontend(desk, Part("discord"), sides))
         await asyncio.wait_for(server.ready.wait(), 20)
         try:
             yield
