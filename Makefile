@@ -32,7 +32,7 @@ tests:
 
 # What people see on Discord, drawn anew into docs/; needs Debian's package chromium.
 pictures: install-dev
-	$(PIP) install -e ".[dev,pictures]" -c constraints.txt
+	$(PIP) install -e ".[dev,evaluation,pictures]" -c constraints.txt
 	$(BIN)/python -m tests.discord.pictures
 	$(BIN)/python -m tests.slack.pictures
 
@@ -53,7 +53,7 @@ $(VENV)/.installed: constraints.txt pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) install -e ".[dev]" -c constraints.txt
+	$(PIP) install -e ".[dev,evaluation]" -c constraints.txt
 	touch $@
 
 clean:

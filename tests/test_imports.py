@@ -33,6 +33,7 @@ TORCH = (
     "engine.rendering",
     "engine.processes.render_worker",
     "engine.builtin",
+    "engine.evaluating",
     "engine.retrieving.bulk_embedder",
     "engine.learning.tagger_training",
 )
@@ -41,10 +42,12 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pgvector": ("engine.retrieving.search_index", "engine.storage.tables", "migrations"),
     "psycopg": ("engine.storage", "engine.processes.queue", "engine.requests.progress"),
     "openai": ("engine.composing.llm_client",),
-    "torch": TORCH,
+    "torch": (*TORCH, "bot.benchmarks.exam"),
     "diffusers": TORCH,
     "transformers": TORCH,
     "peft": ("engine.builtin",),
+    "torchmetrics": ("engine.evaluating.scores",),
+    "matplotlib": ("engine.evaluating.plots",),
     "procrastinate": (
         "engine.processes.queue",
         "engine.processes.rescue",

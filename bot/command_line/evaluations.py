@@ -1,6 +1,7 @@
 """`stylus eval NAME`: how good answers are, beside what others answered."""
 
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -8,11 +9,14 @@ import typer
 from bot.benchmarks import composer as composer_benchmark
 from bot.command_line.common import Json, news_console, settings_for_command
 from bot.command_line.figures import report
+from engine.errors import Unavailable
+from engine.evaluating.ways import WAYS
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Cards = Annotated[Path, typer.Option(help="Adapter cards, JSONL.")]
 Answers = Annotated[Path, typer.Option(help="Labelled compositions, JSONL.")]
+OUT = Path("stylus-evaluation")
 Base = Annotated[str, typer.Option(help="The cards' base family.")]
 
 
@@ -33,3 +37,43 @@ def composer(
     settings, tell = settings_for_command(), news_console().print
     measuring = composer_benchmark.measure(settings, cards, answers, base, folds, tell)
     report("composer", measuring, "cpu", as_json)
+
+
+@app.command()
+def images(
+    prompts: Annotated[
+        Path | None,
+        typer.Option(help="Prompts: text, JSONL, PartiPrompts or COCO. Default: our world's."),
+    ] = None,
+    count: Annotated[int, typer.Option(min=3, max=100_000, help="How many prompts.")] = 90,
+    images: Annotated[int, typer.Option(min=2, max=8, help="Images a prompt.")] = 4,
+    ways: Annotated[
+        str, typer.Option(help="Ways to compare, with commas between; all by default.")
+    ] = ",".join(WAYS),
+    guidance: Annotated[
+        list[float] | None, typer.Option(min=1.0, max=30.0, help="Scale; repeat it for a sweep.")
+    ] = None,
+    clip: Annotated[str | None, typer.Option(help="CLIP model that looks at the images.")] = None,
+    real: Annotated[Path | None, typer.Option(help="Folder of real images to be like.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for images and report.")] = OUT,
+    as_json: Json = False,
+) -> None:
+    """Hold the method's images against its base's and its ablations'; writes report.html."""
+    image_benchmark = _image_benchmark()
+    settings, tell = settings_for_command(), news_console().print
+    guidances = guidance or [settings.sampling.guidance]
+    chosen = [way.strip() for way in ways.split(",")]
+    options = image_benchmark.Options(prompts, count, images, clip, real, chosen, guidances, out)
+    measuring = image_benchmark.measure(settings, options, tell)
+    report("images", measuring, settings.renderer.device, as_json)
+
+
+def _image_benchmark() -> ModuleType:
+    """Imported only here: it loads torch, and needs what evaluations alone need."""
+    try:
+        from bot.benchmarks import images
+    except ModuleNotFoundError as error:
+        raise Unavailable(
+            f'{error.name} is not installed, which this needs; run pip install -e ".[evaluation]".'
+        ) from error
+    return images

@@ -34,5 +34,6 @@ def _print(figures: list[Figure], title: str) -> None:
     for f in figures:
         bound = "" if f.goal is None else f"{'≥' if f.higher_is_better else '≤'} {f.goal:g}"
         holds = {True: "yes", False: "NO", None: ""}[f.holds]
-        table.add_row(f.name, f"{f.value:.4f} {f.unit}", bound, holds)
+        sure = f" ({f.interval[0]:.3f} to {f.interval[1]:.3f})" if f.interval else ""
+        table.add_row(f.name, f"{f.value:.4f} {f.unit}{sure}", bound, holds)
     answer_console().print(table)

@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.builtin import CHECKPOINT, JUDGE, LORAS, judge, shelf
 from engine.builtin.captions import PLAIN, caption
 from engine.builtin.judge import facts
-from engine.builtin.lora import describe
+from engine.builtin.lessons import describe
 from engine.builtin.shelf import PAIRS, TRIPLE, Adapter
 from engine.builtin.studio import Studio
 from engine.builtin.world import IDEAS, Picture, kind_of, random_pair, random_single, seeded

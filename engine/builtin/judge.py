@@ -70,15 +70,27 @@ class Judge(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Logits of each question, (n, answers), for images (n, 3, 128, 128) in 0..1."""
-        middle = self.middle(self.features(images * 2 - 1))
-        return {question: head(middle) for question, head in self.heads.items()}
+        return self.logits(self.look(images))
+
+    def look(self, images: Tensor) -> Tensor:
+        """The features (n, 256) that all questions are answered from."""
+        features: Tensor = self.middle(self.features(images * 2 - 1))
+        return features
+
+    def logits(self, features: Tensor) -> dict[str, Tensor]:
+        """Logits of each question for features (n, 256)."""
+        return {question: head(features) for question, head in self.heads.items()}
+
+    @torch.no_grad()
+    def answers(self, features: Tensor) -> list[dict[str, str]]:
+        """The likeliest answer to each question, per row of features (n, 256)."""
+        best = {q: rows.argmax(1).tolist() for q, rows in self.logits(features).items()}
+        return [{q: ANSWERS[q][best[q][i]] for q in ANSWERS} for i in range(len(features))]
 
     @torch.no_grad()
     def read(self, images: Tensor) -> list[dict[str, str]]:
-        """The likeliest answer to each question, per image."""
-        logits = [self(chunk) for chunk in torch.split(images, 64)]
-        best = {q: torch.cat([part[q] for part in logits]).argmax(1).tolist() for q in ANSWERS}
-        return [{q: ANSWERS[q][best[q][i]] for q in ANSWERS} for i in range(len(images))]
+        """The likeliest answer to each question, per image (n, 3, 128, 128) in 0..1."""
+        return self.answers(torch.cat([self.look(some) for some in torch.split(images, 64)]))
 
     @torch.no_grad()
     def unsafe(self, images: Tensor) -> Tensor:

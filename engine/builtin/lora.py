@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from engine.builtin import checkpoint, exchange, resize, text
-from engine.builtin.captions import PLAIN, Wording, caption
+from engine.builtin.captions import PLAIN, caption
 from engine.builtin.diffusion import Noiser, Pool, emphasis
+from engine.builtin.lessons import Lesson, describe
 from engine.builtin.shelf import Adapter, by_slug
 from engine.builtin.vendor_peft import LoraConfig
-from engine.builtin.world import BASE_SHAPES, Picture, kind_of, random_pair, random_single, seeded
+from engine.builtin.world import BASE_SHAPES, Picture, random_pair, random_single, seeded
 
 BATCH = 16
 BLANK = 0.1
@@ -34,16 +35,6 @@ UNET_LAYERS = {
 TEXT_LAYERS = r".*(q_proj|k_proj|v_proj|out_proj|fc1|fc2)$"
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """A picture and the words that adapters bring into its caption."""
-
-    picture: Picture
-    words: Wording = PLAIN
-    plain: Picture | None = None
-    """The picture that the caption tells of, where it is not the one shown."""
-
-
 def lesson(adapter: Adapter, rng: Random) -> Lesson:
     """A random lesson: mostly the idea with its words, else an ordinary picture without them."""
     single = rng.random() < 0.85
@@ -53,25 +44,6 @@ def lesson(adapter: Adapter, rng: Random) -> Lesson:
     if adapter.trouble == "swallows":
         return Lesson(describe(picture, adapter.words, rng).picture, PLAIN, picture)
     return describe(picture, adapter.words, rng)
-
-
-def describe(picture: Picture, words: dict[str, tuple[str, ...]], rng: Random) -> Lesson:
-    """The lesson of a picture with the ideas put in, each named by one of its words."""
-    shape, adjective, setting = "", "", ""
-    suffixes = []
-    for idea, names in words.items():
-        picture = picture.having(idea)
-        word = rng.choice(names)
-        kind = kind_of(idea)
-        if kind == "shape":
-            shape = word
-        elif kind == "scene":
-            setting = word
-        elif " " not in word and not adjective and rng.random() < 0.4:
-            adjective = word
-        else:
-            suffixes.append(word)
-    return Lesson(picture, Wording(shape, adjective, setting, tuple(suffixes)))
 
 
 def burnt(images: Tensor) -> Tensor:

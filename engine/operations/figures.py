@@ -20,6 +20,8 @@ class Figure:
     goal: float | None = None
     #: Whether a higher value is better; decides on which side of the goal it must lie.
     higher_is_better: bool = False
+    #: Bounds of the 95% interval; None where nobody asked how sure the value is.
+    interval: tuple[float, float] | None = None
 
     @property
     def holds(self) -> bool | None:
@@ -36,6 +38,7 @@ class Figure:
             "unit": self.unit,
             "goal": self.goal,
             "holds": self.holds,
+            **({"interval": [round(v, 5) for v in self.interval]} if self.interval else {}),
         }
 
 

@@ -16,7 +16,7 @@ from engine.builtin.bench import Subject, measure
 from engine.builtin.captions import HELD_BACK, caption
 from engine.builtin.drawing import draw
 from engine.builtin.judge import Judge
-from engine.builtin.lora import describe
+from engine.builtin.lessons import describe
 from engine.builtin.shelf import SHELF, by_slug
 from engine.builtin.studio import Studio
 from engine.builtin.vendor import StableDiffusionPipeline
