@@ -18,12 +18,18 @@ from engine.values import Home, Request
 
 #: Discord's words for a message, channel or token that is gone.
 GONE = {10003, 10008, 10015, 50001, 50027}
-#: Discord's name for the first message of a token, in the place of an id.
-ORIGINAL = cast(int, "@original")
 #: Statuses of an answer that may be another one later.
 TOO_MANY, BROKEN = 429, 500
 #: Our own messages of a channel that are searched for one that is out already.
 SEARCHED = 50
+
+
+class _First:
+    """Discord's name for the first message of a token, where the library wants an id; a text would
+    be quoted in the path."""
+
+    def __str__(self) -> str:
+        return "@original"
 
 
 class Poster:
@@ -54,7 +60,7 @@ class Poster:
         application = cast(int, self._bot.application_id)
         webhook = discord.Webhook.partial(application, token, client=self._bot)
         message = await webhook.edit_message(
-            int(message_id) if message_id else ORIGINAL,
+            int(message_id) if message_id else cast(int, _First()),
             view=screen.view(),
             attachments=screen.files(),
         )
