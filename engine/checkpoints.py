@@ -1,9 +1,11 @@
-"""Which checkpoint the settings name, as what the renderer loads. Imports no torch."""
+"""Which checkpoints the settings name, and what follows from each. Imports no torch."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from engine import builtin
-from engine.settings import Settings
+from engine.errors import UnknownCheckpoint
+from engine.settings import Sampling, Settings
 
 
 class CheckpointSource(NamedTuple):
@@ -16,8 +18,36 @@ class CheckpointSource(NamedTuple):
     precision: str
 
 
-def configured(settings: Settings) -> CheckpointSource:
-    """Returns the checkpoint of the settings; "builtin" is the folder that ships with us."""
-    chosen, renderer = settings.checkpoint, settings.renderer
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """One checkpoint of the settings."""
+
+    name: str
+    #: Base model family, which adapters have to be of.
+    family: str
+    source: str
+    #: File of the adapter that drafts are made with; empty: there is none.
+    draft: str
+    #: What its images are made with unless a request says otherwise.
+    sampling: Sampling
+
+
+def find(settings: Settings, name: str | None = None) -> Chosen:
+    """Returns the checkpoint of that name, by default the first. Raises `UnknownCheckpoint`."""
+    first = settings.checkpoint
+    if name in (None, first.name):
+        return Chosen(first.name, first.family, first.source, first.draft, settings.sampling)
+    other = settings.checkpoints.get(name or "")
+    if other is None:
+        known = ", ".join(settings.checkpoint_names)
+        raise UnknownCheckpoint(f"There is no checkpoint “{name}”; this installation has {known}.")
+    told = other.model_dump(exclude={"source", "family", "draft"}, exclude_none=True)
+    sampling = settings.sampling.model_copy(update=told)
+    return Chosen(name or "", other.family, other.source, other.draft, sampling)
+
+
+def configured(settings: Settings, name: str | None = None) -> CheckpointSource:
+    """Returns what loads the checkpoint; "builtin" is the folder that ships with us."""
+    chosen, renderer = find(settings, name), settings.renderer
     source = str(builtin.CHECKPOINT) if chosen.source == "builtin" else chosen.source
     return CheckpointSource(chosen.name, source, renderer.device, renderer.precision)

@@ -11,6 +11,7 @@ from time import perf_counter
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from engine.checkpoints import find
 from engine.composer import choose_composer, compose, pin_adapters
 from engine.composing.local_model import load_model
 from engine.library import catalogue
@@ -91,7 +92,7 @@ async def _gather(
     if wishes.adapters == "none":
         return _Sources(None, pinned)
     selection = Selection(
-        base=settings.checkpoint.family,
+        base=find(settings, request.sampling.checkpoint).family,
         workspace=request.asker.workspace,
         unsafe=wishes.unsafe,
         people=settings.library.real_people,

@@ -155,6 +155,7 @@ def _recipe(fields: dict[str, Any]) -> Recipe:
             scheduler=_typed(sampling["scheduler"], str),
             steps=_typed(sampling["steps"], int),
             guidance=_finite(sampling["guidance"]),
+            draft=_typed(sampling.get("draft", False), bool),
         ),
         adapters=tuple(_adapter(item) for item in _typed(fields["adapters"], list)),
         source=_source(fields.get("source")),

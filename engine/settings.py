@@ -8,13 +8,14 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     SecretStr,
+    StringConstraints,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -57,14 +58,33 @@ class Database(Section):
     pool: int = Field(8, ge=2, le=200)
 
 
+CheckpointName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
+
 class Checkpoint(Section):
     """What renders when a request names no checkpoint."""
 
-    name: str = Field("builtin", pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    name: CheckpointName = "builtin"
     #: A diffusers folder, a hub id or a single file; "builtin" is the one that ships with us.
     source: str = "builtin"
     #: Base model family; empty: read off the checkpoint by the renderer.
     family: str = "stylus-small"
+    #: File of a few-step adapter (LCM) for drafts, on the renderers' disks; empty: no drafts.
+    draft: str = ""
+
+
+class OtherCheckpoint(Section):
+    """A further checkpoint, which requests may name; what is not set is as for the first."""
+
+    source: str = Field(min_length=1)
+    family: str = Field(min_length=1)
+    draft: str = ""
+    width: int | None = Field(None, ge=64, le=2048)
+    height: int | None = Field(None, ge=64, le=2048)
+    scheduler: str | None = None
+    steps: int | None = Field(None, ge=1, le=150)
+    guidance: float | None = Field(None, ge=1.0, le=30.0)
+    negative: str | None = None
 
 
 class Sampling(Section):
@@ -77,6 +97,13 @@ class Sampling(Section):
     steps: int = Field(15, ge=1, le=150)
     guidance: float = Field(4.0, ge=1.0, le=30.0)
     negative: str = ""
+
+
+class Draft(Section):
+    """Quick images by a few-step adapter."""
+
+    steps: int = Field(6, ge=1, le=8)
+    guidance: float = Field(1.5, ge=1.0, le=2.0)
 
 
 class Limits(Section):
@@ -110,6 +137,8 @@ class Renderer(Section):
     adapter_cache_mb: int = Field(2048, ge=16)
     #: Memory of the device for merged weights of one batch, in megabytes.
     slots_mb: int = Field(4096, ge=0)
+    #: Memory that loaded checkpoints take together, in megabytes; one is always there.
+    checkpoints_mb: int = Field(12_288, ge=0)
     #: Most images in one batch.
     images: int = Field(16, ge=1, le=256)
     #: Seconds that a job waits for others to share its batch, on an idle device.
@@ -302,7 +331,9 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=default_home)
     database: Database = Database()
     checkpoint: Checkpoint = Checkpoint()
+    checkpoints: dict[CheckpointName, OtherCheckpoint] = {}
     sampling: Sampling = Sampling()
+    draft: Draft = Draft()
     limits: Limits = Limits()
     renderer: Renderer = Renderer()
     retriever: Retriever = Retriever()
@@ -317,6 +348,11 @@ class Settings(BaseSettings):
     library: Library = Library()
     moderation: Moderation = Moderation()
     log: Log = Log()
+
+    @property
+    def checkpoint_names(self) -> list[str]:
+        """All checkpoints that a request may name, the default first."""
+        return [self.checkpoint.name, *(n for n in self.checkpoints if n != self.checkpoint.name)]
 
     @field_validator("home", mode="before")
     @classmethod

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from engine.errors import BadInput, BadOption, BadPrompt, UnknownCheckpoint
 from engine.plan import SEED_LIMIT
 from engine.requests.admission import admit, clean_prompt, descend, new_id, refuse_failed
-from engine.settings import Limits, Settings
+from engine.settings import Checkpoint as CheckpointSettings
+from engine.settings import Limits, OtherCheckpoint, Settings
 from engine.values import Answer, Overrides, Phase, Timings
 from tests.samples import ADA, BOB, ask, composition, plan, request
 
@@ -79,6 +80,45 @@ def test_an_adapter_pinned_and_dropped() -> None:
 def test_an_unknown_checkpoint() -> None:
     with pytest.raises(UnknownCheckpoint, match="no checkpoint “huge”; this installation has"):
         admit(ask(checkpoint="huge"), SETTINGS)
+
+
+SEVERAL = Settings(
+    checkpoint=CheckpointSettings(draft="/models/lcm.safetensors"),
+    checkpoints={
+        "xl": OtherCheckpoint(
+            source="/models/xl", family="sdxl", width=1024, steps=30, negative="text"
+        )
+    },
+)
+
+
+def test_another_checkpoint_brings_its_own_sampling() -> None:
+    usual, other = admit(ask(), SEVERAL), admit(ask(checkpoint="xl"), SEVERAL)
+    assert usual.sampling.checkpoint == "builtin"
+    assert (usual.sampling.width, usual.sampling.steps, usual.negative) == (128, 15, "")
+    assert other.sampling.checkpoint == "xl"
+    assert (other.sampling.width, other.sampling.height) == (1024, 128)
+    assert (other.sampling.steps, other.negative) == (30, "text")
+    assert admit(ask(checkpoint="xl", width=512), SEVERAL).sampling.width == 512
+    assert "this installation has builtin, xl" in refusal(settings=SEVERAL, checkpoint="huge")
+
+
+def test_a_draft_has_few_steps_and_little_guidance() -> None:
+    made = admit(ask(draft=True), SEVERAL).sampling
+    assert (made.scheduler, made.steps, made.guidance, made.draft) == ("LCM", 6, 1.5, True)
+    assert admit(ask(draft=True, steps=4), SEVERAL).sampling.steps == 4
+    for wrong, sentence in (
+        ({"steps": 9}, "steps is 9; it may be 1 to 8."),
+        ({"guidance": 4.0}, "guidance is 4.0; it may be 1 to 2."),
+        ({"scheduler": "DDIM"}, "A draft is made with the scheduler LCM; leave it out."),
+        (
+            {"checkpoint": "xl"},
+            "Checkpoint “xl” has no adapter for drafts; ask without a draft, or have the operator "
+            "set one.",
+        ),
+    ):
+        assert refusal(settings=SEVERAL, draft=True, **wrong) == sentence
+    assert not admit(ask(), SEVERAL).sampling.draft
 
 
 def test_a_long_or_controlling_negative_prompt() -> None:

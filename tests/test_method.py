@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -11,12 +12,12 @@ from engine.errors import UnknownAdapter
 from engine.method import ALL_USED, Planned, plan_request
 from engine.requests import answers, ledger
 from engine.retrieving.embedder import MiniLM
-from engine.settings import Settings
+from engine.settings import OtherCheckpoint, Settings
 from engine.storage.database import Database
 from engine.values import ImagePlan, Mask, Overrides, Phase, Request
 from tests.cards import adapter_id
 from tests.loopback_llm import LoopbackLlm
-from tests.samples import request
+from tests.samples import SAMPLING, request
 from tests.stages import COMPOSING, claim, stored
 
 PROMPT = "a red star in the night sky"
@@ -87,6 +88,16 @@ async def test_a_prompt_becomes_plans_the_best_first(engine: Engine) -> None:
         candidate.adapter.id for candidate in planned.candidates
     }
     assert min(planned.retrieve_seconds, planned.compose_seconds) > 0
+
+
+async def test_adapters_are_of_the_family_of_the_checkpoint_that_is_asked_for(
+    engine: Engine,
+) -> None:
+    other = OtherCheckpoint(source="/models/xl", family="sdxl")
+    engine.settings = engine.settings.model_copy(update={"checkpoints": {"xl": other}})
+    sampling = replace(SAMPLING, checkpoint="xl")
+    planned = await engine.plan(request(PROMPT, sampling=sampling))
+    assert {candidate.adapter.id for candidate in planned.candidates} == {adapter_id("xl")}
 
 
 async def test_without_adapters_nothing_is_retrieved(engine: Engine) -> None:

@@ -70,6 +70,8 @@ def test_an_unknown_variable_is_named(
         ("[sampling]\nimages = 0", "sampling.images"),
         ("[renderer]\nprecision = 'int4'", "renderer.precision"),
         ("[checkpoint]\nname = '../x'", "checkpoint.name"),
+        ("[checkpoints.xl]\nfamily = 'sdxl'", "checkpoints.xl.source"),
+        ("[checkpoints.'../x']\nsource = 'a'\nfamily = 'b'", "checkpoints.../x.[key]"),
         ("[queue]\nheartbeat = -1", "queue.heartbeat"),
         ("database = 'postgres://x'", "database"),
         (f"[database]\nurl = ['{SECRET}']", "database.url"),

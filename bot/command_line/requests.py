@@ -63,6 +63,7 @@ def prompt(
     guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="A diffusers scheduler.")] = None,
     checkpoint: Annotated[str | None, typer.Option(help="A configured checkpoint.")] = None,
+    draft: Annotated[bool, typer.Option("--draft", help="Quick, in few steps.")] = False,
     adapters: Annotated[AdapterChoice, typer.Option(help="Choose adapters.")] = AdapterChoice.AUTO,
     pin: Annotated[list[str] | None, typer.Option(help="Adapter id to use anyway.")] = None,
     drop: Annotated[list[str] | None, typer.Option(help="Adapter id never to use.")] = None,
@@ -92,6 +93,7 @@ def prompt(
         scheduler=scheduler,
         steps=steps,
         guidance=guidance,
+        draft=draft,
         overrides=Overrides(
             adapters="none" if adapters is AdapterChoice.NONE else "auto",
             pin=tuple(pin or ()),

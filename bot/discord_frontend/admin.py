@@ -97,7 +97,7 @@ async def settings_of(desk: Desk, interaction: discord.Interaction) -> Screen:
     if changes:
         last = f"<t:{changes[0].at.timestamp():.0f}:R> <@{changes[0].user}>"
     rules = await desk.workspaces.rules(asker)
-    return settings_screen(rules, [desk.settings.checkpoint.name], last, texts)
+    return settings_screen(rules, desk.settings.checkpoint_names, last, texts)
 
 
 def refuse_others(interaction: discord.Interaction) -> None:

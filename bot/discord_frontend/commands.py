@@ -37,6 +37,7 @@ class AskingCommands(app_commands.Group, name="asking"):
         negative="What the images should not show.",
         adapters="Whether adapters are chosen for you.",
         checkpoint="The checkpoint that renders.",
+        quality="A draft is quick and less fine; not every checkpoint can make one.",
         private="Only you see the answer.",
     )
     async def prompt(
@@ -49,6 +50,7 @@ class AskingCommands(app_commands.Group, name="asking"):
         negative: str | None = None,
         adapters: Literal["auto", "none"] = "auto",
         checkpoint: str | None = None,
+        quality: Literal["full", "draft"] = "full",
         private: bool = False,
     ) -> None:
         """Turn a prompt into images, with adapters chosen for it."""
@@ -63,6 +65,7 @@ class AskingCommands(app_commands.Group, name="asking"):
                 width=width,
                 height=height,
                 checkpoint=checkpoint or entry.rules.checkpoint,
+                draft=quality == "draft",
                 overrides=Overrides(adapters=adapters, unsafe=entry.unsafe),
             )
             return await self._desk.submit(ask, entry.origin, entry.home)
@@ -82,7 +85,7 @@ class AskingCommands(app_commands.Group, name="asking"):
     async def _checkpoints(
         self, interaction: discord.Interaction, current: str
     ) -> list[app_commands.Choice[str]]:
-        known = [self._desk.settings.checkpoint.name]
+        known = self._desk.settings.checkpoint_names
         return choices(name for name in known if current.lower() in name.lower())
 
     @app_commands.command()

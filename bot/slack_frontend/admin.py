@@ -70,7 +70,7 @@ class Admin:
     async def _open_settings(self, place: Place) -> None:
         rules = await self._desk.workspaces.rules(place.asker)
         texts = await self._telling.texts(place)
-        known = [self._desk.settings.checkpoint.name]
+        known = self._desk.settings.checkpoint_names
         view = rules_form(rules, known, place.asker.channel, texts)
         await ask(self._web.client.views_open(trigger_id=place.trigger, view=view.to_dict()))
 

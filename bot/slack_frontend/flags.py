@@ -17,7 +17,7 @@ from engine.values import Ask, Asker, ComposerName, Overrides, Rules
 _FLAG = re.compile(r"(?:^|(?<=\s))(?:--|—)([a-z][a-z-]*)(?:[ =]+(\"[^\"]*\"|“[^”]*”|(?!--|—)\S+))?")
 NAMES = (
     "images", "seed", "size", "negative", "adapters", "pin", "drop", "composer", "checkpoint",
-    "steps", "guidance",
+    "steps", "guidance", "quality",
 )  # fmt: skip
 
 
@@ -65,6 +65,7 @@ def to_ask(text: str, asker: Asker) -> Ask:
         checkpoint=written.last("checkpoint"),
         steps=number(written, "steps", int),
         guidance=number(written, "guidance", float),
+        draft=_one_of(written, "quality", ("full", "draft")) == "draft",
         overrides=Overrides(
             adapters=_one_of(written, "adapters", ("auto", "none")) or "auto",
             pin=tuple(written.flags.get("pin", ())),

@@ -47,6 +47,9 @@ GERMAN = Texts(
         "What the images should not show.": "Was die Bilder nicht zeigen sollen.",
         "Whether adapters are chosen for you.": "Ob Adapter für dich gewählt werden.",
         "The checkpoint that renders.": "Das Modell, das die Bilder macht.",
+        "A draft is quick and less fine; not every checkpoint can make one.": (
+            "Ein Entwurf ist schnell und weniger fein; nicht jedes Modell kann einen machen."
+        ),
         "Only you see the answer.": "Nur du siehst die Antwort.",
         "Stylus this": "Mit Stylus zeichnen",
         "prompt": "zeichnen",
@@ -69,6 +72,7 @@ GERMAN = Texts(
         "negative": "ohne",
         "adapters": "adapter",
         "checkpoint": "modell",
+        "quality": "güte",
         "private": "privat",
         "strength": "stärke",
         "mask": "maske",

@@ -85,11 +85,10 @@ class Library:
 
     def _open_trial(self) -> "Callable[[Path], Trial]":
         # Only adding needs torch, and only here.
-        from engine.rendering.checkpoint import load_checkpoint
-        from engine.rendering.trial import try_lora
+        from engine.rendering.trial import Trials
 
-        checkpoint = load_checkpoint(*configured(self.settings))
-        return lambda path: try_lora(path, checkpoint)
+        names = self.settings.checkpoint_names
+        return Trials([configured(self.settings, name) for name in names])
 
     async def _add(
         self,

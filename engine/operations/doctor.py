@@ -41,6 +41,9 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield finding
     yield _embedder()
     yield _checkpoint(settings)
+    for name, other in settings.checkpoints.items():
+        says = f"{name}, of the family {other.family}; loaded when it is asked for"
+        yield Finding("checkpoint", other.source, "ok", says)
     yield _storage(settings)
     yield await _composer(settings)
     yield _discord(settings)

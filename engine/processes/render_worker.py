@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoints import configured
+from engine.checkpoints import configured, find
 from engine.errors import BadLora, DatabaseUnavailable, RenderFailed, StylusError
 from engine.library import catalogue
 from engine.library.addition_check import check_addition
@@ -25,11 +25,11 @@ from engine.processes.process import Post, open_post, work
 from engine.processes.queue import render_queue
 from engine.processes.render_news import News
 from engine.rendering.batcher import Batcher
-from engine.rendering.checkpoint import Checkpoint, load_checkpoint, use_threads
+from engine.rendering.checkpoint import use_threads
 from engine.rendering.job import Batch, Job, RenderedImage
 from engine.rendering.memory import DeviceLost
-from engine.rendering.preview import Previewer
-from engine.rendering.renderer import Renderer
+from engine.rendering.pool import Limits, Pool
+from engine.rendering.preview import Hides
 from engine.rendering.safety import ImageGate, open_gate
 from engine.rendering.start import Start
 from engine.requests import answers, ledger
@@ -53,11 +53,10 @@ CANCEL_LOOK = 0.5
 class Studio:
     """What render jobs share."""
 
-    renderer: Renderer
+    pool: Pool
     batcher: Batcher
     store: BlobStore
     feed: ProgressFeed
-    previewer: Previewer
     gate: ImageGate
 
 
@@ -65,8 +64,10 @@ async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
     """Runs the renderer until it is told to stop. Raises `Unavailable`."""
     use_threads(settings.renderer.threads)
     async with open_post(settings) as post:
-        checkpoint = await asyncio.to_thread(load_checkpoint, *configured(settings))
-        async with _open_studio(post, checkpoint) as studio:
+        pool = _pool(settings)
+        first = await asyncio.to_thread(pool.model, settings.checkpoint.name)
+        async with _open_studio(post, pool) as studio:
+            # A task's own queue is where it runs by default; jobs name theirs.
             queue = render_queue(settings.checkpoint.name)
 
             @post.queue.app.task(name="render", queue=queue)
@@ -78,35 +79,48 @@ async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
 
             @post.queue.app.task(name="check", queue=queue)
             async def check(addition_id: str) -> None:
-                await check_addition(post, studio.store, addition_id, studio.renderer.examine)
+                await check_addition(post, studio.store, addition_id, studio.pool.examine)
 
             await work(
                 post,
                 "renderer",
-                [queue],
-                device=str(checkpoint.device),
+                [render_queue(name) for name in settings.checkpoint_names],
+                device=str(first.checkpoint.device),
                 concurrency=settings.queue.concurrency,
                 tied=tied,
             )
 
 
-@asynccontextmanager
-async def _open_studio(post: Post, checkpoint: Checkpoint) -> AsyncIterator[Studio]:
-    limits = post.settings.renderer
-    renderer = Renderer(
-        checkpoint, limits.adapter_cache_mb * 2**20, limits.slots_mb * 2**20, limits.images
+def _pool(settings: Settings) -> Pool:
+    ours = settings.renderer
+    limits = Limits(
+        adapters=ours.adapter_cache_mb * 2**20,
+        slots=ours.slots_mb * 2**20,
+        checkpoints=ours.checkpoints_mb * 2**20,
+        images=ours.images,
     )
-    batcher = Batcher(renderer.render, limits.images, limits.wait)
+    names = settings.checkpoint_names
+    drafts = {name: find(settings, name).draft for name in names}
+    return Pool(
+        [configured(settings, name) for name in names],
+        limits,
+        {name: Path(file).expanduser() for name, file in drafts.items() if file},
+    )
+
+
+@asynccontextmanager
+async def _open_studio(post: Post, pool: Pool) -> AsyncIterator[Studio]:
+    limits = post.settings.renderer
+    batcher = Batcher(pool.render, limits.images, limits.wait)
     gate = await asyncio.to_thread(open_gate, post.settings)
     feed = ProgressFeed(post.database.conninfo)
     listening = asyncio.create_task(feed.run(), name="progress feed")
     try:
         yield Studio(
-            renderer,
+            pool,
             batcher,
             BlobStore(post.settings),
             feed,
-            Previewer(checkpoint),
             gate,
         )
     finally:
@@ -124,7 +138,8 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
         off = await catalogue.find_unusable(connection, ids, request)
     stop = threading.Event()
     hides = None if request.overrides.unsafe else studio.gate.hides
-    news = News(post, request.id, partial(studio.previewer.show, hides=hides))
+    show = partial(_show, studio.pool, request.sampling.checkpoint, hides)
+    news = News(post, request.id, show)
     job = Job(
         sampling=request.sampling,
         plans=answer.plans,
@@ -160,7 +175,7 @@ async def _outcome(
 ) -> Batch | None:
     """The job's batch; None once the request is not ours any more, however far it is."""
     # Beside the batch under way: the device must not wait for files.
-    warming = asyncio.create_task(asyncio.to_thread(studio.renderer.warm, job))
+    warming = asyncio.create_task(asyncio.to_thread(studio.pool.warm, job))
     rendering = asyncio.wrap_future(studio.batcher.submit(job))
     watching = asyncio.create_task(_watch(post, studio.feed, claimed))
     either: set[asyncio.Future[Any]] = {rendering, watching}
@@ -180,6 +195,10 @@ async def _outcome(
     if isinstance(outcome, StylusError):
         raise outcome
     return outcome
+
+
+def _show(pool: Pool, checkpoint: str, hides: Hides | None, latents: Any) -> bytes:
+    return pool.model(checkpoint).previewer.show(latents, hides)
 
 
 def _start(store: BlobStore, source: Source | None) -> Start | None:

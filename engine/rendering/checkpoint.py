@@ -48,6 +48,12 @@ class Checkpoint:
         second = self.text_encoder_2
         return (first,) if second is None else (first, (self.tokenizer_2, second))
 
+    @property
+    def bytes(self) -> int:
+        """Memory that its weights take."""
+        models = [self.unet, self.vae, *(encoder for _, encoder in self.encoders)]
+        return sum(weight.nbytes for model in models for weight in model.parameters())
+
     def encode(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
         """Latents of images (count, 3, height, width), -1 to 1; some encoders draw noise."""
         latents = self._encode(pixels.to(self.dtype), generator)

@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from engine.errors import RenderFailed, RequestCancelled, StylusError
+from engine.errors import BadOption, RenderFailed, RequestCancelled, StylusError
 from engine.rendering.adapters import SLOT_BYTES, Use, applied, mask_of
 from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.decode import decode_image
@@ -20,7 +20,7 @@ from engine.rendering.job import Batch, Job, Outcome, RenderedImage
 from engine.rendering.layers import layers_of
 from engine.rendering.loading import Adapters, Loader
 from engine.rendering.lora_cache import LoraCache
-from engine.rendering.lora_file import read_lora
+from engine.rendering.lora_file import Lora, read_lora
 from engine.rendering.memory import DeviceLost, OutOfMemory, Room, mapped
 from engine.values import ImagePlan
 
@@ -59,13 +59,22 @@ class Renderer:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        cache_bytes: int = CACHE_BYTES,
+        cache: LoraCache | None = None,
         slot_bytes: int = SLOT_BYTES,
         images: int = MOST_IMAGES,
+        *,
+        draft: Path | None = None,
+        spare: Callable[[], bool] = bool,
     ) -> None:
+        """`draft` is the file of the few-step adapter that drafts are made with. `spare` is asked
+        for memory before a batch is split, and says whether there was any.
+        """
         self._checkpoint = checkpoint
-        self._layers = layers_of(checkpoint)
-        self._loader = Loader(self._layers, LoraCache(cache_bytes))
+        self.layers = layers_of(checkpoint)
+        self._loader = Loader(self.layers, LoraCache(CACHE_BYTES) if cache is None else cache)
+        self._draft_file = draft
+        self._draft_lora: Lora | None = None
+        self._spare = spare
         self._slot_bytes = slot_bytes
         self._room = Room(images)
         # Adapters patch the model that all batches share.
@@ -73,7 +82,7 @@ class Renderer:
 
     def examine(self, path: Path, title: str) -> tuple[str, str]:
         """Returns sha256 and base family of a LoRA file that fits. Raises `BadLora`."""
-        return read_lora(path, self._layers, title).sha256, self._checkpoint.family
+        return read_lora(path, self.layers, title).sha256, self._checkpoint.family
 
     def warm(self, job: Job) -> None:
         """Reads the job's adapters while others are rendered; see `Loader.warm`."""
@@ -105,14 +114,24 @@ class Renderer:
             return _cancelled()
         try:
             check_sampling(self._checkpoint, job.sampling)
+            draft = self._draft() if job.sampling.draft else []
             adapters = self._loader.load(job)
             items = [
-                _Item(job, (number, index), plan, adapters.uses(plan))
+                _Item(job, (number, index), plan, [*adapters.uses(plan), *draft])
                 for index, plan in enumerate(job.plans)
             ]
         except StylusError as error:
             return error
         return _Prepared(job, adapters, items)
+
+    def _draft(self) -> list[Use]:
+        name = self._checkpoint.name
+        if self._draft_file is None:
+            raise BadOption(f"Checkpoint “{name}” has no adapter for drafts; ask without a draft.")
+        if self._draft_lora is None:
+            title = f"the adapter for drafts of {name}"
+            self._draft_lora = read_lora(self._draft_file, self.layers, title)
+        return [Use(self._draft_lora, 1.0)]
 
     def _images(self, items: Sequence[_Item]) -> _Images:
         """Every item's image, in as many batches as memory asks for."""
@@ -127,6 +146,8 @@ class Renderer:
                 with mapped():
                     images.update(self._batch(waiting[:count], progress))
             except OutOfMemory:
+                if self._spare():
+                    continue
                 self._room.shrink(waiting[0].job.sampling, len(waiting[:count]))
             else:
                 waiting = waiting[count:]
@@ -142,7 +163,7 @@ class Renderer:
                 job.on_step(before * steps + done, all_ * steps)
                 job.on_latents(latents[[n for n, item in enumerate(items) if item.job is job]])
 
-        with applied(self._layers, [item.uses for item in items], self._slot_bytes):
+        with applied(self.layers, [item.uses for item in items], self._slot_bytes):
             latents = denoise(
                 self._checkpoint,
                 items[0].job.sampling,

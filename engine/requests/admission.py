@@ -3,11 +3,12 @@
 import secrets
 import unicodedata
 from dataclasses import replace
-from typing import TypeVar
 
-from engine.errors import BadOption, BadPrompt, NotAllowed, UnknownCheckpoint
+from engine.checkpoints import find
+from engine.errors import BadOption, BadPrompt, NotAllowed
 from engine.plan import SEED_LIMIT
 from engine.requests.revision import revise_overrides
+from engine.requests.sampling import SIZE_STEP, given, sampling_of, within
 from engine.settings import Settings
 from engine.values import (
     MAX_WEIGHT,
@@ -19,11 +20,8 @@ from engine.values import (
     Phase,
     Rendering,
     Request,
-    Sampling,
 )
 
-#: Widths and heights are multiples of this: latents are an eighth of it, halved three times.
-SIZE_STEP = 64
 _ID_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: nothing that looks alike
 
 
@@ -35,23 +33,16 @@ LEAST_STRENGTH = 0.05
 
 def admit(ask: Ask, settings: Settings, kind: Kind = "prompt") -> Request:
     """Returns the request. Raises `BadInput` naming the option and what it may be."""
-    defaults, limits = settings.sampling, settings.limits
+    defaults, limits = find(settings, ask.checkpoint).sampling, settings.limits
     request_id = new_id()
     return Request(
         id=request_id,
         kind=kind,
         prompt=_prompt(ask.prompt, limits.prompt_characters),
         negative=_negative(ask.negative, defaults.negative, limits.prompt_characters),
-        image_count=_within("images", _given(ask.images, defaults.images), 1, limits.images),
+        image_count=within("images", given(ask.images, defaults.images), 1, limits.images),
         seed=_seed(ask.seed),
-        sampling=Sampling(
-            checkpoint=_checkpoint(ask.checkpoint, settings),
-            width=_side("width", _given(ask.width, defaults.width), limits.side),
-            height=_side("height", _given(ask.height, defaults.height), limits.side),
-            scheduler=ask.scheduler or defaults.scheduler,
-            steps=_within("steps", _given(ask.steps, defaults.steps), 1, 150),
-            guidance=_guidance(_given(ask.guidance, defaults.guidance)),
-        ),
+        sampling=sampling_of(ask, settings),
         asker=ask.asker,
         overrides=_overrides(ask.overrides),
         root_id=request_id,
@@ -60,7 +51,7 @@ def admit(ask: Ask, settings: Settings, kind: Kind = "prompt") -> Request:
 
 def check_strength(kind: Kind, strength: float | None) -> float:
     """Returns the strength, or the kind's own where none is given. Raises `BadOption`."""
-    value = _given(strength, STRENGTHS[kind])
+    value = given(strength, STRENGTHS[kind])
     if not LEAST_STRENGTH <= value <= 1:  # also refuses what is no number
         raise BadOption(f"strength is {value:g}; it may be {LEAST_STRENGTH} to 1.")
     return value
@@ -74,7 +65,7 @@ def enlarge(parent: Answer, asker: Asker, index: int, factor: int, settings: Set
     refuse_failed(parent)
     request = descend(parent, "upscale", asker, index)
     rendering, before = rendering_of(parent, index), request.sampling
-    factor = _within("factor", factor, 2, 4)
+    factor = within("factor", factor, 2, 4)
     width, height = (
         SIZE_STEP * round(side * factor / SIZE_STEP) for side in (rendering.width, rendering.height)
     )
@@ -205,42 +196,10 @@ def _negative(text: str | None, default: str, limit: int) -> str:
     return negative
 
 
-_T = TypeVar("_T")
-
-
-def _given(value: _T | None, default: _T) -> _T:
-    return default if value is None else value
-
-
-def _within(name: str, value: int, least: int, most: int) -> int:
-    if not least <= value <= most:
-        raise BadOption(f"{name} is {value}; it may be {least} to {most}.")
-    return value
-
-
-def _side(name: str, value: int, most: int) -> int:
-    if value % SIZE_STEP or not SIZE_STEP <= value <= most:
-        raise BadOption(f"{name} is {value}; it may be a multiple of {SIZE_STEP} up to {most}.")
-    return value
-
-
 def _seed(seed: int | None) -> int:
     if seed is None:
         return secrets.randbelow(SEED_LIMIT)
-    return _within("seed", seed, 0, SEED_LIMIT - 1)
-
-
-def _guidance(value: float) -> float:
-    if not 1 <= value <= 30:  # also refuses what is no number
-        raise BadOption(f"guidance is {value}; it may be 1 to 30.")
-    return value
-
-
-def _checkpoint(name: str | None, settings: Settings) -> str:
-    known = settings.checkpoint.name
-    if name not in (None, known):
-        raise UnknownCheckpoint(f"There is no checkpoint “{name}”; this installation has {known}.")
-    return known
+    return within("seed", seed, 0, SEED_LIMIT - 1)
 
 
 def _overrides(overrides: Overrides) -> Overrides:

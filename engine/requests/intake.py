@@ -7,6 +7,7 @@ of the event that asked; an event that comes twice gives the request of its firs
 import asyncio
 from dataclasses import dataclass, replace
 
+from engine.checkpoints import find
 from engine.community.workspaces import load_rules
 from engine.composer import choose_composer
 from engine.library import catalogue
@@ -156,6 +157,7 @@ class Intake:
             scheduler=sampling.scheduler,
             steps=sampling.steps,
             guidance=sampling.guidance,
+            draft=sampling.draft,
             overrides=overrides,
         )
         if recipe.source is None:
@@ -209,6 +211,7 @@ class Intake:
     async def _enqueue(
         self, request: Request, origin: str | None, home: Home | None = None
     ) -> Request:
+        find(self.settings, request.sampling.checkpoint)  # nobody renders one that is gone
         asker = request.asker
         async with self.database.transaction() as connection:
             await line_up(connection, asker)

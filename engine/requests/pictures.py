@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageOps
 
+from engine.checkpoints import find
 from engine.errors import BadFile
 from engine.png import encode_plain
-from engine.requests.admission import SIZE_STEP
+from engine.requests.sampling import SIZE_STEP
 from engine.settings import Settings
 from engine.values import Ask
 
@@ -68,7 +69,7 @@ def inpainting_canvas(image: bytes, mask: bytes | None, ask: Ask, settings: Sett
 
 def _size(picture: Image.Image, ask: Ask, settings: Settings) -> tuple[int, int]:
     """The asked size; else the picture's shape with about as many pixels as images usually have."""
-    usual = settings.sampling
+    usual = find(settings, ask.checkpoint).sampling
     if ask.width is not None or ask.height is not None:
         return ask.width or usual.width, ask.height or usual.height
     scale = math.sqrt(usual.width * usual.height / (picture.width * picture.height))

@@ -2,6 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from engine.checkpoints import find
 from engine.errors import BadOption, UnknownAdapter
 from engine.library import catalogue
 from engine.settings import Settings
@@ -20,8 +21,9 @@ async def check_wishes(connection: AsyncConnection, request: Request, settings: 
     for adapter in found.values():
         if adapter.workspace not in ("", request.asker.workspace):
             raise UnknownAdapter(catalogue.unknown(adapter.id))
+    family = find(settings, request.sampling.checkpoint).family
     for adapter_id in wishes.pin:
-        reason = refuse_pin(found[adapter_id], settings.checkpoint.family, unsafe=wishes.unsafe)
+        reason = refuse_pin(found[adapter_id], family, unsafe=wishes.unsafe)
         if reason:
             raise BadOption(f"“{found[adapter_id].title}” cannot be pinned: {reason}.")
 

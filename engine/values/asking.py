@@ -59,6 +59,8 @@ class Ask:
     scheduler: str | None = None
     steps: int | None = None
     guidance: float | None = None
+    #: Few steps by the checkpoint's few-step adapter: quick, and less fine.
+    draft: bool = False
     overrides: Overrides = field(default_factory=Overrides)
 
 
@@ -73,6 +75,8 @@ class Sampling:
     scheduler: str
     steps: int
     guidance: float
+    #: The checkpoint's few-step adapter is on in all images.
+    draft: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,7 @@ def test_a_kept_adapter_may_still_be_withheld(checkpoint: Checkpoint, shelf: She
 
 
 def test_without_room_in_the_cache_it_is_read_again(checkpoint: Checkpoint, shelf: Shelf) -> None:
-    renderer = Renderer(checkpoint, cache_bytes=0)
+    renderer = Renderer(checkpoint, LoraCache(0))
     one = _pinned(plan(0, {"ink": 1.0}), shelf.sha256("ink"))
     assert _render(renderer, shelf, [one]).images[0].loaded
     (shelf.folder / "ink").unlink()

@@ -1,0 +1,130 @@
+"""The checkpoints of one device: loaded when first asked for, the ones used last kept."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.checkpoints import CheckpointSource
+from engine.errors import BadLora, StylusError
+from engine.rendering.checkpoint import Checkpoint, load_checkpoint
+from engine.rendering.job import Job, Outcome
+from engine.rendering.lora_cache import LoraCache
+from engine.rendering.memory import OutOfMemory, mapped, release
+from engine.rendering.preview import Previewer
+from engine.rendering.renderer import Renderer
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Memory in bytes, and the most images in one batch."""
+
+    adapters: int
+    slots: int
+    checkpoints: int
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A loaded checkpoint with all that renders on it."""
+
+    checkpoint: Checkpoint
+    renderer: Renderer
+    previewer: Previewer
+
+
+class Pool:
+    """Renders on any of the checkpoints, one batch at a time. The first of them is the default."""
+
+    def __init__(
+        self,
+        sources: Sequence[CheckpointSource],
+        limits: Limits,
+        drafts: Mapping[str, Path] | None = None,
+    ) -> None:
+        """`drafts`: files of the few-step adapters, by the checkpoint's name."""
+        self._sources = {source.name: source for source in sources}
+        self._limits = limits
+        self._drafts = drafts or {}
+        self._cache = LoraCache(limits.adapters)
+        self._models: OrderedDict[str, Model] = OrderedDict()
+        self._lock = threading.RLock()
+
+    @property
+    def loaded(self) -> list[str]:
+        """Names of the checkpoints in memory, the one used last at the end."""
+        return list(self._models)
+
+    def model(self, name: str) -> Model:
+        """The checkpoint, loaded now where it is not. Raises CheckpointUnavailable."""
+        with self._lock:
+            if name not in self._models:
+                self._models[name] = self._load(self._sources[name])
+            self._models.move_to_end(name)
+            while len(self._models) > 1 and self._bytes() > self._limits.checkpoints:
+                self._models.popitem(last=False)
+                release()
+            return self._models[name]
+
+    def render(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """As `Renderer.render`; a checkpoint that cannot be loaded fails its own jobs only."""
+        try:
+            model = self.model(jobs[0].sampling.checkpoint)
+        except StylusError as error:
+            return [error] * len(jobs)
+        return model.renderer.render(jobs)
+
+    def warm(self, job: Job) -> None:
+        """As `Renderer.warm`, where the job's checkpoint is in memory."""
+        model = self._models.get(job.sampling.checkpoint)
+        if model is not None:
+            model.renderer.warm(job)
+
+    def examine(self, path: Path, title: str) -> tuple[str, str]:
+        """Sha256 and base family of a LoRA file that fits one of the checkpoints.
+
+        Raises BadLora with what the default has against it.
+        """
+        refusals = []
+        for name in self._sources:
+            try:
+                return self.model(name).renderer.examine(path, title)
+            except BadLora as error:
+                refusals.append(error)
+        raise refusals[0]
+
+    def _load(self, source: CheckpointSource) -> Model:
+        try:
+            with mapped():
+                checkpoint = load_checkpoint(*source)
+        except OutOfMemory as error:
+            if not self._spare(0):
+                raise OutOfMemory(
+                    f"There is too little memory for the checkpoint “{source.name}”: "
+                    "choose another one."
+                ) from error
+            return self._load(source)
+        limits = self._limits
+        renderer = Renderer(
+            checkpoint,
+            self._cache,
+            limits.slots,
+            limits.images,
+            draft=self._drafts.get(source.name),
+            spare=lambda: self._spare(1),
+        )
+        return Model(checkpoint, renderer, Previewer(checkpoint))
+
+    def _spare(self, kept: int) -> bool:
+        """Lets go of all but so many checkpoints used last; whether there were others."""
+        with self._lock:
+            others = list(self._models)[: len(self._models) - kept]
+            for name in others:
+                del self._models[name]
+        release()
+        return bool(others)
+
+    def _bytes(self) -> int:
+        return sum(model.checkpoint.bytes for model in self._models.values())
