@@ -5,10 +5,8 @@ variables begin with `STYLUS_`; two underscores separate levels (`STYLUS_DATABAS
 """
 
 import os
-import re
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -16,7 +14,6 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
-    ValidationError,
     ValidationInfo,
     field_validator,
 )
@@ -24,14 +21,9 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
 )
 
-from engine.errors import BadSettings
-
 ENV_PREFIX = "STYLUS_"
-#: Where the configuration file is looked for, when not ./config.toml or HOME/config.toml.
-CONFIG_VARIABLE = "STYLUS_CONFIG"
 
 
 def default_home() -> Path:
@@ -371,76 +363,3 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file, whose content arrives as arguments."""
         return env_settings, init_settings
-
-
-def load_settings(path: Path | None = None) -> Settings:
-    """Returns the settings from the configuration file, if there is one, and the environment.
-
-    Raises `BadSettings` naming the key for anything unknown, of a wrong type or out of range.
-    """
-    unknown = _unknown_variables()
-    if unknown:
-        raise BadSettings(
-            f"Environment variable {unknown[0]} is not a setting; see config.example.toml."
-        )
-    file = path or _find_config()
-    try:
-        settings = Settings(**(_read_toml(file) if file else {}))
-    except ValidationError as error:
-        raise BadSettings(_sentence(error, file)) from None  # the cause would show secrets
-    except SettingsError as error:
-        raise BadSettings(_unreadable(error)) from None
-    _check_llm(settings)
-    return settings
-
-
-def _unknown_variables() -> list[str]:
-    known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} | {CONFIG_VARIABLE}
-    return sorted(
-        name
-        for name in os.environ
-        if name.startswith(ENV_PREFIX) and name.split("__")[0] not in known
-    )
-
-
-def _find_config() -> Path | None:
-    named = os.environ.get(CONFIG_VARIABLE)
-    if named:
-        return Path(named)
-    home = Path(os.environ.get(f"{ENV_PREFIX}HOME") or default_home())
-    return next((p for p in (Path("config.toml"), home / "config.toml") if p.is_file()), None)
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadSettings(f"There is no configuration file {path}.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadSettings(f"{path} cannot be read as TOML: {error}.") from error
-
-
-def _sentence(error: ValidationError, file: Path | None) -> str:
-    first = error.errors(include_input=False, include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
-    place = f"{file} or the environment" if file else "the environment"
-    if first["type"] == "extra_forbidden":
-        return f"Setting {key} (from {place}) does not exist; see config.example.toml."
-    return f"Setting {key} (from {place}) is refused: {first['msg']}."
-
-
-def _unreadable(error: SettingsError) -> str:
-    """A variable that names a whole table, such as STYLUS_DATABASE for STYLUS_DATABASE__URL."""
-    named = re.search(r'field "(\w+)"', str(error))
-    table = f"{ENV_PREFIX}{named[1].upper()}" if named else "of the environment"
-    return (
-        f"Setting {table} is a table and needs the name of a key after two underscores; "
-        "see config.example.toml."
-    )
-
-
-def _check_llm(settings: Settings) -> None:
-    if settings.composer.default == "llm":
-        for key in ("base_url", "model"):
-            if not getattr(settings.llm, key):
-                raise BadSettings(f'composer.default is "llm", which needs the setting llm.{key}.')

@@ -20,12 +20,13 @@ import structlog
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from engine.configuration import load_settings
 from engine.desk import Desk, open_desk
 from engine.library import catalogue as engine_catalogue
 from engine.library.adapter_files import attach_file
 from engine.retrieving.embedder import MiniLM, load_embedder
 from engine.settings import Database as DatabaseSection
-from engine.settings import Settings, load_settings
+from engine.settings import Settings
 from engine.storage.database import Database, open_database
 from engine.storage.embedded_postgres import start_embedded_postgres
 from engine.storage.schema import migrate

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from engine.settings import Settings, default_home, load_settings
+from engine.configuration import load_settings
+from engine.settings import Settings, default_home
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
 LINES = EXAMPLE.read_text("utf-8").splitlines()

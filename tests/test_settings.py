@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.configuration import load_settings
 from engine.errors import BadSettings
-from engine.settings import Settings, default_home, load_settings
+from engine.settings import Settings, default_home
 
 SECRET = "canary-5ecret"
 

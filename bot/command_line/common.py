@@ -10,8 +10,9 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 
+from engine.configuration import load_settings
 from engine.operations.log import configure_log
-from engine.settings import Settings, load_settings
+from engine.settings import Settings
 from engine.values import Asker
 
 T = TypeVar("T")

@@ -24,10 +24,11 @@ from sqlalchemy import text
 from bot.discord_frontend import create_bot
 from bot.discord_frontend.people import PLATFORM
 from bot.workforce import temporary_workers
+from engine.configuration import load_settings
 from engine.desk import Desk, open_desk
 from engine.library.librarian import open_library
 from engine.retrieving.embedder import load_embedder
-from engine.settings import Settings, load_settings
+from engine.settings import Settings
 from engine.storage.schema import migrate
 from engine.values import Asker, Phase, Progress
 

@@ -18,10 +18,11 @@ from typing import Any
 from PIL import Image, ImageChops
 
 from bot.workforce import temporary_workers
+from engine.configuration import load_settings
 from engine.desk import open_desk
 from engine.library.librarian import open_library
 from engine.retrieving.embedder import load_embedder
-from engine.settings import Settings, load_settings
+from engine.settings import Settings
 from engine.storage.schema import migrate
 from engine.values import Phase
 from tests.slack.conftest import Workspace, start
