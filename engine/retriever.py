@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from engine.composing.calls import with_calls
 from engine.composing.local_model import LocalModel, load_model
 from engine.composing.segmentation import segment
 from engine.composing.subjects import spoken_names
@@ -100,7 +101,8 @@ async def retrieve(
         rows = (await connection.execute(_search(len(phrases), indexed=False), parameters)).all()
     found = tuple(Candidate(to_adapter(row), float(row.score)) for row in rows)
     headings, bodies = _vectors(rows, "heading_vector"), _vectors(rows, "body_vector")
-    return Retrieval(segmented, found, headings, bodies, perf_counter() - began)
+    heard = with_calls(prompt, segmented, [one.adapter for one in found], embedder)
+    return Retrieval(heard, found, headings, bodies, perf_counter() - began)
 
 
 async def _is_large(connection: AsyncConnection) -> bool:

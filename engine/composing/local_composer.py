@@ -83,6 +83,8 @@ def _read(
     meanings = features[:, _MEANINGS].max(axis=1)
     needed = [_needed_meaning(phrase, c.adapter) for c in retrieval.candidates]
     fits = (meanings >= needed) | (features[:, _COVERED] > 0)
+    if phrase.bare:  # every checkpoint can paint a wall red; only a card called so is meant
+        fits &= named
     usefulness = model.scorer.usefulness(features) + NAMED_BONUS * named
     known = keyword_features(phrase, vector, segmented.vector)
     return _Keyword(number, features, np.where(fits, usefulness, -np.inf), named, known)

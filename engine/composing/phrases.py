@@ -17,6 +17,20 @@ _JOINTS = frozenset(
     like us let style styled background""".split()
 )
 
+#: Words that tell how a thing looks and name none ...
+_LOOKS = frozenset(
+    """red orange yellow green cyan blue purple pink white black gray grey brown violet magenta
+    beige maroon teal turquoise crimson scarlet azure indigo colored coloured small little tiny
+    mini medium big large huge giant sized dark light bright pale deep plain solid""".split()
+)
+#: ... those that may name one, but not before a wall ...
+_HUES = frozenset(
+    """tangerine lemon gold golden silver emerald aqua cobalt navy rose rosy ivory ebony chocolate
+    lavender amber olive lime mint coral cream sky""".split()
+)
+#: ... and the wall behind whatever is shown.
+_WALLS = frozenset(("background", "backdrop"))
+
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
@@ -24,6 +38,12 @@ class Phrase:
 
     text: str
     words: tuple[str, ...]
+
+    @property
+    def bare(self) -> bool:
+        """Whether it names no thing, only how something looks, such as “red background”."""
+        looks = _LOOKS | _WALLS | (_HUES if _WALLS & set(self.words) else frozenset())
+        return all(word in looks for word in self.words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,4 +156,7 @@ def _share(part: frozenset[str], whole: frozenset[str]) -> float:
 
 
 def _stem(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+    """Without the plural's s, in American spelling: “colours” and “color” are one word."""
+    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
+        word = word[:-1]
+    return f"{word[:-3]}or" if len(word) > 5 and word.endswith("our") else word
