@@ -7,7 +7,7 @@ from engine.desk import Desk, open_desk
 from engine.errors import RequestFailed
 from engine.operations.figures import Figure, median_and_p95
 from engine.settings import Settings
-from engine.values import Ask, Asker, Phase, Timings
+from engine.values import Ask, Asker, Overrides, Phase, Timings
 
 #: Seconds of the first command's wait that are ours: all but starting processes and rendering.
 OVERHEAD_GOAL = 1.0
@@ -27,10 +27,10 @@ PROMPTS = (
 async def measure(settings: Settings, requests: int, tell: Callable[[str], None]) -> list[Figure]:
     """Returns median and 95th percentile of every stage over that many requests."""
     async with open_desk(settings) as desk, temporary_workers(desk, tell):
-        await _answer(desk, PROMPTS[0], 0)  # the first request warms the processes up
+        await answer(desk, PROMPTS[0], 0)  # the first request warms the processes up
         timings = []
         for n in range(requests):
-            timings.append(await _answer(desk, PROMPTS[n % len(PROMPTS)], n))
+            timings.append(await answer(desk, PROMPTS[n % len(PROMPTS)], n))
             tell(f"{n + 1} of {requests}")
     overhead = [t.total - t.render for t in timings]
     return [
@@ -44,11 +44,20 @@ async def measure(settings: Settings, requests: int, tell: Callable[[str], None]
     ]
 
 
-async def _answer(desk: Desk, prompt: str, seed: int) -> Timings:
-    request = await desk.submit(Ask(Asker("console", user="bench"), prompt, seed=seed))
+async def answer(
+    desk: Desk,
+    prompt: str,
+    seed: int,
+    images: int | None = None,
+    overrides: Overrides | None = None,
+) -> Timings:
+    """Returns how long each stage of one request took. Raises RequestFailed."""
+    asker = Asker("console", user="bench")
+    wanted = Ask(asker, prompt, images=images, seed=seed, overrides=overrides or Overrides())
+    request = await desk.submit(wanted)
     async for _ in desk.follow(request.id):
         pass
-    answer = await desk.answer(request.id)
-    if answer.phase is not Phase.RENDERED:
-        raise RequestFailed(f"Request {request.id} failed: {answer.failure}")
-    return answer.timings
+    made = await desk.answer(request.id)
+    if made.phase is not Phase.RENDERED:
+        raise RequestFailed(f"Request {request.id} failed: {made.failure}")
+    return made.timings

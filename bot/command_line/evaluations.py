@@ -1,5 +1,6 @@
 """`stylus eval NAME`: how good answers are, beside what others answered."""
 
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -59,7 +60,7 @@ def images(
     as_json: Json = False,
 ) -> None:
     """Hold the method's images against its base's and its ablations'; writes report.html."""
-    image_benchmark = _image_benchmark()
+    image_benchmark = _benchmark("images")
     settings, tell = settings_for_command(), news_console().print
     guidances = guidance or [settings.sampling.guidance]
     chosen = [way.strip() for way in ways.split(",")]
@@ -68,12 +69,23 @@ def images(
     report("images", measuring, settings.renderer.device, as_json)
 
 
-def _image_benchmark() -> ModuleType:
-    """Imported only here: it loads torch, and needs what evaluations alone need."""
+@app.command("time")
+def seconds(
+    requests: Annotated[int, typer.Option(min=1, max=1000, help="Requests of each kind.")] = 6,
+    out: Annotated[Path, typer.Option(help="Folder for the plot.")] = OUT,
+    as_json: Json = False,
+) -> None:
+    """Where a prompt's seconds go, at 1 to 8 images, beside the paper's; writes time.svg."""
+    settings, tell = settings_for_command(), news_console().print
+    measuring = _benchmark("stages").measure(settings, requests, out, tell)
+    report("time", measuring, settings.renderer.device, as_json)
+
+
+def _benchmark(name: str) -> ModuleType:
+    """Imported only when asked for: it needs what evaluations alone need, and may load torch."""
     try:
-        from bot.benchmarks import images
+        return import_module(f"bot.benchmarks.{name}")
     except ModuleNotFoundError as error:
         raise Unavailable(
             f'{error.name} is not installed, which this needs; run pip install -e ".[evaluation]".'
         ) from error
-    return images

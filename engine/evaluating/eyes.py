@@ -1,9 +1,10 @@
 """Who looks at the images: the built-in instrument in its own world, CLIP everywhere else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from statistics import fmean
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -17,8 +18,15 @@ from engine.evaluating.questions import Question
 
 #: Images that are looked at together.
 GLANCE = 32
-#: Channel values this near to their ends are burnt.
-BURNT = 0.02
+
+
+class Verdict(NamedTuple):
+    """How one image answers its question."""
+
+    #: How well it shows what its prompt says: a share, or CLIP's score.
+    alignment: float
+    #: Share of the ideas that only adapters bring (the paper's tasks); None where nobody can tell.
+    coverage: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +35,9 @@ class Sight:
 
     #: (n, d), for distances between sets of images.
     features: Tensor
-    #: How well each image shows what its prompt says: a share, or CLIP's score.
-    alignment: list[float]
-    #: Share of channel values at the very ends of their range, per image.
-    burnt: list[float]
+    verdicts: list[Verdict]
+    #: Mean difference of the strongest and the weakest channel, 0 (gray) to 1, per image.
+    colour: list[float]
 
 
 class Eye(Protocol):
@@ -43,10 +50,8 @@ class Eye(Protocol):
         """Features (n, d) of images (n, 3, height, width) in 0..1."""
         ...
 
-    def alignment(
-        self, images: Tensor, features: Tensor, questions: Sequence[Question]
-    ) -> list[float]:
-        """How well each image shows its question's prompt; `features` are the images'."""
+    def verdicts(self, features: Tensor, questions: Sequence[Question]) -> list[Verdict]:
+        """How each image, by its row of `features`, answers its question."""
         ...
 
 
@@ -54,15 +59,15 @@ class Eye(Protocol):
 def look(eye: Eye, paths: Sequence[Path], questions: Sequence[Question]) -> Sight:
     """Returns what the eye sees in the images, each with the question that it answers."""
     features: list[Tensor] = []
-    alignment: list[float] = []
-    burnt: list[float] = []
+    verdicts: list[Verdict] = []
+    colour: list[float] = []
     for start in range(0, len(paths), GLANCE):
         part = slice(start, start + GLANCE)
         images = read_images(paths[part])
         features.append(eye.features(images))
-        alignment += eye.alignment(images, features[-1], questions[part])
-        burnt += burnt_shares(images)
-    return Sight(torch.cat(features), alignment, burnt)
+        verdicts += eye.verdicts(features[-1], questions[part])
+        colour += colours(images)
+    return Sight(torch.cat(features), verdicts, colour)
 
 
 @torch.inference_mode()
@@ -83,11 +88,10 @@ def read_images(paths: Sequence[Path]) -> Tensor:
     return torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2)
 
 
-def burnt_shares(images: Tensor) -> list[float]:
-    """Share of each image's channel values at the ends of their range."""
-    ends = (images < BURNT) | (images > 1 - BURNT)
-    shares: list[float] = ends.float().mean(dim=(1, 2, 3)).tolist()
-    return shares
+def colours(images: Tensor) -> list[float]:
+    """How colourful each image is; adapters that saturate drive it up."""
+    strengths: list[float] = (images.amax(1) - images.amin(1)).mean(dim=(1, 2)).tolist()
+    return strengths
 
 
 class Instrument:
@@ -105,16 +109,18 @@ class Instrument:
         """The 256 numbers that all its answers are read from."""
         return self._judge.look(torch.nn.functional.interpolate(images, (SIDE, SIDE), mode="area"))
 
-    def alignment(
-        self, images: Tensor, features: Tensor, questions: Sequence[Question]
-    ) -> list[float]:
-        """Share of each question's facts that the image shows."""
-        readings = self._judge.answers(features)
+    def verdicts(self, features: Tensor, questions: Sequence[Question]) -> list[Verdict]:
+        """Shares of each question's facts, and of those that need an adapter, that are there."""
         return [
-            sum(reading[kind] == answer for kind, answer in question.truth.items())
-            / len(question.truth)
-            for reading, question in zip(readings, questions, strict=True)
+            _verdict(reading, question)
+            for reading, question in zip(self._judge.answers(features), questions, strict=True)
         ]
+
+
+def _verdict(reading: Mapping[str, str], question: Question) -> Verdict:
+    right = {kind: reading[kind] == answer for kind, answer in question.truth.items()}
+    covered = [right[kind] for kind in question.needs]
+    return Verdict(fmean(right.values()), fmean(covered) if covered else None)
 
 
 class Clip:
@@ -142,15 +148,12 @@ class Clip:
         pixels = self._processor(images=list(images), do_rescale=False, return_tensors="pt")
         return _unit(self._model.get_image_features(**pixels))
 
-    def alignment(
-        self, images: Tensor, features: Tensor, questions: Sequence[Question]
-    ) -> list[float]:
+    def verdicts(self, features: Tensor, questions: Sequence[Question]) -> list[Verdict]:
         """100 times the cosine of image and prompt, at least 0."""
         prompts = [question.prompt for question in questions]
         words = self._processor(text=prompts, padding=True, truncation=True, return_tensors="pt")
         told = _unit(self._model.get_text_features(**words))
-        scores: list[float] = (100 * (features * told).sum(1)).clamp(min=0).tolist()
-        return scores
+        return [Verdict(score) for score in (100 * (features * told).sum(1)).clamp(min=0).tolist()]
 
 
 def _unit(features: Any) -> Tensor:

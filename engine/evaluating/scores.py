@@ -33,15 +33,21 @@ class Scores:
 
     def alignment(self, way: str, chosen: Sequence[int]) -> list[float]:
         """Mean alignment of each chosen question's images."""
-        rows = torch.tensor(self.sights[way].alignment).view(-1, self.images)
-        means: list[float] = rows.mean(1)[list(chosen)].tolist()
-        return means
+        return self._means([one.alignment for one in self.sights[way].verdicts], chosen)
 
-    def burnt(self, way: str) -> list[float]:
-        """Mean share of burnt channel values of each question's images."""
-        rows = torch.tensor(self.sights[way].burnt).view(-1, self.images)
-        means: list[float] = rows.mean(1).tolist()
-        return means
+    def coverage(self, way: str) -> list[float]:
+        """Mean share of ideas that only adapters bring, of each question that has such."""
+        shares = [one.coverage for one in self.sights[way].verdicts]
+        asked = [n for n in range(len(self.questions)) if shares[n * self.images] is not None]
+        return self._means([share or 0.0 for share in shares], asked)
+
+    def colour(self, way: str) -> list[float]:
+        """Mean colourfulness of each question's images."""
+        return self._means(self.sights[way].colour, range(len(self.questions)))
+
+    def _means(self, values: Sequence[float], chosen: Sequence[int]) -> list[float]:
+        starts = [number * self.images for number in chosen]
+        return [fmean(values[start : start + self.images]) for start in starts]
 
     def spread(self, way: str, chosen: Sequence[int]) -> list[float]:
         """Trace of the covariance of each chosen question's features (Stylus, section 4.3)."""
@@ -74,7 +80,9 @@ def way_figures(scores: Scores, real: Tensor | None) -> list[Figure]:
             figures.append(_figure(f"{head}: alignment", value))
         everything = range(len(scores.questions))
         figures.append(_figure(f"{way}: spread", mean_interval(scores.spread(way, everything))))
-        figures.append(_figure(f"{way}: burnt channels", mean_interval(scores.burnt(way))))
+        figures.append(_figure(f"{way}: colourfulness", mean_interval(scores.colour(way))))
+        if covered := scores.coverage(way):
+            figures.append(_figure(f"{way}: ideas present", mean_interval(covered)))
         if real is not None:
             distance = frechet_distance(sight.features, real)
             figures.append(Figure(f"{way}: Frechet distance to real images", distance, ""))

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from engine.builtin import CHECKPOINT
 from engine.builtin.drawing import draw
 from engine.builtin.sheet import image_of
 from engine.errors import BadFile, BadOption
-from engine.evaluating.eyes import Clip, Instrument, burnt_shares, features_of, look
+from engine.evaluating.eyes import Clip, Instrument, colours, features_of, look
 from engine.evaluating.questions import Question
 from engine.evaluating.scores import frechet_distance
 from engine.evaluating.world_questions import world_questions
@@ -45,6 +46,7 @@ async def test_base_and_method_are_drawn_looked_at_and_shown(
     assert figures[needed].value > 0
     assert figures[unneeded].value > 0.5
     assert figures[needed].interval
+    assert 0 <= figures["base: ideas present"].value <= 1
     assert figures["base: Frechet distance to real images"].value > 0
     drawn = {path: path.stat().st_mtime_ns for path in (out / "images").iterdir()}
     # Two guidance scales, three prompts, two seeds; without adapters the method is its base.
@@ -72,19 +74,21 @@ def test_the_instrument_sees_what_a_drawing_shows(tmp_path: Path) -> None:
     eye = Instrument()
     right = look(eye, paths, questions)
     wrong = look(eye, paths, questions[1:] + questions[:1])
-    assert sum(right.alignment) / 60 > 0.9
-    assert sum(wrong.alignment) / 60 < 0.3
+    assert fmean(one.alignment for one in right.verdicts) > 0.9
+    assert fmean(one.alignment for one in wrong.verdicts) < 0.3
+    covered = [one.coverage for one in right.verdicts]
+    assert covered[::3] == [None] * 20
+    assert fmean(share for share in covered if share is not None) > 0.9
     drawings = draw(pictures, seed=6)
     like = frechet_distance(right.features, features_of(eye, drawings))
     noise = features_of(eye, torch.rand(60, 3, 128, 128))
     assert 0 <= like < frechet_distance(noise, features_of(eye, drawings)) / 5
 
 
-def test_burnt_are_the_ends_of_the_range() -> None:
-    image = torch.full((1, 3, 4, 4), 0.5)
-    image[0, 0] = 1.0
-    image[0, 1, :2] = 0.0
-    assert burnt_shares(image) == [pytest.approx(0.5)]
+def test_colourful_is_what_is_far_from_gray() -> None:
+    gray, red = torch.full((3, 4, 4), 0.5), torch.zeros(3, 4, 4)
+    red[0, :2] = 1.0
+    assert colours(torch.stack([gray, red])) == [0.0, pytest.approx(0.5)]
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +126,8 @@ def test_clips_score_is_the_cosine_of_image_and_prompt(toy_clip: Path) -> None:
     questions = [Question("a red circle"), Question("a blue square on a wall")]
     with torch.inference_mode():
         features = eye.features(images)
-        scores = eye.alignment(images, features, questions)
-        swapped = eye.alignment(images, features, questions[::-1])
+        scores = [one.alignment for one in eye.verdicts(features, questions)]
+        swapped = [one.alignment for one in eye.verdicts(features, questions[::-1])]
     assert features.norm(dim=1).tolist() == [pytest.approx(1), pytest.approx(1)]
     model: Any = CLIPModel.from_pretrained(toy_clip)
     processor: Any = CLIPProcessor.from_pretrained(toy_clip)
