@@ -298,6 +298,14 @@ class Moderation(Section):
     adults_at_terminal: bool = False
 
 
+class Metrics(Section):
+    """What a process tells Prometheus and whoever watches its health."""
+
+    #: Where a process serves /metrics, /healthz and /readyz, or at one of the 15 ports after it;
+    #: empty: nowhere.
+    listen: str = Field("", pattern=r"^([^:/\s]+:\d{1,5})?$")
+
+
 class Log(Section):
     """What processes write to standard error."""
 
@@ -339,6 +347,7 @@ class Settings(BaseSettings):
     storage: Storage = Storage()
     library: Library = Library()
     moderation: Moderation = Moderation()
+    metrics: Metrics = Metrics()
     log: Log = Log()
 
     @property

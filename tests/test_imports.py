@@ -62,7 +62,9 @@ HOMES: dict[str, tuple[str, ...]] = {
     "discord": ("bot.discord_frontend", "bot.benchmarks"),
     "slack_sdk": ("bot.slack_frontend",),
     "slack_bolt": ("bot.slack_frontend",),
+    "prometheus_client": ("engine.operations.metrics",),
     "aiohttp": (
+        "engine.operations.endpoint",
         "bot.benchmarks",
         "bot.discord_frontend",
         "bot.slack_frontend",

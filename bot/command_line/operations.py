@@ -1,5 +1,6 @@
 """`stylus migrate`, `up`, `engine`, `renderer`, `status`, `doctor`: running it."""
 
+import contextlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -17,11 +18,12 @@ from bot.command_line.common import (
 )
 from bot.command_line.frontends import configured
 from bot.console.operations import overview_document, print_findings, print_overview
+from bot.console.operations import watch as watch_overview
 from bot.supervisor import only_one, read_procfile, supervise
 from engine.library.catalogue import Imported
 from engine.library.librarian import open_library
 from engine.operations.doctor import Finding, examine
-from engine.operations.overview import look_around
+from engine.operations.overview import keep_looking, look_around
 from engine.retrieving.embedder import load_embedder
 from engine.settings import Settings
 
@@ -79,9 +81,17 @@ async def _fill(settings: Settings) -> Imported:
         return await library.fill_builtin(load_embedder())
 
 
-def status(as_json: Json = False) -> None:
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Keep looking until Ctrl-C.")] = False,
+    as_json: Json = False,
+) -> None:
     """Show the workers that are alive and what is under way."""
-    seen = run(look_around(settings_for_command()))
+    settings = settings_for_command()
+    if watch and not as_json:
+        with contextlib.suppress(KeyboardInterrupt):
+            run(watch_overview(answer_console(), keep_looking(settings)))
+        return
+    seen = run(look_around(settings))
     if as_json:
         print_document(overview_document(seen))
     else:

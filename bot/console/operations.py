@@ -1,10 +1,12 @@
 """How the state of an installation looks at a terminal."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -12,19 +14,39 @@ if TYPE_CHECKING:
     from engine.operations.doctor import Finding
     from engine.operations.overview import Overview
 
+#: Seconds between two looks.
+LOOK_AGAIN = 2.0
 STYLES = {"ok": "green", "warning": "yellow", "broken": "red"}
+
+
+async def watch(console: Console, looking: AsyncIterator["Overview"]) -> None:
+    """Shows workers and requests as they are, until Ctrl-C."""
+    with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
+        async for seen in looking:
+            live.update(Group(*overview_lines(seen)), refresh=True)
+            await asyncio.sleep(LOOK_AGAIN)
+
+
+def overview_lines(seen: "Overview") -> Iterator[RenderableType]:
+    """Yields workers and requests as a terminal shows them."""
+    yield f"Stylus {seen.version}"
+    table = Table("role", "host", "pid", "version", "device", "queues", show_edge=False)
+    for w in seen.workers:
+        table.add_row(w.role, w.host, str(w.pid), w.version, w.device, ", ".join(w.queues))
+    yield table if seen.workers else Text("no worker is alive; run `stylus up`", "yellow")
+    yield f"open: {_counts(seen.open)}; ended within the hour: {_counts(seen.ended)}"
+    if seen.oldest_seconds is not None:
+        yield f"the oldest open request has waited {seen.oldest_seconds:.0f} s"
+    if seen.pace is not None:
+        yield f"lately one request was rendered every {seen.pace.interval:.1f} s of work"
+    if seen.unposted:
+        yield f"{seen.unposted} answers wait to be posted"
 
 
 def print_overview(console: Console, seen: "Overview") -> None:
     """Prints workers and requests."""
-    console.print(f"Stylus {seen.version}")
-    table = Table("role", "host", "pid", "version", "device", "queues", show_edge=False)
-    for w in seen.workers:
-        table.add_row(w.role, w.host, str(w.pid), w.version, w.device, ", ".join(w.queues))
-    console.print(table if seen.workers else Text("no worker is alive; run `stylus up`", "yellow"))
-    console.print(f"open: {_counts(seen.open)}; ended within the hour: {_counts(seen.ended)}")
-    if seen.oldest_seconds is not None:
-        console.print(f"the oldest open request has waited {seen.oldest_seconds:.0f} s")
+    for line in overview_lines(seen):
+        console.print(line)
 
 
 def _counts(by_phase: dict[str, int]) -> str:

@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.library.addition_fetch import fetch_addition
 from engine.method import Planned, plan_request
+from engine.operations.metrics import count_stages
 from engine.processes.jobs import run_stage
 from engine.processes.process import Post, open_post, work
 from engine.processes.queue import COMPOSE_QUEUE, LIBRARY_QUEUE, render_queue
@@ -72,5 +73,6 @@ async def compose_request(post: Post, claimed: Claim) -> None:
             place = await place_of(connection, request.id)
             await post.queue.defer(connection, "render", queue, request.id, place.priority)
             await publish(connection, Progress(request.id, Phase.PLANNED))
+            count_stages(retrieve=planned.retrieve_seconds, compose=planned.compose_seconds)
 
     await plan_request(post.database, request, load_embedder(), post.settings, keep)

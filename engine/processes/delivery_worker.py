@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.desk import Desk
 from engine.errors import DatabaseUnavailable, Unavailable
 from engine.operations.log import get_log
+from engine.operations.metrics import DELIVERIES
 from engine.processes.process import Post, work
 from engine.processes.queue import delivery_queue
 from engine.storage.database import Database, mapped_errors
@@ -80,8 +82,10 @@ async def _deliver(desk: Desk, part: Part, *, tied: bool) -> None:
     @desk.queue.app.task(name="deliver", queue=part.queues[0])
     async def deliver(request_id: str) -> None:
         asker = (await desk.answer(request_id)).request.asker
+        structlog.contextvars.bind_contextvars(request=request_id)
         if part.serves(asker):
-            await desk.deliver(part.platform, request_id)
+            posted = await desk.deliver(part.platform, request_id)
+            DELIVERIES.labels(part.platform, "posted" if posted else "not posted").inc()
         else:  # whoever has the shard listens there
             queue = delivery_queue(part.platform, part.shard_of(asker))
             async with desk.database.transaction() as connection:
@@ -100,7 +104,8 @@ async def _deliver(desk: Desk, part: Part, *, tied: bool) -> None:
 async def _look_again(desk: Desk, part: Part) -> None:
     while True:
         with contextlib.suppress(DatabaseUnavailable):
-            await desk.deliver_waiting(part.platform, part.serves)
+            posted = await desk.deliver_waiting(part.platform, part.serves)
+            DELIVERIES.labels(part.platform, "posted").inc(posted)
             await desk.additions.tell_waiting(part.platform)
         await asyncio.sleep(LOOK_AGAIN)
 

@@ -8,6 +8,7 @@ from procrastinate.exceptions import JobAborted
 
 from engine.errors import DatabaseUnavailable, StylusError
 from engine.operations.log import get_log
+from engine.operations.metrics import ENDED, ERRORS
 from engine.processes.process import Post
 from engine.requests import ledger
 from engine.requests.ending import announce_end
@@ -39,11 +40,13 @@ async def run_stage(
     except DatabaseUnavailable:
         raise  # nothing can be stored now; the rescuer takes the request up again
     except StylusError as error:
+        ERRORS.labels(type(error).__name__).inc()
         await end_badly(post, claimed, str(error))
     except asyncio.CancelledError:
         # The worker is being stopped. The queue must not think that the job was done.
         raise JobAborted from None
-    except Exception:
+    except Exception as error:
+        ERRORS.labels(type(error).__name__).inc()
         log.exception("a stage failed", stage=working)
         await end_badly(
             post, claimed, f"Something went wrong on our side while {working}; try again."
@@ -63,4 +66,5 @@ async def end_badly(post: Post, claimed: Claim, sentence: str) -> None:
     async with post.database.transaction() as connection:
         if await ledger.fail(connection, request.id, sentence, claimed.attempt):
             await announce_end(post.queue, connection, request, Phase.FAILED)
+            ENDED.labels(Phase.FAILED).inc()
     log.warning("request failed", sentence=sentence)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from engine.errors import DatabaseUnavailable
+from engine.operations.endpoint import serve_endpoint
 from engine.operations.log import get_log
 from engine.processes import workers
 from engine.processes.queue import Queue, open_queue
@@ -56,7 +57,7 @@ async def work(
     async with post.database.transaction() as connection:
         worker_id = await workers.announce(connection, role, queues, device)
     log.info("ready", role=role, queues=list(queues), device=device)
-    async with asyncio.TaskGroup() as group:
+    async with serve_endpoint(post.settings, post.database), asyncio.TaskGroup() as group:
         sides = [group.create_task(_beat(post, worker_id))]
         if tied:
             sides.append(group.create_task(_watch_parent(post, stop)))

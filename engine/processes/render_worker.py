@@ -19,6 +19,7 @@ from engine.checkpoints import configured, find
 from engine.errors import BadLora, DatabaseUnavailable, RenderFailed, StylusError
 from engine.library import catalogue
 from engine.library.addition_check import check_addition
+from engine.operations.metrics import ENDED, count_stages, counting_images, watch_cache
 from engine.png import Recipe, UsedAdapter, encode, open_image
 from engine.processes.jobs import run_stage
 from engine.processes.process import Post, open_post, work
@@ -111,7 +112,9 @@ def _pool(settings: Settings) -> Pool:
 @asynccontextmanager
 async def _open_studio(post: Post, pool: Pool) -> AsyncIterator[Studio]:
     limits = post.settings.renderer
-    batcher = Batcher(pool.render, limits.images, limits.wait)
+    render = counting_images(pool.render, lambda job: len(job.plans))
+    batcher = Batcher(render, limits.images, limits.wait)
+    watch_cache(lambda: pool.cache.hits, lambda: pool.cache.misses)
     gate = await asyncio.to_thread(open_gate, post.settings)
     feed = ProgressFeed(post.database.conninfo)
     listening = asyncio.create_task(feed.run(), name="progress feed")
@@ -168,6 +171,8 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
             notes=(*batch.failures, *withheld),
         ):
             await announce_end(post.queue, connection, request, Phase.RENDERED)
+            count_stages(load=batch.load_seconds, render=batch.render_seconds)
+            ENDED.labels(Phase.RENDERED).inc()
 
 
 async def _outcome(

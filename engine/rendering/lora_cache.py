@@ -17,13 +17,19 @@ class LoraCache:
         self._loras: OrderedDict[Key, Lora] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
+        #: How often a LoRA was here, and how often not.
+        self.hits = 0
+        self.misses = 0
 
     def get(self, key: Key) -> Lora | None:
         """The LoRA of that key, which counts as used now; None where it is not here."""
         with self._lock:
             lora = self._loras.get(key)
-            if lora is not None:
-                self._loras.move_to_end(key)
+            if lora is None:
+                self.misses += 1
+                return None
+            self.hits += 1
+            self._loras.move_to_end(key)
             return lora
 
     def put(self, key: Key, lora: Lora) -> None:

@@ -48,7 +48,8 @@ class Pool:
         self._sources = {source.name: source for source in sources}
         self._limits = limits
         self._drafts = drafts or {}
-        self._cache = LoraCache(limits.adapters)
+        #: Parsed adapters, for all checkpoints.
+        self.cache = LoraCache(limits.adapters)
         self._models: OrderedDict[str, Model] = OrderedDict()
         self._lock = threading.RLock()
 
@@ -109,7 +110,7 @@ class Pool:
         limits = self._limits
         renderer = Renderer(
             checkpoint,
-            self._cache,
+            self.cache,
             limits.slots,
             limits.images,
             draft=self._drafts.get(source.name),

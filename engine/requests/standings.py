@@ -30,7 +30,7 @@ async def load_standings(
     return Standings(
         requests=found,
         workers=dict(Counter(worker.role for worker in alive)),
-        pace=await _pace(connection) if found else None,
+        pace=await load_pace(connection) if found else None,
     )
 
 
@@ -76,7 +76,8 @@ async def _open(
     )
 
 
-async def _pace(connection: AsyncConnection) -> Pace | None:
+async def load_pace(connection: AsyncConnection) -> Pace | None:
+    """Returns how fast requests were rendered lately; None where none was."""
     ends = [func.extract("epoch", c) for c in (requests.c.rendering_at, requests.c.finished_at)]
     rows = await connection.execute(
         select(*ends)
