@@ -26,6 +26,9 @@ class Action(StrEnum):
     RETRY = "retry"
     CANCEL = "cancel"
     DELETE = "delete"
+    # On a duel.
+    VOTE = "vote"
+    RESULT = "result"
     # What stands on the screen of tasks.
     IDEAS = "ideas"
     ADAPTERS = "adapters"
@@ -89,6 +92,9 @@ def buttons_for(reply: Reply, texts: Texts) -> list[list[Button]]:
     delete = Button(Click(Action.DELETE, request_id), texts.delete)
     if reply.phase is not Phase.RENDERED:
         return [[Button(Click(Action.RETRY, request_id), texts.retry), delete]]
+    if reply.duel:
+        result = Button(Click(Action.RESULT, request_id), texts.duel_result)
+        return [[*_each(reply, Action.VOTE, texts.duel_vote), result, delete]]
     whole = [
         Button(Click(Action.REROLL, request_id), texts.reroll),
         *_about_adapters(reply, texts),

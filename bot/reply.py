@@ -3,7 +3,7 @@
 What it says of adapters is what the renderer reported, not what was planned.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.texts import ENGLISH, Texts, said
@@ -63,10 +63,40 @@ class Reply:
     remarks: tuple[str, ...]
     #: Why there are no images.
     failure: str | None
+    #: Whether people are to vote: then nothing here tells which image has adapters.
+    duel: bool = False
 
 
 def make_reply(answer: Answer, texts: Texts = ENGLISH) -> Reply:
     """Returns the reply to a final answer."""
+    if answer.request.kind == "duel" and answer.phase is Phase.RENDERED:
+        return _blind(answer, texts)
+    return _full(answer, texts)
+
+
+def reveal_reply(answer: Answer, texts: Texts = ENGLISH) -> Reply:
+    """Returns the reply that tells which image of a duel has which adapters."""
+    return _full(answer, texts)
+
+
+def _blind(answer: Answer, texts: Texts) -> Reply:
+    """What is shown of a duel: two images that nobody can tell apart by words."""
+    prompt = answer.request.prompt
+    images = tuple(
+        ReplyImage(
+            one,
+            alt=texts.duel_alt.format(number=one.index + 1, prompt=prompt),
+            label=str(one.index + 1),
+        )
+        for one in answer.renderings
+    )
+    full = _full(answer, texts)
+    alike = not any(one.loaded for one in answer.renderings)
+    question = texts.duel_alike if alike else texts.duel_question
+    return replace(full, images=images, rows=(), remarks=(question,), composer=None, duel=True)
+
+
+def _full(answer: Answer, texts: Texts) -> Reply:
     composition = answer.composition
     return Reply(
         request_id=answer.request.id,

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from engine.community.duels import Duels
+from engine.community.duels import Tally as Tally
 from engine.community.events import Events
 from engine.community.feedback import Feedback
 from engine.community.forgetting import Forgetting
@@ -67,6 +69,7 @@ class Desk(Intake):
     feed: ProgressFeed
     events: Events
     feedback: Feedback
+    duels: Duels
     history: History
     workspaces: Workspaces
     lookup: Lookup
@@ -226,6 +229,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
                     feed,
                     Events(database),
                     Feedback(database),
+                    Duels(database, settings.duels),
                     History(database),
                     Workspaces(database),
                     Lookup(settings, database, store),

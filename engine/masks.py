@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
 from math import prod
+from random import Random
 
 from engine.values import Composition, Mask, Task
 
@@ -43,6 +44,12 @@ def draw_masks(
     while len(masks) < count:
         masks = masks + list(islice(_ordered(composition, seed, limit, pinned), count - len(masks)))
     return Draw(tuple(masks), exhausted=bool(seen) and len(fresh) < count)
+
+
+def draw_duel(composition: Composition, seed: int, pinned: frozenset[str] = frozenset()) -> Draw:
+    """Returns the all-best mask and the empty one, in an order that the seed decides."""
+    pair = (best_mask(composition, pinned), Mask(frozenset()))
+    return Draw(pair if Random(seed).random() < 0.5 else pair[::-1], exhausted=False)  # noqa: S311
 
 
 def best_mask(composition: Composition, pinned: frozenset[str] = frozenset()) -> Mask:

@@ -15,7 +15,7 @@ from engine.checkpoints import find
 from engine.composer import choose_composer, compose, pin_adapters
 from engine.composing.local_model import load_model
 from engine.library import catalogue
-from engine.masks import Draw, draw_masks
+from engine.masks import Draw, draw_duel, draw_masks
 from engine.plan import plan_images
 from engine.requests import answers
 from engine.requests.revision import revise_composition, revise_masks
@@ -130,6 +130,8 @@ def _draw(
         plan = parent.plans[request.parent_index or 0]
         mask = Mask(frozenset(a.adapter_id for a in plan.adapters))
         return Draw((mask,) * request.image_count, exhausted=False)
+    if request.kind == "duel":
+        return draw_duel(composition, request.seed, frozenset(request.overrides.pin))
     return draw_masks(
         composition,
         request.image_count,

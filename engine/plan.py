@@ -13,7 +13,7 @@ SEED_LIMIT = 2**32
 def plan_images(
     request: Request, composition: Composition, masks: Sequence[Mask], weights: Weights
 ) -> tuple[ImagePlan, ...]:
-    """Returns one plan for each mask; image i has the request's seed plus i."""
+    """Returns one plan for each mask; image i has the request's seed plus i, but for duels."""
     return tuple(
         _plan(request, composition, mask, index, weights) for index, mask in enumerate(masks)
     )
@@ -25,11 +25,16 @@ def _plan(
     on = weigh(composition, mask, total=weights.total, chosen=request.overrides.weights)
     return ImagePlan(
         index=index,
-        seed=(request.seed + index) % SEED_LIMIT,
+        seed=_seed(request, index),
         prompt=with_trigger_words(request.prompt, composition, on),
         negative=request.negative,
         adapters=on,
     )
+
+
+def _seed(request: Request, index: int) -> int:
+    """A duel's images differ in their adapters alone."""
+    return (request.seed + (0 if request.kind == "duel" else index)) % SEED_LIMIT
 
 
 def with_trigger_words(prompt: str, composition: Composition, on: Sequence[PlannedAdapter]) -> str:

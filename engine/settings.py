@@ -306,6 +306,15 @@ class Metrics(Section):
     listen: str = Field("", pattern=r"^([^:/\s]+:\d{1,5})?$")
 
 
+class Duels(Section):
+    """When a duel is decided."""
+
+    #: Votes that decide it ...
+    votes: int = Field(5, ge=1, le=1000)
+    #: ... or hours after which those that were cast do.
+    hours: float = Field(24.0, gt=0, le=24 * 365)
+
+
 class Log(Section):
     """What processes write to standard error."""
 
@@ -348,6 +357,7 @@ class Settings(BaseSettings):
     library: Library = Library()
     moderation: Moderation = Moderation()
     metrics: Metrics = Metrics()
+    duels: Duels = Duels()
     log: Log = Log()
 
     @property

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bot.benchmarks import composer as composer_benchmark
+from bot.benchmarks import votes as vote_benchmark
 from bot.command_line.common import Json, news_console, settings_for_command
 from bot.command_line.figures import report
 from engine.errors import Unavailable
@@ -79,6 +80,13 @@ def seconds(
     settings, tell = settings_for_command(), news_console().print
     measuring = _benchmark("stages").measure(settings, requests, out, tell)
     report("time", measuring, settings.renderer.device, as_json)
+
+
+@app.command()
+def votes(as_json: Json = False) -> None:
+    """What people preferred, in duels and by thumbs."""
+    settings = settings_for_command()
+    report("votes", vote_benchmark.measure(settings), "cpu", as_json)
 
 
 def _benchmark(name: str) -> ModuleType:

@@ -11,8 +11,11 @@ from bot.discord_frontend.additions import Deciding
 from bot.discord_frontend.admin import Admin
 from bot.discord_frontend.answers import open_request, say, show, texts_of
 from bot.discord_frontend.choosing import Choosing
+from bot.discord_frontend.escaping import plain
 from bot.discord_frontend.people import PLATFORM, Entry, asker_of, moderates
+from bot.discord_frontend.screens import lines_screen
 from bot.discord_frontend.why import why_screen
+from bot.duel import cast_vote, duel_result
 from bot.following import follow_up
 from bot.reply import make_reply
 from engine.desk import Desk
@@ -34,6 +37,8 @@ class Clicks:
             Action.UPSCALE: self._ask,
             Action.RETRY: self._ask,
             Action.WHY: self._why,
+            Action.VOTE: self._vote,
+            Action.RESULT: self._result,
             Action.CANCEL: self._cancel,
             Action.DELETE: self._delete,
             Action.FORGET: self._forget,
@@ -73,6 +78,17 @@ class Clicks:
         answer = await self._desk.show(click.request_id, asker_of(interaction))
         texts = texts_of(interaction)
         await show(interaction, why_screen(make_reply(answer, texts), texts), private=True)
+
+    async def _vote(self, interaction: discord.Interaction, click: Click) -> None:
+        asker, texts = asker_of(interaction), texts_of(interaction)
+        told = await cast_vote(self._desk, click.request_id, click.index or 0, asker, texts)
+        await say(interaction, told)
+
+    async def _result(self, interaction: discord.Interaction, click: Click) -> None:
+        texts = texts_of(interaction)
+        lines = await duel_result(self._desk, click.request_id, asker_of(interaction), texts)
+        screen = lines_screen(texts.duel_result, [plain(line, 300) for line in lines])
+        await show(interaction, screen, private=True)
 
     async def _cancel(self, interaction: discord.Interaction, click: Click) -> None:
         ended = await self._desk.cancel(

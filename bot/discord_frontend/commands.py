@@ -89,6 +89,16 @@ class AskingCommands(app_commands.Group, name="asking"):
         return choices(name for name in known if current.lower() in name.lower())
 
     @app_commands.command()
+    @app_commands.describe(text="What the images should show.")
+    async def duel(self, interaction: discord.Interaction, text: str) -> None:
+        """Two images, with adapters and without: everybody votes for the better one."""
+
+        async def submit(entry: Entry) -> Request:
+            return await self._desk.duel(ask_of(entry, text), entry.origin, entry.home)
+
+        await open_request(self._desk, interaction, submit)
+
+    @app_commands.command()
     @app_commands.describe(
         image="The picture to start from.",
         text="What the images should show.",

@@ -7,12 +7,13 @@ from functools import partial
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.actions import Action, Click
+from bot.duel import cast_vote, duel_result
 from bot.reply import make_reply
 from bot.slack_frontend.additions import Additions
 from bot.slack_frontend.opening import Opener, submit_click
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.removal import Removal
-from bot.slack_frontend.screens import why_screen
+from bot.slack_frontend.screens import lines_screen, why_screen
 from bot.slack_frontend.tasks import Tasks
 from bot.slack_frontend.telling import Telling
 from engine.desk import Desk
@@ -42,6 +43,8 @@ class Clicks:
         self._telling = telling
         self._handlers: dict[Action, Handler] = {
             Action.WHY: self._why,
+            Action.VOTE: self._vote,
+            Action.RESULT: self._result,
             Action.CANCEL: self._cancel,
             Action.DELETE: self._delete,
             Action.FORGET: self._forget,
@@ -69,6 +72,16 @@ class Clicks:
         answer = await self._desk.show(click.request_id, place.asker)
         texts = await self._telling.texts(place)
         await self._telling.show(place, why_screen(make_reply(answer, texts), texts))
+
+    async def _vote(self, place: Place, click: Click) -> None:
+        texts = await self._telling.texts(place)
+        told = await cast_vote(self._desk, click.request_id, click.index or 0, place.asker, texts)
+        await self._telling.say(place, told)
+
+    async def _result(self, place: Place, click: Click) -> None:
+        texts = await self._telling.texts(place)
+        lines = await duel_result(self._desk, click.request_id, place.asker, texts)
+        await self._telling.show(place, lines_screen(texts.duel_result, lines))
 
     async def _cancel(self, place: Place, click: Click) -> None:
         texts = await self._telling.texts(place)

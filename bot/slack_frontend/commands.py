@@ -11,7 +11,7 @@ from bot.slack_frontend.admin import Admin
 from bot.slack_frontend.background import Background
 from bot.slack_frontend.escaping import read_text
 from bot.slack_frontend.forms import Forms
-from bot.slack_frontend.opening import Opener, submit_text
+from bot.slack_frontend.opening import Opener, submit_duel, submit_text
 from bot.slack_frontend.own_commands import Handler, OwnCommands
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.telling import Telling
@@ -52,6 +52,8 @@ class Commands:
         elif word == "" or (word == "prompt" and not rest.strip()):
             await ack()
             self._background.start(self._forms.open_prompt(place))
+        elif word == "duel":
+            await self._opener.open(place, partial(submit_duel, self._desk, rest), ack)
         else:
             prompt = rest if word == "prompt" else f"{word} {rest}"
             await self._opener.open(place, partial(submit_text, self._desk, prompt), ack)

@@ -130,6 +130,11 @@ async def submit_click(desk: Desk, click: Click, entry: Entry) -> Request:
     return await follow_up(desk, click, entry.asker, entry.origin, entry.home)
 
 
+async def submit_duel(desk: Desk, text: str, entry: Entry) -> Request:
+    """Stores the duel that a person asked for. Raises `BadInput`."""
+    return await desk.duel(within(to_ask(text, entry.asker), entry.rules), entry.origin, entry.home)
+
+
 async def submit_text(desk: Desk, text: str, entry: Entry) -> Request:
     """Stores the request that a person wrote, flags and all. Raises `BadInput`."""
     ask = within(to_ask(text, entry.asker), entry.rules)

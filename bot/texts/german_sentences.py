@@ -12,7 +12,15 @@ SENTENCES = {
     "{} is {}; it may be a multiple of {} up to {}.": (
         "{0} ist {1}; erlaubt ist ein Vielfaches von {2} bis {3}."
     ),
-    "guidance is {}; it may be 1 to 30.": "guidance ist {0}; erlaubt ist 1 bis 30.",
+    "guidance is {}; it may be 1 to {}.": "guidance ist {0}; erlaubt ist 1 bis {1}.",
+    "Checkpoint “{}” has no adapter for drafts; ask without a draft, or have the operator set "
+    "one.": (
+        "Das Modell „{0}“ hat keinen Adapter für Entwürfe; frag ohne Entwurf, oder lass den "
+        "Betreiber einen eintragen."
+    ),
+    "A draft is made with the scheduler {}; leave it out.": (
+        "Ein Entwurf entsteht mit dem Scheduler {0}; lass ihn weg."
+    ),
     "Image {} would have {}x{} pixels; sides may have up to {}.": (
         "Bild {0} hätte {1}x{2} Pixel; eine Seite darf höchstens {3} haben."
     ),
@@ -151,6 +159,10 @@ SENTENCES = {
     "“{}” was disabled after the request was made.": (
         "„{0}“ wurde abgeschaltet, nachdem gefragt wurde."
     ),
+    "“{}” belongs to another place.": "„{0}“ gehört woanders hin.",
+    "“{}” is rated unsafe, and here only safe ones are used.": (
+        "„{0}“ gilt als nicht jugendfrei, und hier werden nur unbedenkliche verwendet."
+    ),
     "The file of “{}” is not here.": "Die Datei von „{0}“ ist nicht hier.",
     "The file of “{}” is not the one that was catalogued (its sha256 is {} and not {}): add the "
     "adapter again.": (
@@ -270,6 +282,12 @@ SENTENCES = {
     "Slack did not take a file; it is tried again.": (
         "Slack hat eine Datei nicht genommen; es wird noch einmal versucht."
     ),
+    "That is no duel; ask for one with /stylus duel.": (
+        "Das ist kein Duell; bitte um eines mit /stylus duell."
+    ),
+    "This duel is decided; its result is behind the button beside.": (
+        "Dieses Duell ist entschieden; das Ergebnis zeigt der Knopf daneben."
+    ),
     # Wörter
     "image": "Bild",
     "mask": "Maske",
@@ -287,6 +305,7 @@ SENTENCES = {
     "translate": "umgezeichnet",
     "inpaint": "ausgebessert",
     "upscale": "vergrößert",
+    "duel": "Duell",
     "proposed": "vorgeschlagen",
     "approved": "angenommen",
     "rejected": "abgelehnt",

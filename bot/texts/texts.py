@@ -68,6 +68,20 @@ class Texts:
     delete: str
     render_again: str
 
+    # Duels
+    duel_vote: str
+    duel_result: str
+    duel_alt: str
+    duel_question: str
+    duel_alike: str
+    duel_counted: str
+    duel_once: str
+    duel_open: str
+    duel_decided: str
+    duel_won: str
+    duel_lost: str
+    duel_drawn: str
+
     # The screen of tasks
     tasks_title: str
     tasks_help: str

@@ -71,6 +71,17 @@ events = Table(
     PrimaryKeyConstraint("platform", "event_id"),
 )
 
+# One vote a person and duel, for the image of that index.
+duel_votes = Table(
+    "duel_votes",
+    metadata,
+    _request_column(),
+    Column("user_id", Text, nullable=False),
+    Column("image", SmallInteger, nullable=False),
+    time_column("created_at", now=True),
+    PrimaryKeyConstraint("request_id", "user_id"),
+)
+
 # Thumbs: one a person and request, with the adapters that made its images.
 feedback = Table(
     "feedback",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.community.chat_tables import feedback, homes, messages, stars
+from engine.community.chat_tables import duel_votes, feedback, homes, messages, stars
 from engine.requests import ledger
 from engine.storage.blobs import BlobStore
 from engine.storage.database import Database
@@ -42,7 +42,7 @@ class Forgetting:
             shown = await _messages_of(connection, mine)
             blobs = await _blobs_of(connection, mine)
             await _empty(connection, mine)
-            for table in (feedback, stars):
+            for table in (feedback, stars, duel_votes):
                 await connection.execute(delete(table).where(table.c.user_id == user))
             unused = await _unused(connection, blobs)
         for blob in unused:
@@ -80,7 +80,7 @@ async def _blobs_of(connection: AsyncConnection, mine: Sequence[str]) -> list[st
 async def _empty(connection: AsyncConnection, mine: Sequence[str]) -> None:
     for table in (compositions, renderings, image_plans, deliveries, homes, messages):
         await connection.execute(delete(table).where(table.c.request_id.in_(mine)))
-    for table in (feedback, stars):
+    for table in (feedback, stars, duel_votes):
         await connection.execute(delete(table).where(table.c.request_id.in_(mine)))
     await connection.execute(
         update(requests)

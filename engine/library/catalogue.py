@@ -173,13 +173,12 @@ async def find_unusable(
 
 
 def _unusable(adapter: Adapter, request: Request) -> str | None:
-    title = f"“{adapter.title}”"
     if adapter.status != "active":
-        return f"{title} was disabled after the request was made."
+        return f"“{adapter.title}” was disabled after the request was made."
     if adapter.workspace not in ("", request.asker.workspace):
-        return f"{title} belongs to another place."
+        return f"“{adapter.title}” belongs to another place."
     if adapter.rating != "safe" and not request.overrides.unsafe:
-        return f"{title} is rated unsafe, and here only safe ones are used."
+        return f"“{adapter.title}” is rated unsafe, and here only safe ones are used."
     return None
 
 

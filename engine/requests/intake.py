@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from engine.checkpoints import find
+from engine.community.duels import IMAGES
 from engine.community.workspaces import load_rules
 from engine.composer import choose_composer
 from engine.library import catalogue
@@ -57,6 +58,14 @@ class Intake:
         Raises `BadInput`.
         """
         return await self._enqueue(await self._admit(ask, "prompt"), origin, home)
+
+    async def duel(self, ask: Ask, origin: str | None = None, home: Home | None = None) -> Request:
+        """Two images of the prompt and one seed, with the best adapters and with none.
+
+        Raises `BadInput`.
+        """
+        request = await self._admit(replace(ask, images=IMAGES), "duel")
+        return await self._enqueue(request, origin, home)
 
     async def _admit(self, ask: Ask, kind: Kind) -> Request:
         request = admit(ask, self.settings, kind)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-Kind = Literal["prompt", "reroll", "vary", "revise", "translate", "inpaint", "upscale"]
+Kind = Literal["prompt", "reroll", "vary", "revise", "translate", "inpaint", "upscale", "duel"]
 
 
 ComposerName = Literal["local", "llm"]

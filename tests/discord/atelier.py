@@ -7,10 +7,13 @@ from dataclasses import replace
 from PIL import Image
 
 from engine.desk import Desk
+from engine.masks import draw_duel
+from engine.plan import plan_images
 from engine.requests import ledger
 from engine.requests.ending import announce_end
 from engine.values import (
     Composition,
+    ImagePlan,
     LoadedAdapter,
     Phase,
     PlannedAdapter,
@@ -43,10 +46,14 @@ def composed(prompt: str, titles: dict[str, str] | None = None) -> Composition:
 async def compose(desk: Desk, request: Request, titles: dict[str, str] | None = None) -> None:
     """Stores plans: the first adapter is on in all images, the others in every second one."""
     ids = list(titles or TITLES)
-    plans = [
+    plans: Sequence[ImagePlan] = [
         plan(n, *(planned(i) for i in ids[: 1 + n % 2 * len(ids)]))
         for n in range(request.image_count)
     ]
+    if request.kind == "duel":
+        made = composed(request.prompt, titles)
+        masks = draw_duel(made, request.seed).masks
+        plans = plan_images(request, made, masks, desk.settings.weights)
     async with desk.database.transaction() as connection:
         claimed = await claim(connection, COMPOSING, request.id)
         assert await ledger.store_plan(

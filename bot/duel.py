@@ -1,0 +1,45 @@
+"""Duels in words: what a voter is told, and what a duel's result says."""
+
+from collections.abc import Iterator
+
+from bot.breakdown import uses
+from bot.reply import Reply, reveal_reply
+from bot.texts import Texts
+from engine.desk import Desk, Tally
+from engine.values import Asker
+
+
+async def cast_vote(desk: Desk, request_id: str, image: int, asker: Asker, texts: Texts) -> str:
+    """Counts a vote and returns what the voter is told. Raises `BadInput`."""
+    answer = await desk.show(request_id, asker)
+    tally = await desk.duels.vote(answer, asker.user, image)
+    if tally is None:
+        return texts.duel_once
+    told = texts.duel_counted.format(number=image + 1)
+    return f"{told} {_standing(tally, texts)}"
+
+
+async def duel_result(desk: Desk, request_id: str, asker: Asker, texts: Texts) -> list[str]:
+    """Returns how many votes are missing, or which image was which. Raises `UnknownRequest`."""
+    answer = await desk.show(request_id, asker)
+    tally = await desk.duels.tally(answer)
+    if tally.method is None:
+        return [texts.duel_alike]
+    if not tally.decided:
+        return [_standing(tally, texts)]
+    return list(_result(reveal_reply(answer, texts), tally, tally.method, texts))
+
+
+def _result(reply: Reply, tally: Tally, method: int, texts: Texts) -> Iterator[str]:
+    won, lost = tally.votes[method], tally.votes[1 - method]
+    verdict = texts.duel_won if won > lost else texts.duel_lost if won < lost else texts.duel_drawn
+    yield verdict.format(number=method + 1, won=won, cast=tally.cast)
+    for row in reply.rows:
+        if row.title:
+            yield f"{row.words} → {row.title} · {' · '.join(uses(row, texts))}"
+
+
+def _standing(tally: Tally, texts: Texts) -> str:
+    if tally.decided:
+        return texts.duel_decided
+    return texts.duel_open.format(cast=tally.cast, needed=tally.needed)

@@ -1,0 +1,127 @@
+"""Duels: the method's image against its base's, and who preferred which.
+
+Two images of one prompt and seed, one with the best adapters and one without, shown in an order
+that the seed decided. Everybody has one vote; nobody sees the tally before the duel is decided.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from engine.community.chat_tables import duel_votes
+from engine.errors import BadOption
+from engine.requests import answers
+from engine.settings import Duels as DuelSettings
+from engine.storage.database import Database
+from engine.storage.tables import requests
+from engine.values import Answer, Phase
+
+IMAGES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How a duel stands."""
+
+    #: Votes for each image, in the order shown.
+    votes: tuple[int, int]
+    #: Votes that decide it.
+    needed: int
+    decided: bool
+    #: Index of the image that has adapters; None where no adapter fitted.
+    method: int | None
+
+    @property
+    def cast(self) -> int:
+        """All votes."""
+        return sum(self.votes)
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """One decided or open duel, as statistics need it."""
+
+    checkpoint: str
+    composer: str
+    #: Adapters of the method's image.
+    adapters: tuple[str, ...]
+    #: Votes for the method's image, and all votes.
+    won: int
+    cast: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duels:
+    """The duels of all workspaces."""
+
+    database: Database
+    rules: DuelSettings
+
+    async def vote(self, answer: Answer, user: str, image: int) -> Tally | None:
+        """Counts a vote and returns how the duel stands; None where the person has voted already.
+
+        Raises BadOption for what is no duel, or one that is decided.
+        """
+        if answer.request.kind != "duel" or not 0 <= image < IMAGES:
+            raise BadOption("That is no duel; ask for one with /stylus duel.")
+        async with self.database.transaction() as connection:
+            if (await self._tally(connection, answer)).decided:
+                raise BadOption("This duel is decided; its result is behind the button beside.")
+            row = insert(duel_votes).values(request_id=answer.request.id, user_id=user, image=image)
+            counted = row.on_conflict_do_nothing().returning(duel_votes.c.user_id)
+            if await connection.scalar(counted) is None:
+                return None
+            return await self._tally(connection, answer)
+
+    async def tally(self, answer: Answer) -> Tally:
+        """Returns how the duel stands."""
+        async with self.database.transaction() as connection:
+            return await self._tally(connection, answer)
+
+    async def _tally(self, connection: AsyncConnection, answer: Answer) -> Tally:
+        rows = await connection.execute(
+            select(duel_votes.c.image, func.count())
+            .where(duel_votes.c.request_id == answer.request.id)
+            .group_by(duel_votes.c.image)
+        )
+        counted = {row[0]: row[1] for row in rows}
+        votes = (counted.get(0, 0), counted.get(1, 0))
+        begun = datetime.now(UTC) - timedelta(hours=self.rules.hours)
+        over = await connection.scalar(
+            select(requests.c.created_at <= begun).where(requests.c.id == answer.request.id)
+        )
+        decided = sum(votes) >= self.rules.votes or (bool(over) and any(votes))
+        return Tally(votes, self.rules.votes, decided, _method(answer))
+
+    async def ballots(self) -> Sequence[Ballot]:
+        """Returns every duel that somebody voted in and that had an adapter."""
+        async with self.database.transaction() as connection:
+            voted = await connection.scalars(select(duel_votes.c.request_id).distinct())
+            found = []
+            for request_id in list(voted):
+                answer = await answers.load_answer(connection, request_id)
+                tally = await self._tally(connection, answer)
+                if tally.method is not None:
+                    found.append(_ballot(answer, tally.votes[tally.method], tally.cast))
+            return found
+
+
+def _method(answer: Answer) -> int | None:
+    """Index of the image that was rendered with adapters."""
+    if answer.phase is not Phase.RENDERED:
+        return None
+    return next((one.index for one in answer.renderings if one.loaded), None)
+
+
+def _ballot(answer: Answer, won: int, cast: int) -> Ballot:
+    return Ballot(
+        checkpoint=answer.request.sampling.checkpoint,
+        composer=answer.composition.composer if answer.composition else "none",
+        adapters=tuple(sorted({a.adapter_id for r in answer.renderings for a in r.loaded})),
+        won=won,
+        cast=cast,
+    )

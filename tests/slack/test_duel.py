@@ -1,0 +1,32 @@
+"""Duels in Slack: the same as on Discord, by the same words."""
+
+from tests.discord.atelier import finish
+from tests.slack.conftest import Workspace, words_of
+from tests.slack.loopback import ANN, BOB
+
+
+async def test_a_duel_is_asked_voted_on_and_told(workspace: Workspace) -> None:
+    await workspace.slack.slash("duel red star")
+    await workspace.settled()
+    request = await workspace.newest()
+    assert (request.kind, request.prompt, request.image_count) == ("duel", "red star", 2)
+    await finish(workspace.desk, request)
+    shown = words_of(workspace.root)
+    assert "Which image is better?" in shown
+    assert "Big star" not in shown
+    answer = await workspace.desk.answer(request.id)
+    method = next(one.index for one in answer.renderings if one.loaded)
+    vote = f"stylus:vote:{request.id}:{method}"
+    await workspace.slack.click(vote, workspace.root, ANN)
+    await workspace.settled()
+    assert "1 of 5 votes" in workspace.slack.whispers[-1]["text"]
+    await workspace.slack.click(vote, workspace.root, ANN)
+    await workspace.settled()
+    assert "voted already" in workspace.slack.whispers[-1]["text"]
+    for number in range(4):
+        await workspace.desk.duels.vote(answer, f"guest{number}", method)
+    await workspace.slack.click(f"stylus:result:{request.id}", workspace.root, BOB)
+    await workspace.settled()
+    told = words_of(workspace.slack.whispers[-1])
+    assert f"Image {method + 1} had the adapters and won: 5 of 5 votes." in told
+    assert "Big star" in told

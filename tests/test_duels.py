@@ -1,0 +1,85 @@
+"""Duels: which image comes first is chance, and time decides what votes do not."""
+
+import pytest
+from sqlalchemy import text
+
+from bot.benchmarks import votes
+from engine.community.duels import Duels
+from engine.desk import Desk
+from engine.errors import BadOption
+from engine.masks import best_mask, draw_duel
+from engine.plan import plan_images
+from engine.settings import Duels as Rules
+from engine.settings import Weights
+from engine.values import Answer, Mask
+from tests.discord.atelier import compose, render
+from tests.samples import ask, composition, request
+
+
+async def duel(desk: Desk) -> Answer:
+    made = await desk.duel(ask("red star"))
+    await compose(desk, made)
+    await render(desk, made)
+    return await desk.answer(made.id)
+
+
+def test_a_duel_is_the_best_mask_against_none_in_either_order() -> None:
+    made = composition(("a", "b"), ("c",))
+    pair = {best_mask(made), Mask(frozenset())}
+    drawn = [draw_duel(made, seed).masks for seed in range(40)]
+    assert all(set(masks) == pair for masks in drawn)
+    first = sum(masks[0].on == frozenset() for masks in drawn)
+    assert 10 < first < 30
+    assert draw_duel(made, 3) == draw_duel(made, 3)
+    plans = plan_images(request(made.prompt, kind="duel"), made, drawn[0], Weights())
+    assert plans[0].seed == plans[1].seed == request().seed
+
+
+async def test_hours_decide_what_votes_do_not(desk: Desk) -> None:
+    answer = await duel(desk)
+    duels = Duels(desk.database, Rules(votes=100, hours=2))
+    assert not (await duels.tally(answer)).decided
+    counted = await duels.vote(answer, "ann", 0)
+    assert counted
+    assert (counted.votes, counted.decided) == ((1, 0), False)
+    async with desk.database.transaction() as connection:
+        await connection.execute(
+            text("update requests set created_at = created_at - interval '3 hours'")
+        )
+    assert (await duels.tally(answer)).decided
+    with pytest.raises(BadOption, match="is decided"):
+        await duels.vote(answer, "bob", 1)
+
+
+async def test_nobody_decides_by_not_voting(desk: Desk) -> None:
+    answer = await duel(desk)
+    duels = Duels(desk.database, Rules(hours=1e-9))
+    assert not (await duels.tally(answer)).decided
+
+
+async def test_ballots_count_for_the_image_with_adapters(desk: Desk) -> None:
+    answer = await duel(desk)
+    method = next(one.index for one in answer.renderings if one.loaded)
+    assert await desk.duels.ballots() == []
+    for user, image in (("ann", method), ("bob", method), ("cid", 1 - method)):
+        await desk.duels.vote(answer, user, image)
+    (ballot,) = await desk.duels.ballots()
+    assert (ballot.won, ballot.cast, ballot.adapters) == (2, 3, ("a", "b"))
+    assert (ballot.checkpoint, ballot.composer) == ("builtin", "local")
+    await desk.forgetting.person("discord", "cid")
+    (ballot,) = await desk.duels.ballots()
+    assert (ballot.won, ballot.cast) == (2, 2)
+
+
+async def test_shares_come_with_how_sure_they_are(desk: Desk) -> None:
+    answer = await duel(desk)
+    method = next(one.index for one in answer.renderings if one.loaded)
+    for user, image in (("ann", method), ("bob", method), ("cid", 1 - method)):
+        await desk.duels.vote(answer, user, image)
+    await desk.feedback.judge(answer, "ann", 1)
+    figures = {f.name: f for f in await votes.measure(desk.settings)}
+    preferred = figures["duels: adapters preferred"]
+    assert (round(preferred.value, 3), preferred.unit) == (0.667, "of 3")
+    assert preferred.interval == pytest.approx((0.2077, 0.9385), abs=1e-4)
+    assert figures["duels, a"].value == preferred.value
+    assert (figures["thumbs up, b"].value, figures["thumbs up, b"].unit) == (1.0, "of 1")
