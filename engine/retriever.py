@@ -120,7 +120,7 @@ def _vectors(rows: Sequence[Row[Any]], name: str) -> Vectors:
 _FILTERS = """
     base = :base and status = 'active' and rating = any(:ratings)
     and workspace in ('', :workspace) and not id = any(:drop)
-    and (blob is not null or not :with_file)
+    and (blob is not null or not :with_file) and (not broken or :anybody)
     and (kind = '' or :anybody
          or names && cast(:spoken as text[]) and (kind = 'character' or :people))"""
 _SELECTED = f"selected as (select id from adapters where {_FILTERS})"

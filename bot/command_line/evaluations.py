@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bot.benchmarks import composer as composer_benchmark
+from bot.benchmarks import refiner as refiner_benchmark
 from bot.benchmarks import votes as vote_benchmark
 from bot.command_line.common import Json, news_console, settings_for_command
 from bot.command_line.figures import report
@@ -97,3 +98,11 @@ def _benchmark(name: str) -> ModuleType:
         raise Unavailable(
             f'{error.name} is not installed, which this needs; run pip install -e ".[evaluation]".'
         ) from error
+
+
+@app.command()
+def refiner(cards: Cards, answers: Answers, base: Base = "sd15", as_json: Json = False) -> None:
+    """Hold retrieval by refined cards beside retrieval by cards as their authors wrote them."""
+    settings, tell = settings_for_command(), news_console().print
+    measuring = refiner_benchmark.measure(settings, cards, answers, base, tell)
+    report("refiner", measuring, "cpu", as_json)

@@ -4,12 +4,15 @@ import discord
 from discord import ui
 
 from bot.actions import Action, Click
+from bot.adapter_card import facts_of, measured_of, sample_picture
 from bot.breakdown import safe_link
 from bot.discord_frontend.admin import refuse_others
 from bot.discord_frontend.answers import texts_of
 from bot.discord_frontend.escaping import plain
 from bot.discord_frontend.people import asker_of
 from bot.discord_frontend.screens import COLOURS, WORKING, Screen, sentence_screen
+from bot.lines import cut
+from bot.pictures import Picture
 from bot.texts import Texts, said, texts_for
 from engine.desk import Addition, Desk, title_of
 from engine.values import Adapter, Phase
@@ -21,15 +24,17 @@ class Announcer:
     def __init__(self, bot: discord.Client) -> None:
         self._bot = bot
 
-    async def tell(self, addition: Addition, adapter: Adapter | None) -> str:
+    async def tell(self, addition: Addition, adapter: Adapter | None, sample: bytes | None) -> str:
         """Posts the card, or the reason, and returns the message's id."""
         channel = self._bot.get_partial_messageable(int(addition.asker.channel))
         workspace = addition.asker.workspace
         guild = self._bot.get_guild(int(workspace)) if workspace.isdecimal() else None
         texts = texts_for(str(guild.preferred_locale) if guild else "")
-        screen = addition_screen(addition, adapter, texts)
+        screen = addition_screen(addition, adapter, sample, texts)
         try:
-            message = await channel.send(view=screen.view(), nonce=addition.id)
+            message = await channel.send(
+                view=screen.view(), files=screen.files(), nonce=addition.id
+            )
         except (discord.NotFound, discord.Forbidden):
             return ""  # nobody can be told there; the admins' list still has it
         return str(message.id)
@@ -57,29 +62,45 @@ class Deciding:
         await interaction.response.edit_message(view=screen.view())
 
 
-def addition_screen(addition: Addition, adapter: Adapter | None, texts: Texts) -> Screen:
+def addition_screen(
+    addition: Addition, adapter: Adapter | None, sample: bytes | None, texts: Texts
+) -> Screen:
     """Returns the card of a proposed LoRA with its buttons, or why one was refused."""
     title = title_of(addition)
     if adapter is None:
         words = texts.lora_refused.format(title=title, reason=said(addition.sentence or "", texts))
         return sentence_screen(words, COLOURS[Phase.FAILED])
-    facts = [
+    by = texts.lora_by.format(user=f"<@{addition.asker.user}>")
+    lines = [
         f"### {plain(texts.lora_proposed.format(title=title), 200)}",
         plain(adapter.description, 1200) or texts.no_description,
-        f"**{texts.triggers}** {plain(', '.join(adapter.trigger_words), 300) or texts.none}",
-        f"**{texts.weight}** {adapter.weight:g} · **{texts.base}** {plain(adapter.base, 40)}",
+        *fact_lines(adapter, texts),
         safe_link(adapter.link) or "",
-        f"-# {texts.lora_by.format(user=f'<@{addition.asker.user}>')} · `{adapter.id}` · "
-        f"sha256 `{(adapter.sha256 or '')[:12]}`",
+        f"-# {by} · `{adapter.id}` · sha256 `{(adapter.sha256 or '')[:12]}`",
     ]
     container = ui.Container[ui.LayoutView](
-        ui.TextDisplay("\n".join(fact for fact in facts if fact)), accent_colour=WORKING
+        ui.TextDisplay("\n".join(line for line in lines if line)), accent_colour=WORKING
     )
+    picture = sample_picture(adapter, sample, texts)
+    if picture:
+        container.add_item(gallery_of(picture))
     row = ui.ActionRow[ui.LayoutView](
         _button(Action.APPROVE, addition.id, texts.lora_approve, discord.ButtonStyle.success),
         _button(Action.REJECT, addition.id, texts.lora_reject, discord.ButtonStyle.danger),
     )
-    return Screen((container, row))
+    return Screen((container, row), (picture,) if picture else ())
+
+
+def fact_lines(adapter: Adapter, texts: Texts) -> list[str]:
+    """Returns the facts of a card in Discord's Markdown, and what was measured."""
+    facts = [f"**{name}** {plain(words, 300)}" for name, words in facts_of(adapter, texts)]
+    return [*facts, *(f"-# {line}" for line in measured_of(adapter, texts))]
+
+
+def gallery_of(picture: Picture) -> ui.MediaGallery[ui.LayoutView]:
+    """Returns a message's own file as an image in it."""
+    where = f"attachment://{picture.name}"
+    return ui.MediaGallery(discord.MediaGalleryItem(where, description=cut(picture.alt, 1000)))
 
 
 def _button(

@@ -49,7 +49,9 @@ class AdminLoraCommands(app_commands.Group, name="lora"):
                 adapter = await self._desk.lookup.find(
                     str(addition.adapter_id), asker_of(interaction)
                 )
-                await show(interaction, addition_screen(addition, adapter, texts), private=True)
+                sample = await self._desk.additions.sample(adapter)
+                screen = addition_screen(addition, adapter, sample, texts)
+                await show(interaction, screen, private=True)
 
     @app_commands.command()
     @app_commands.describe(id="The adapter's id, as `/stylus lora search` shows it.")

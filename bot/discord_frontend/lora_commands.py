@@ -4,6 +4,7 @@ import discord
 from discord import app_commands, ui
 
 from bot.breakdown import safe_link
+from bot.discord_frontend.additions import fact_lines, gallery_of
 from bot.discord_frontend.answers import show, telling, texts_of
 from bot.discord_frontend.escaping import plain
 from bot.discord_frontend.people import asker_of
@@ -70,29 +71,18 @@ class LoraCommands(app_commands.Group, name="lora"):
 
 def info_screen(adapter: Adapter, preview: bytes | None, texts: Texts) -> Screen:
     """Returns what is known of an adapter, with an image that was made with it."""
-    facts = [
+    lines = [
+        f"### {plain(adapter.title, 200)}",
         plain(adapter.description, 1200),
-        _fact(texts.triggers, ", ".join(adapter.trigger_words)),
-        _fact(texts.tags, ", ".join(adapter.tags)),
-        f"**{texts.weight}** {adapter.weight:g} · **{texts.base}** {plain(adapter.base, 40)} · "
-        f"{said(adapter.status, texts)} · {said(adapter.rating, texts)}",
-        _fact(texts.creator, ", ".join(filter(None, (adapter.creator, adapter.licence)))),
+        *fact_lines(adapter, texts),
         safe_link(adapter.link) or "",
-        f"-# `{adapter.id}`",
+        f"-# {said(adapter.status, texts)} · `{adapter.id}`",
     ]
-    body = "\n".join(fact for fact in facts if fact)
     container = ui.Container[ui.LayoutView](
-        ui.TextDisplay(f"### {plain(adapter.title, 200)}\n{body}"), accent_colour=WORKING
+        ui.TextDisplay("\n".join(line for line in lines if line)), accent_colour=WORKING
     )
     if preview is None:
         return Screen((container,))
     picture = Picture("preview.png", preview, texts.preview_of.format(title=adapter.title))
-    item = discord.MediaGalleryItem(
-        f"attachment://{picture.name}", description=cut(picture.alt, 1000)
-    )
-    container.add_item(ui.MediaGallery(item))
+    container.add_item(gallery_of(picture))
     return Screen((container,), (picture,))
-
-
-def _fact(name: str, words: str) -> str:
-    return f"**{name}** {plain(words, 300)}" if words else ""

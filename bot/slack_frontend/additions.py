@@ -1,18 +1,21 @@
 """LoRAs on their way into the library: proposed by anybody, decided by the workspace's admins."""
 
+from contextlib import suppress
 from typing import Any, Literal
 
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, PlainTextObject
 
 from bot.actions import Action, Click
+from bot.adapter_card import facts_of, measured_of, sample_picture
 from bot.slack_frontend.flags import Written, number, read_flags
 from bot.slack_frontend.languages import Languages
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.screens import Screen, lines_screen, sentence_screen
+from bot.slack_frontend.sharing import Sharing
 from bot.slack_frontend.web import SlackRefused, Web, ask
 from bot.texts import Texts, said
 from engine.desk import Addition, Described, Desk, title_of
-from engine.errors import BadOption, NotAllowed
+from engine.errors import BadOption, NotAllowed, StylusError
 from engine.values import Adapter
 
 FLAGS = ("title", "description", "triggers", "weight")
@@ -26,7 +29,8 @@ OUT_OF_REACH = {"channel_not_found", "is_archived", "not_in_channel"}
 class Additions:
     """Proposes, tells and decides for one workspace."""
 
-    def __init__(self, desk: Desk, web: Web, languages: Languages) -> None:
+    def __init__(self, desk: Desk, web: Web, sharing: Sharing, languages: Languages) -> None:
+        self._sharing = sharing
         self._languages = languages
         self._desk = desk
         self._web = web
@@ -74,9 +78,11 @@ class Additions:
         words = texts.lora_status.format(title=changed.title, status=said(status, texts))
         return sentence_screen(words)
 
-    async def tell(self, addition: Addition, adapter: Adapter | None) -> str:
-        """Posts the card, or the reason, and returns the message's id; the desk's teller."""
-        screen = addition_screen(addition, adapter, await self._languages.of(addition.asker))
+    async def tell(self, addition: Addition, adapter: Adapter | None, sample: bytes | None) -> str:
+        """Posts the card with its samples in a thread, or the reason, and returns the message's
+        id; the desk's teller."""
+        texts = await self._languages.of(addition.asker)
+        screen = addition_screen(addition, adapter, texts)
         try:
             sent = await ask(
                 self._web.client.chat_postMessage(
@@ -91,6 +97,12 @@ class Additions:
             if error.code in OUT_OF_REACH:
                 return ""  # nobody can be told there; the admins' list still has it
             raise
+        picture = adapter and sample_picture(adapter, sample, texts)
+        if picture:
+            with suppress(StylusError):  # the card says what is needed without them, too
+                await self._sharing.share(
+                    addition.asker.channel, str(sent["ts"]), picture.alt, [picture]
+                )
         return str(sent["ts"])
 
     async def decide(self, place: Place, click: Click) -> Screen:
@@ -139,13 +151,18 @@ def addition_screen(addition: Addition, adapter: Adapter | None, texts: Texts) -
         return sentence_screen(texts.lora_refused.format(title=title, reason=reason))
     lines = [
         adapter.description or texts.no_description,
-        f"{texts.triggers}: {', '.join(adapter.trigger_words) or texts.none}",
-        f"{texts.weight}: {adapter.weight:g} · {texts.base} {adapter.base}",
+        *fact_lines(adapter, texts),
         f"{adapter.id} · sha256 {(adapter.sha256 or '')[:12]}",
         adapter.link or "",
     ]
     screen = lines_screen(texts.lora_proposed.format(title=title), [one for one in lines if one])
     return Screen((*screen.blocks, _buttons(addition, texts)), screen.text)
+
+
+def fact_lines(adapter: Adapter, texts: Texts) -> list[str]:
+    """Returns the facts of a card, and what was measured."""
+    facts = [f"{name}: {words}" for name, words in facts_of(adapter, texts)]
+    return [*facts, *measured_of(adapter, texts)]
 
 
 def _buttons(addition: Addition, texts: Texts) -> Block:

@@ -84,7 +84,7 @@ class StylusApp(AsyncApp):
         mailman = Mailman(desk, self.board, self._poster, self._sharing, telling, languages)
         self._forms = Forms(desk, self.web, opener, telling)
         self._tasks = Tasks(desk, self.web, opener, telling)
-        additions = Additions(desk, self.web, languages)
+        additions = Additions(desk, self.web, self._sharing, languages)
         self._admin = Admin(desk, self.web, additions, telling)
         own = OwnCommands(desk, mailman, removal, additions, languages)
         self._commands = Commands(

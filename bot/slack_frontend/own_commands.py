@@ -9,7 +9,7 @@ from slack_sdk.models.blocks import ActionsBlock, ButtonElement, PlainTextObject
 
 from bot.actions import Action, Click
 from bot.breakdown import safe_link
-from bot.slack_frontend.additions import STATUSES, Additions
+from bot.slack_frontend.additions import STATUSES, Additions, fact_lines
 from bot.slack_frontend.delivery import Mailman
 from bot.slack_frontend.escaping import ours, plain
 from bot.slack_frontend.languages import Languages
@@ -170,11 +170,8 @@ def info_screen(adapter: Adapter, texts: Texts) -> Screen:
     """Returns what is known of an adapter."""
     facts = [
         adapter.description or texts.no_description,
-        _fact(texts.triggers, ", ".join(adapter.trigger_words)),
-        _fact(texts.tags, ", ".join(adapter.tags)),
-        f"{texts.weight}: {adapter.weight:g} · {texts.base} {adapter.base} · "
-        f"{said(adapter.status, texts)} · {said(adapter.rating, texts)}",
-        _fact(texts.creator, ", ".join(filter(None, (adapter.creator, adapter.licence)))),
+        *fact_lines(adapter, texts),
+        said(adapter.status, texts),
         adapter.id,
     ]
     screen = lines_screen(adapter.title, [fact for fact in facts if fact])
@@ -184,7 +181,3 @@ def info_screen(adapter: Adapter, texts: Texts) -> Screen:
         if link
         else screen
     )
-
-
-def _fact(name: str, words: str) -> str:
-    return f"{name}: {words}" if words else ""

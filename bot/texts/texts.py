@@ -173,6 +173,11 @@ class Texts:
     lora_proposed: str
     lora_refused: str
     lora_by: str
+    lora_samples: str
+    lora_measured: str
+    lora_broken: str
+    lora_rating: str
+    lora_notes: str
     lora_approve: str
     lora_reject: str
     lora_decided: str

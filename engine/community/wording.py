@@ -68,12 +68,21 @@ def refuse_prompt(prompt: str, *, adults: bool) -> None:
 
     Children are never drawn in a sexual way, whoever sees it.
     """
-    words, text = _words(prompt)
-    sexual = not _SEXUAL.isdisjoint(words)
-    if (sexual or not _SUGGESTIVE.isdisjoint(words)) and _names_children(words, text):
+    if is_never_taken(prompt):
         raise BadPrompt(NEVER)
-    if sexual and not adults:
+    if not adults and is_for_adults(prompt):
         raise BadPrompt(NOT_HERE)
+
+
+def is_for_adults(text: str) -> bool:
+    """Whether a text, such as an adapter's name and tags, speaks of what only adults may see."""
+    return not _SEXUAL.isdisjoint(_words(text)[0])
+
+
+def is_never_taken(text: str) -> bool:
+    """Whether it speaks of children in a sexual way."""
+    words, plain = _words(text)
+    return not (_SEXUAL | _SUGGESTIVE).isdisjoint(words) and _names_children(words, plain)
 
 
 def _names_children(words: frozenset[str], text: str) -> bool:

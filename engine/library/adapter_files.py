@@ -12,9 +12,16 @@ from engine.storage.tables import adapters
 
 
 async def attach_file(
-    connection: AsyncConnection, adapter_id: str, blob: str, sha256: str, link: str | None = None
+    connection: AsyncConnection,
+    adapter_id: str,
+    blob: str,
+    sha256: str,
+    link: str | None = None,
+    size: int | None = None,
 ) -> None:
     """Records where an adapter's file is kept and pins its hash, and where it came from.
+
+    `size` is in bytes.
 
     Raises `BadFile` where the card states another hash.
     """
@@ -22,7 +29,12 @@ async def attach_file(
         update(adapters)
         .where(adapters.c.id == adapter_id)
         .where(or_(adapters.c.sha256.is_(None), adapters.c.sha256 == sha256))
-        .values(blob=blob, sha256=sha256, link=func.coalesce(link, adapters.c.link))
+        .values(
+            blob=blob,
+            sha256=sha256,
+            link=func.coalesce(link, adapters.c.link),
+            file_bytes=func.coalesce(size, adapters.c.file_bytes),
+        )
     )
     if attached.rowcount == 0:
         raise BadFile(

@@ -4,19 +4,23 @@ Only what really loads is proposed; until an admin approves, no prompt finds it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.errors import BadOption
+from engine.community.wording import is_never_taken
+from engine.errors import BadOption, StylusError
 from engine.library import catalogue
 from engine.library.adapter_files import attach_file
 from engine.library.addition_rows import Addition, title_of
 from engine.library.addition_stages import Claim, advance, run_stage
 from engine.library.cards import Card, read_card
+from engine.library.samples import Shown
 from engine.library.sidecars import card_of_header
+from engine.library.text_refiner import refine
+from engine.operations.log import get_log
 from engine.processes.process import Post
 from engine.rendering.safetensors_header import read_header
 from engine.storage.blobs import BlobStore
@@ -26,8 +30,16 @@ from engine.storage.tables import adapters
 Try = Callable[[Path, str], tuple[str, str]]
 
 
-async def check_addition(post: Post, store: BlobStore, addition_id: str, try_lora: Try) -> None:
-    """Proposes the addition to the admins, or refuses it."""
+#: Renders samples of a card's adapter from its file. Raises `StylusError`.
+Show = Callable[[Card, Path], Awaitable[Shown]]
+
+log = get_log("additions")
+
+
+async def check_addition(
+    post: Post, store: BlobStore, addition_id: str, try_lora: Try, show: Show
+) -> None:
+    """Proposes the addition to the admins with sample images, or refuses it."""
 
     async def work(claimed: Claim) -> None:
         addition = claimed.addition
@@ -37,18 +49,43 @@ async def check_addition(post: Post, store: BlobStore, addition_id: str, try_lor
         card = await asyncio.to_thread(_card, addition, path, sha256, family)
         async with post.database.transaction() as connection:
             await refuse_duplicate(connection, sha256, addition)
-            await catalogue.store_cards(connection, [card])
+        shown = await _show(card, path, show)
+        sheet = await asyncio.to_thread(_keep, store, shown) if shown else None
+        raw = card.raw | {"nsfw": True} if shown and shown.unsafe else card.raw
+        async with post.database.transaction() as connection:
+            await refuse_duplicate(connection, sha256, addition)
+            await catalogue.store_raw(connection, {card.id: raw})
             link = addition.found.get("link") or addition.url
-            await attach_file(connection, card.id, blob, sha256, link)
+            size = path.stat().st_size
+            await attach_file(connection, card.id, blob, sha256, link, size)
             await connection.execute(
                 update(adapters)
                 .where(adapters.c.id == card.id)
-                .values(status="proposed", workspace=addition.workspace)
+                .values(
+                    status="proposed",
+                    workspace=addition.workspace,
+                    sample=sheet,
+                    measured=shown and shown.measured.document,
+                    broken=bool(shown and shown.measured.breaks_images),
+                )
             )
             await advance(connection, claimed, state="proposed", adapter_id=card.id)
             await post.queue.defer_embedding(connection)
 
     await run_stage(post, store, addition_id, "fetched", "checking", work)
+
+
+async def _show(card: Card, path: Path, show: Show) -> Shown | None:
+    """The samples; an admin can decide without them, should they fail."""
+    try:
+        return await show(read_card(card.raw | refine(card.raw)), path)
+    except StylusError as error:
+        log.warning("no samples", adapter=card.id, reason=str(error))
+        return None
+
+
+def _keep(store: BlobStore, shown: Shown) -> str:
+    return store.put("samples", shown.sheet, ".png")
 
 
 async def refuse_duplicate(connection: AsyncConnection, sha256: str, addition: Addition) -> None:
@@ -65,10 +102,13 @@ async def refuse_duplicate(connection: AsyncConnection, sha256: str, addition: A
 
 
 def _card(addition: Addition, path: Path, sha256: str, family: str) -> Card:
-    """What the person says comes first, then the source, then the file itself."""
+    """What the person says comes first, then the source, then the file itself.
+
+    Raises `BadOption` for what is never taken.
+    """
     header = card_of_header(read_header(path, title_of(addition)).metadata)
     raw = header | {key: value for key, value in addition.found.items() if value}
-    return read_card(
+    card = read_card(
         raw
         | addition.described.card
         | {
@@ -81,3 +121,7 @@ def _card(addition: Addition, path: Path, sha256: str, family: str) -> Card:
             "file_sha256": sha256,
         }
     )
+    named = " , ".join([card.title, card.description, *card.tags, *card.trigger_words])
+    if is_never_taken(named):
+        raise BadOption("LoRAs of this kind are never taken.")
+    return card

@@ -50,8 +50,9 @@ MOST_OPEN = 10
 LOOK = 0.5
 
 
-#: Tells in a chat how a check went and returns the message's id.
-Teller = Callable[[Addition, Adapter | None], Awaitable[str]]
+#: Tells in a chat how a check went, with a PNG of sample images where there is one, and returns
+#: the message's id.
+Teller = Callable[[Addition, Adapter | None, bytes | None], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,8 @@ class Additions:
 
     async def _tell(self, teller: Teller, addition: Addition) -> bool:
         try:
-            message_id = await teller(addition, await self._adapter(addition))
+            adapter = await self._adapter(addition)
+            message_id = await teller(addition, adapter, await self.sample(adapter))
         except Exception:  # told again later
             log.exception("nobody was told of an addition", addition=addition.id)
             return False
@@ -179,6 +181,12 @@ class Additions:
                 update(additions).where(additions.c.id == addition.id).values(message_id=message_id)
             )
         return True
+
+    async def sample(self, adapter: Adapter | None) -> bytes | None:
+        """Returns the PNG of an adapter's sample images, above without and below with it."""
+        if adapter is None or adapter.sample is None:
+            return None
+        return await asyncio.to_thread(self.store.read, adapter.sample)
 
     async def _adapter(self, addition: Addition) -> Adapter | None:
         if addition.adapter_id is None:

@@ -5,11 +5,12 @@ out, and a word counts once in what is searched, so that a stuffed card wins not
 """
 
 import hashlib
+import json
 import math
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Literal
 
@@ -69,7 +70,7 @@ class Card:
     #: The finer kind of base model, in its source's words; nothing is decided by it.
     lineage: str
     #: The card as it came.
-    raw: Mapping[str, Any]
+    raw: dict[str, Any]
 
     @property
     def heading(self) -> str:
@@ -106,7 +107,7 @@ def read_card(raw: Mapping[str, Any]) -> Card:
     examples = tuple(clean(text, 2000) for text in _texts(raw, "example_prompts")[:20])
     sha256 = str(raw.get("file_sha256") or "").lower()
     title, tags, triggers = _required(raw, "title"), _labels(raw, "tags"), _triggers(raw)
-    kind: Kind = "person" if raw.get("poi") else kind_of(tags)
+    kind = _kind(raw, tags)
     return Card(
         id=f"{source}:{source_id}",
         source=source,
@@ -128,6 +129,25 @@ def read_card(raw: Mapping[str, Any]) -> Card:
         lineage=clean(str(raw.get("lineage") or raw.get("base_model") or ""), 60),
         raw=_storable(raw),
     )
+
+
+def layered(raw: Mapping[str, Any], refined: Mapping[str, Any], edited: Mapping[str, Any]) -> Card:
+    """Returns the card as it came, with what a refiner made of it and what admins wrote, which
+    wins. Raises `BadFile` like `read_card`."""
+    return replace(read_card({**raw, **refined, **edited}), raw=_storable(raw))
+
+
+def digest_of(raw: Mapping[str, Any]) -> str:
+    """Changes when a card comes with another text: what was refined of the old one is stale."""
+    kept = json.dumps(_storable(raw), sort_keys=True, default=str)
+    return hashlib.sha256(kept.encode()).hexdigest()[:16]
+
+
+def _kind(raw: Mapping[str, Any], tags: tuple[str, ...]) -> Kind:
+    """Whom it depicts; nothing makes less of a person than the tags and the source do."""
+    told: Kind = "person" if raw.get("poi") or raw.get("kind") == "person" else ""
+    named: Kind = "character" if raw.get("kind") == "character" else ""
+    return told or kind_of(tags) or named
 
 
 def recommended_weight(raw: Mapping[str, Any], examples: tuple[str, ...]) -> float:

@@ -2,18 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine import builtin
 from engine.errors import BadFile, UnknownAdapter
+from engine.library import text_refiner
 from engine.library.adapter_files import attach_file
-from engine.library.cards import Card, read_card
+from engine.library.cards import Card, digest_of, layered, read_card
 from engine.retrieving.embedder import MiniLM
 from engine.retrieving.search_index import EMBED_BATCH, embed_pending
 from engine.storage.blobs import BlobStore
@@ -81,33 +82,64 @@ def _words(*texts: str) -> Any:
     return func.to_tsvector("english", " ".join(texts))
 
 
+#: Makes better fields of a raw card.
+Refine = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
 async def import_cards(
-    database: Database, embedder: MiniLM, raw_cards: Iterable[dict[str, Any]]
+    database: Database,
+    embedder: MiniLM,
+    raw_cards: Iterable[Mapping[str, Any]],
+    refine: Refine = text_refiner.refine,
 ) -> Imported:
     """Stores and embeds cards. Importing the same again changes nothing.
 
+    What a refiner made of a card that has not changed stays, and so does what admins wrote.
     Raises `BadFile` naming the card's number; the cards before it stay.
     """
     count = 0
-    batch: dict[str, Card] = {}
+    batch: dict[str, Mapping[str, Any]] = {}
     for count, raw in enumerate(raw_cards, 1):
         try:
-            card = read_card(raw)
+            card_id = read_card(raw).id
         except BadFile as error:
-            await _store_batch(database, batch)
+            await _store_batch(database, batch, refine)
             raise BadFile(f"Card number {count} is refused: {error}") from error
-        batch[card.id] = card
+        batch[card_id] = raw
         if len(batch) >= EMBED_BATCH:
-            await _store_batch(database, batch)
-    await _store_batch(database, batch)
+            await _store_batch(database, batch, refine)
+    await _store_batch(database, batch, refine)
     return Imported(count, await embed_pending(database, embedder))
 
 
-async def _store_batch(database: Database, batch: dict[str, Card]) -> None:
+async def _store_batch(
+    database: Database, batch: dict[str, Mapping[str, Any]], refine: Refine
+) -> None:
     if batch:
         async with database.transaction() as connection:
-            await store_cards(connection, list(batch.values()))
+            await store_raw(connection, batch, refine)
         batch.clear()
+
+
+async def store_raw(
+    connection: AsyncConnection,
+    raw_by_id: Mapping[str, Mapping[str, Any]],
+    refine: Refine = text_refiner.refine,
+) -> None:
+    """Stores cards as they came, under what refiners and admins have made of them."""
+    rows = await connection.execute(
+        select(adapters.c.id, adapters.c.refined, adapters.c.edited).where(
+            adapters.c.id.in_(raw_by_id),
+            or_(adapters.c.refined.is_not(None), adapters.c.edited != text("'{}'::jsonb")),
+        )
+    )
+    kept = {row.id: (row.refined or {}, row.edited) for row in rows}
+    cards = []
+    for card_id, raw in raw_by_id.items():
+        refined, edited = kept.get(card_id, ({}, {}))
+        fresh = refined.get("of") == digest_of(raw)
+        cards.append(layered(raw, refined["fields"] if fresh else refine(raw), edited))
+    await store_cards(connection, cards)
 
 
 async def fill_builtin(database: Database, embedder: MiniLM, store: BlobStore) -> Imported:

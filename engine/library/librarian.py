@@ -42,7 +42,7 @@ class Library:
         """Catalogues the adapters that ship with us."""
         return await catalogue.fill_builtin(self.database, embedder, self.store)
 
-    async def import_cards(self, cards: Iterable[dict[str, Any]], embedder: MiniLM) -> Imported:
+    async def import_cards(self, cards: Iterable[Mapping[str, Any]], embedder: MiniLM) -> Imported:
         """Catalogues cards. Raises `BadFile`; the cards before the bad one stay."""
         return await catalogue.import_cards(self.database, embedder, cards)
 
@@ -115,7 +115,8 @@ class Library:
         adapter_id = f"{source}:{tried.sha256[:16]}"
         blob = await asyncio.to_thread(self.store.put_file, "adapters", path, ".safetensors")
         async with self.database.transaction() as connection:
-            await attach_file(connection, adapter_id, blob, tried.sha256, told.get("link"))
+            link, size = told.get("link"), tried.size
+            await attach_file(connection, adapter_id, blob, tried.sha256, link, size)
             await catalogue.activate(connection, adapter_id)
         return await self.find(adapter_id)
 

@@ -25,13 +25,14 @@ from engine.processes.jobs import run_stage
 from engine.processes.process import Post, open_post, work
 from engine.processes.queue import render_queue
 from engine.processes.render_news import News
+from engine.processes.render_samples import render_samples
 from engine.rendering.batcher import Batcher
 from engine.rendering.checkpoint import use_threads
 from engine.rendering.job import Batch, Job, RenderedImage
 from engine.rendering.memory import DeviceLost
 from engine.rendering.pool import Limits, Pool
 from engine.rendering.preview import Hides
-from engine.rendering.safety import ImageGate, open_gate
+from engine.rendering.safety import ImageGate, open_gates
 from engine.rendering.start import Start
 from engine.requests import answers, ledger
 from engine.requests.ending import announce_end
@@ -41,7 +42,6 @@ from engine.settings import Settings
 from engine.storage.blobs import BlobStore
 from engine.values import ImagePlan, Phase, PlannedAdapter, Rendering, Request, Source
 
-WITHHELD = "Image {number} is withheld: it may show what is not shown here."
 ALL_WITHHELD = (
     "What came out may show what is not shown here, so it is withheld; ask for other things."
 )
@@ -58,7 +58,8 @@ class Studio:
     batcher: Batcher
     store: BlobStore
     feed: ProgressFeed
-    gate: ImageGate
+    #: By the checkpoint's name: what looks at one world's images knows nothing of another's.
+    gates: Mapping[str, ImageGate]
 
 
 async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
@@ -80,7 +81,9 @@ async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
 
             @post.queue.app.task(name="check", queue=queue)
             async def check(addition_id: str) -> None:
-                await check_addition(post, studio.store, addition_id, studio.pool.examine)
+                show = partial(render_samples, studio.batcher, studio.gates, settings)
+                examine = studio.pool.examine
+                await check_addition(post, studio.store, addition_id, examine, show)
 
             await work(
                 post,
@@ -115,7 +118,7 @@ async def _open_studio(post: Post, pool: Pool) -> AsyncIterator[Studio]:
     render = counting_images(pool.render, lambda job: len(job.plans))
     batcher = Batcher(render, limits.images, limits.wait)
     watch_cache(lambda: pool.cache.hits, lambda: pool.cache.misses)
-    gate = await asyncio.to_thread(open_gate, post.settings)
+    gates = await asyncio.to_thread(open_gates, post.settings)
     feed = ProgressFeed(post.database.conninfo)
     listening = asyncio.create_task(feed.run(), name="progress feed")
     try:
@@ -124,7 +127,7 @@ async def _open_studio(post: Post, pool: Pool) -> AsyncIterator[Studio]:
             batcher,
             BlobStore(post.settings),
             feed,
-            gate,
+            gates,
         )
     finally:
         listening.cancel()
@@ -140,7 +143,8 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
         ids = [adapter.adapter_id for adapter in planned]
         off = await catalogue.find_unusable(connection, ids, request)
     stop = threading.Event()
-    hides = None if request.overrides.unsafe else studio.gate.hides
+    gate = studio.gates[request.sampling.checkpoint]
+    hides = None if request.overrides.unsafe else gate.hides
     show = partial(_show, studio.pool, request.sampling.checkpoint, hides)
     news = News(post, request.id, show)
     job = Job(
@@ -245,11 +249,14 @@ def _store_images(
     by_index = {plan.index: plan for plan in plans}
     adults = request.overrides.unsafe
     images = [one.image for one in batch.images]
-    looked = [None] * len(images) if adults else studio.gate.look(images)
+    gate = studio.gates[request.sampling.checkpoint]
+    looked = [None] * len(images) if adults else gate.look(images)
     stored, withheld = [], []
     for one, unsafe in zip(batch.images, looked, strict=True):
-        if studio.gate.withholds(unsafe):
-            withheld.append(WITHHELD.format(number=one.index + 1))
+        if gate.withholds(unsafe):
+            withheld.append(
+                f"Image {one.index + 1} is withheld: it may show what is not shown here."
+            )
         else:
             kept = _store_image(studio.store, request, by_index[one.index], one)
             stored.append(replace(kept, unsafe=unsafe))

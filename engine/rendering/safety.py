@@ -16,9 +16,10 @@ from PIL import Image
 from engine import builtin
 from engine.builtin import judge
 from engine.builtin.world import SIDE
+from engine.checkpoints import find
 from engine.errors import CheckpointUnavailable, RenderFailed
 from engine.operations.log import get_log
-from engine.settings import Settings
+from engine.settings import Renderer, Settings
 
 Check = Callable[[Sequence[Image.Image]], list[float]]
 
@@ -67,16 +68,19 @@ class ImageGate:
             return [True] * len(images)
 
 
-def open_gate(settings: Settings) -> ImageGate:
-    """Returns the gate of the settings. Raises `CheckpointUnavailable` where there is no check."""
-    chosen = settings.renderer
-    return ImageGate(_check(settings), chosen.safety_threshold)
+def open_gates(settings: Settings) -> dict[str, ImageGate]:
+    """Returns the gate of each checkpoint by its name.
+
+    Raises `CheckpointUnavailable` where nothing can look at a checkpoint's images.
+    """
+    sources = {name: find(settings, name).source for name in settings.checkpoint_names}
+    kinds = {source: _check(settings.renderer, source) for source in set(sources.values())}
+    threshold = settings.renderer.safety_threshold
+    return {name: ImageGate(kinds[source], threshold) for name, source in sources.items()}
 
 
-def _check(settings: Settings) -> Check | None:
-    name, model = settings.renderer.safety, settings.renderer.safety_model
-    source = settings.checkpoint.source
-    own = Path(source).expanduser()
+def _check(chosen: Renderer, source: str) -> Check | None:
+    name, model, own = chosen.safety, chosen.safety_model, Path(source).expanduser()
     if name == "none":
         return None
     if name == "builtin" or (name == "auto" and source in ("builtin", str(builtin.CHECKPOINT))):
@@ -86,7 +90,7 @@ def _check(settings: Settings) -> Check | None:
     if name == "diffusers" or (own / "safety_checker").is_dir():
         return _SafetyChecker(model or str(own / "safety_checker"), own / "feature_extractor")
     raise CheckpointUnavailable(
-        "Nothing looks at the images of this checkpoint before they are shown; name a classifier "
+        f"Nothing looks at the images of {source} before they are shown; name a classifier "
         'in renderer.safety and renderer.safety_model, or set renderer.safety = "none".'
     )
 

@@ -20,6 +20,8 @@ class Trial:
     family: str
     #: Number of layers that it patches.
     layers: int
+    #: Bytes of the file.
+    size: int
 
 
 class Trials:
@@ -39,7 +41,8 @@ class Trials:
             except BadLora as error:
                 refusals.append(error)
             else:
-                return Trial(lora.sha256, layers.family, len(lora.layers))
+                size = path.stat().st_size
+                return Trial(lora.sha256, layers.family, len(lora.layers), size)
         raise refusals[0]
 
     def _loaded(self, source: CheckpointSource) -> Layers:

@@ -50,7 +50,7 @@ class Lookup:
         return adapter
 
     async def preview(self, adapter_id: str, asker: Asker) -> bytes | None:
-        """Returns the newest image that the workspace has made with the adapter; None if none.
+        """Returns the newest image that the workspace has made with the adapter, else its samples.
 
         Private requests stay private: only the asker's own count; what was made among adults too.
         """
@@ -66,4 +66,6 @@ class Lookup:
                 .order_by(requests.c.created_at.desc(), renderings.c.index)
                 .limit(1)
             )
-        return await asyncio.to_thread(self.store.read, blob) if blob else None
+            adapter = await catalogue.find_adapters(connection, [adapter_id])
+        shown = blob or adapter[adapter_id].sample
+        return await asyncio.to_thread(self.store.read, shown) if shown else None

@@ -1,6 +1,7 @@
 """Adapters, and the prompt split into tasks that they serve."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,8 +41,12 @@ class Adapter:
     lineage: str = ""
     #: What admins note for each other.
     notes: str = ""
+    #: Size of the file.
+    file_bytes: int | None = None
     #: A sheet of images with and without it, in the blob store.
     sample: str | None = None
+    #: What was measured on them, in the shape of `engine.library.samples.Measured`.
+    measured: Mapping[str, float] | None = None
     #: Whether it breaks images: then it is used only where somebody pins it.
     broken: bool = False
 

@@ -1,8 +1,11 @@
 """LoRAs through chat: anybody proposes, everybody sees how it went, admins decide by a button."""
 
+import io
+import json
 from typing import Any
 
 import pytest
+from PIL import Image
 from simcord.actors import MemberActor
 from sqlalchemy import text
 
@@ -32,6 +35,17 @@ async def checked(server: Server, catalogue: tuple[str, ...], who: MemberActor) 
         "update adapters set status = 'proposed', workspace = :workspace where id = 'test:star'"
     )
     await change(server, statement, workspace=workspace)
+    sheet = io.BytesIO()
+    Image.new("RGB", (8, 4), "red").save(sheet, "PNG")
+    key = server.desk.store.put("samples", sheet.getvalue(), ".png")
+    measured = {"strength": 0.25, "evenness": 0.9, "saturation": -0.1, "images": 4, "broken": 3}
+    await change(
+        server,
+        "update adapters set sample = :key, measured = cast(:told as jsonb), broken = true,"
+        " licence = 'openrail', creator = 'mira', lineage = 'Pony' where id = 'test:star'",
+        key=key,
+        told=json.dumps(measured),
+    )
     return (await server.desk.additions.proposed(asker(server, who)))[0].id
 
 
@@ -92,7 +106,17 @@ async def test_only_admins_decide_and_the_card_says_what(
     assert await server.desk.additions.tell_waiting("discord") == 0
     card = server.last
     assert "“Starry” is proposed for the library" in words_of(card)
-    assert "Draws a five-pointed star" in words_of(card)
+    for words in (
+        "Draws a five-pointed star",
+        "Trigger words star",
+        "made for stylus-small (Pony)",
+        "By mira, openrail",
+        "Rating safe",
+        "Strength 25%, evenness 90%, colours -10%",
+        "It breaks 3 of 4 images",
+    ):
+        assert words in words_of(card).replace("**", "")
+    assert [file.filename for file in card.attachments] == ["samples.png"]
     approve = f"stylus:approve:{addition}"
     assert ids_of(card) == [approve, f"stylus:reject:{addition}"]
     refused = await server.bob.click(card, custom_id=approve)

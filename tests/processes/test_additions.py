@@ -1,9 +1,11 @@
 """From a file or a URL in a chat to the first image that uses it, with real processes."""
 
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from engine.desk import Desk, open_desk
 from engine.library.addition_rows import Addition, Described
@@ -28,6 +30,7 @@ async def desk(idle: Installation) -> AsyncIterator[Desk]:
     idle.environment |= {
         "STYLUS_LIBRARY__PRIVATE_HOSTS": "true",
         "STYLUS_LIBRARY__HOSTS": '["127.0.0.1"]',
+        "STYLUS_SAMPLING__STEPS": "2",
     }
     library = idle.settings.library.model_copy(
         update={"private_hosts": True, "hosts": ("127.0.0.1",)}
@@ -51,6 +54,11 @@ async def test_from_a_url_to_the_first_image(
     url = f"{files.url}/wavy.safetensors"
     made = await settled(desk, await desk.additions.propose_url(url, WAVY, ADMIN))
     assert (made.state, made.sentence) == ("proposed", None)
+    adapter = await desk.lookup.find(str(made.adapter_id), ADMIN)
+    sheet = Image.open(io.BytesIO(await desk.additions.sample(adapter) or b""))
+    assert sheet.size == (4 * 256, 2 * 256), "four images without it and four with it"
+    assert adapter.measured
+    assert adapter.measured["strength"] > 0
     before = await finish(desk, await desk.submit(ask("wavy lines")))
     assert before.composition
     assert made.adapter_id not in {p.adapter_id for p in before.composition.picks}

@@ -19,13 +19,13 @@ from transformers import (
 from engine.builtin.drawing import draw
 from engine.builtin.world import UNSAFE_SHAPE, random_single, seeded
 from engine.errors import CheckpointUnavailable, RenderFailed
-from engine.rendering.safety import BROKEN_CHECK, ImageGate, open_gate
-from engine.settings import Checkpoint, Renderer, Settings
+from engine.rendering.safety import BROKEN_CHECK, ImageGate, open_gates
+from engine.settings import Checkpoint, OtherCheckpoint, Renderer, Settings
 
 
 def gate(source: str = "builtin", **chosen: Any) -> ImageGate:
     settings = Settings(checkpoint=Checkpoint(source=source), renderer=Renderer(**chosen))
-    return open_gate(settings)
+    return open_gates(settings)["builtin"]
 
 
 def drawings(unsafe: bool) -> list[Image.Image]:
@@ -59,6 +59,18 @@ def test_a_checkpoint_without_a_check_is_not_rendered_unseen(tmp_path: Path) -> 
         gate(str(tmp_path))
     with pytest.raises(CheckpointUnavailable, match="cannot be loaded"):
         gate(str(tmp_path), safety="classifier", safety_model=str(tmp_path))
+
+
+def test_every_checkpoint_is_looked_at_by_what_knows_its_world(
+    tmp_path: Path, safety_checker: Path
+) -> None:
+    other = OtherCheckpoint(source=str(safety_checker), family="sd15")
+    found = open_gates(Settings(checkpoints={"sd15": other}))
+    assert found["builtin"].look([plain("red")])[0] != 1.0
+    assert found["sd15"].look([plain("red")]) == [1.0]
+    unknown = OtherCheckpoint(source=str(tmp_path), family="sd15")
+    with pytest.raises(CheckpointUnavailable, match="Nothing looks at the images"):
+        open_gates(Settings(checkpoints={"sd15": unknown}))
 
 
 def broken(_: Sequence[Image.Image]) -> list[float]:

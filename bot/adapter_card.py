@@ -1,0 +1,40 @@
+"""An adapter's card in words, on any platform: facts with their names, and what was measured."""
+
+from bot.pictures import Picture
+from bot.texts import Texts, said
+from engine.values import Adapter
+
+
+def facts_of(adapter: Adapter, texts: Texts) -> list[tuple[str, str]]:
+    """Returns name and words of everything an admin decides by, empty ones left out."""
+    base = f"{adapter.base} ({adapter.lineage})" if _is_finer(adapter) else adapter.base
+    size = f"{adapter.file_bytes / 2**20:.1f} MB" if adapter.file_bytes else ""
+    facts = [
+        (texts.triggers, ", ".join(adapter.trigger_words) or texts.none),
+        (texts.tags, ", ".join(adapter.tags)),
+        (texts.weight, f"{adapter.weight:g}"),
+        (texts.base, " · ".join(filter(None, (base, size)))),
+        (texts.lora_rating, said(adapter.rating, texts)),
+        (texts.creator, ", ".join(filter(None, (adapter.creator, adapter.licence)))),
+        (texts.lora_notes, adapter.notes),
+    ]
+    return [(name, words) for name, words in facts if words]
+
+
+def _is_finer(adapter: Adapter) -> bool:
+    return bool(adapter.lineage) and adapter.lineage.casefold() != adapter.base.casefold()
+
+
+def measured_of(adapter: Adapter, texts: Texts) -> list[str]:
+    """Returns what our own renders say of it, a warning first."""
+    if not adapter.measured:
+        return []
+    warning = [texts.lora_broken.format(**adapter.measured)] if adapter.broken else []
+    return [*warning, texts.lora_measured.format(**adapter.measured)]
+
+
+def sample_picture(adapter: Adapter, sample: bytes | None, texts: Texts) -> Picture | None:
+    """Returns the sheet of samples as a file with what it shows; None without one."""
+    if sample is None:
+        return None
+    return Picture("samples.png", sample, texts.lora_samples.format(title=adapter.title))
