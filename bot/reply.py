@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.texts import ENGLISH, Texts, said
-from engine.values import Answer, Composition, ImagePlan, Phase, Pick, Rendering, Timings
+from engine.values import Answer, Composition, Phase, Pick, Rendering, Timings
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +122,16 @@ def _rows(composition: Composition, answer: Answer, texts: Texts) -> tuple[Row, 
 
 
 def _row(words: str, pick: Pick, answer: Answer, texts: Texts) -> Row:
-    by_index = {plan.index: plan for plan in answer.plans}  # an image that broke has no rendering
-    cells = tuple(_cell(pick.adapter_id, by_index[one.index], one) for one in answer.renderings)
+    cells = tuple(_cell(pick.adapter_id, one) for one in answer.renderings)
     credit = ", ".join(part for part in (pick.creator, pick.licence) if part)
     why = said(pick.reason, texts)
     return Row(words, pick.adapter_id, pick.title, why, cells, credit, pick.link)
 
 
-def _cell(adapter_id: str, plan: ImagePlan, rendering: Rendering) -> Cell:
+def _cell(adapter_id: str, rendering: Rendering) -> Cell:
     loaded = next((a for a in rendering.loaded if a.adapter_id == adapter_id), None)
     if loaded:
-        planned = next(a for a in plan.adapters if a.adapter_id == adapter_id)
-        return Cell("on", loaded.weight, planned.reduced_from)
+        return Cell("on", loaded.weight, loaded.reduced_from)
     skipped = any(a.adapter_id == adapter_id for a in rendering.skipped)
     return Cell("skipped" if skipped else "off")
 
@@ -171,9 +169,13 @@ def _remarks(answer: Answer, texts: Texts) -> list[str]:
 def _reductions(answer: Answer, texts: Texts) -> list[str]:
     """One sentence for each image whose weights were capped."""
     remarks = []
-    for plan in answer.plans:
-        reduced = [a for a in plan.adapters if a.reduced_from is not None]
+    titles = {pick.adapter_id: pick.title for pick in _picks(answer)}
+    for one in answer.renderings:
+        reduced = [a for a in one.loaded if a.reduced_from is not None]
         if reduced:
-            changes = ", ".join(f"{a.title} {a.reduced_from:g} → {a.weight:g}" for a in reduced)
-            remarks.append(texts.reductions.format(number=plan.index + 1, changes=changes))
+            changes = ", ".join(
+                f"{titles.get(a.adapter_id, a.adapter_id)} {a.reduced_from:g} → {a.weight:g}"
+                for a in reduced
+            )
+            remarks.append(texts.reductions.format(number=one.index + 1, changes=changes))
     return remarks

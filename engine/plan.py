@@ -1,6 +1,6 @@
 """The plan: one for each image, with its seed, adapters, weights and prompt text."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from engine.settings import Weights
 from engine.values import Composition, ImagePlan, Mask, PlannedAdapter, Request, is_part_of
@@ -17,6 +17,21 @@ def plan_images(
     return tuple(
         _plan(request, composition, mask, index, weights) for index, mask in enumerate(masks)
     )
+
+
+def replan(
+    plan: ImagePlan,
+    lost: Collection[str],
+    request: Request,
+    composition: Composition,
+    weights: Weights,
+) -> ImagePlan:
+    """Returns the plan without adapters that are not to be had.
+
+    What they shared a task with gets its whole weight, and their trigger words go with them.
+    """
+    left = frozenset(a.adapter_id for a in plan.adapters if a.adapter_id not in lost)
+    return _plan(request, composition, Mask(left), plan.index, weights)
 
 
 def _plan(

@@ -132,8 +132,8 @@ def planned(adapter_id: str, weight: float = 0.8, before: float | None = None) -
     return PlannedAdapter(adapter_id, f"Title of {adapter_id}", SHA, "blob", weight, before)
 
 
-def loaded(adapter_id: str, weight: float = 0.8) -> LoadedAdapter:
-    return LoadedAdapter(adapter_id, SHA, weight, 12)
+def loaded(adapter_id: str, weight: float = 0.8, before: float | None = None) -> LoadedAdapter:
+    return LoadedAdapter(adapter_id, SHA, weight, 12, before)
 
 
 def skipped(adapter_id: str, reason: str) -> SkippedAdapter:

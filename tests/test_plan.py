@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.plan import SEED_LIMIT, plan_images, with_trigger_words
+from engine.plan import SEED_LIMIT, plan_images, replan, with_trigger_words
 from engine.settings import Weights
 from engine.values import Composition, Mask, Overrides, Task
 from tests.samples import pick, planned, request
@@ -41,6 +41,16 @@ def test_trigger_words_are_there_only_where_the_adapter_is_on() -> None:
         "a red star at night, neon glow",
         "a red star at night",
     ]
+
+
+def test_without_a_lost_adapter_the_others_of_its_task_have_their_whole_weight() -> None:
+    made = request(COMPOSED.prompt, seed=40)
+    both = plan_images(made, COMPOSED, MASKS, Weights())[2]
+    assert {a.adapter_id: a.weight for a in both.adapters} == {"neon": 0.4, "dark": 0.4}
+    left = replan(both, {"neon"}, made, COMPOSED, Weights())
+    assert {a.adapter_id: a.weight for a in left.adapters} == {"dark": 0.8}
+    assert (left.index, left.seed, left.prompt) == (2, 42, "a red star at night")
+    assert replan(both, (), made, COMPOSED, Weights()) == both
 
 
 def test_a_trigger_word_inside_another_word_is_still_added() -> None:

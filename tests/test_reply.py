@@ -22,7 +22,7 @@ def answer(phase: Phase = Phase.RENDERED, **fields: object) -> Answer:
         "plans": (plan(0, planned("a")), plan(1, planned("a", 0.5, 1.0), planned("b"))),
         "renderings": (
             rendering(0, on=(loaded("a"),)),
-            rendering(1, on=(loaded("a", 0.5),), off=(skipped("b", REASON),)),
+            rendering(1, on=(loaded("a", 0.5, 1.0),), off=(skipped("b", REASON),)),
         ),
         "timings": Timings(),
         "notes": ("All masks have been used.",),
@@ -42,7 +42,7 @@ def test_each_adapter_is_on_off_or_skipped_in_each_image() -> None:
 
 
 def test_an_image_that_came_out_broken_is_no_column() -> None:
-    reply = make_reply(answer(renderings=(rendering(1, on=(loaded("a", 0.5),)),)))
+    reply = make_reply(answer(renderings=(rendering(1, on=(loaded("a", 0.5, 1.0),)),)))
     assert [image.rendering.index for image in reply.images] == [1]
     assert [row.cells for row in reply.rows] == [(Cell("on", 0.5, 1.0),), (Cell("off"),), ()]
 

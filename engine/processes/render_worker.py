@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import signal
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +20,7 @@ from engine.errors import BadLora, DatabaseUnavailable, RenderFailed, StylusErro
 from engine.library import catalogue
 from engine.library.addition_check import check_addition
 from engine.operations.metrics import ENDED, count_stages, counting_images, watch_cache
+from engine.plan import replan
 from engine.png import Recipe, UsedAdapter, encode, open_image
 from engine.processes.jobs import run_stage
 from engine.processes.process import Post, open_post, work
@@ -38,9 +39,9 @@ from engine.requests import answers, ledger
 from engine.requests.ending import announce_end
 from engine.requests.ledger import Claim
 from engine.requests.progress import ProgressFeed
-from engine.settings import Settings
+from engine.settings import Settings, Weights
 from engine.storage.blobs import BlobStore
-from engine.values import ImagePlan, Phase, PlannedAdapter, Rendering, Request, Source
+from engine.values import Answer, ImagePlan, Phase, PlannedAdapter, Rendering, Request, Source
 
 ALL_WITHHELD = (
     "What came out may show what is not shown here, so it is withheld; ask for other things."
@@ -151,6 +152,7 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
         sampling=request.sampling,
         plans=answer.plans,
         fetch=lambda adapter: _fetch(studio.store, adapter, off),
+        without=partial(_without, answer, post.settings.weights),
         on_step=news.step,
         on_latents=news.latents,
         cancelled=stop.is_set,
@@ -162,9 +164,7 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
         await news.end()
     if batch is None:
         return
-    rendered, withheld = await asyncio.to_thread(
-        _store_images, studio, request, answer.plans, batch
-    )
+    rendered, withheld = await asyncio.to_thread(_store_images, studio, request, batch)
     async with post.database.transaction() as connection:
         if await ledger.store_renderings(
             connection,
@@ -217,6 +217,11 @@ def _start(store: BlobStore, source: Source | None) -> Start | None:
     return Start(open_image(store.read(source.image)), source.strength, mask)
 
 
+def _without(answer: Answer, weights: Weights, plan: ImagePlan, lost: Collection[str]) -> ImagePlan:
+    assert answer.composition  # plans come from one
+    return replan(plan, lost, answer.request, answer.composition, weights)
+
+
 def _fetch(store: BlobStore, adapter: PlannedAdapter, off: Mapping[str, str]) -> Path:
     if adapter.adapter_id in off:
         raise BadLora(off[adapter.adapter_id])
@@ -240,13 +245,12 @@ async def _watch(post: Post, feed: ProgressFeed, claimed: Claim) -> None:
 
 
 def _store_images(
-    studio: Studio, request: Request, plans: Sequence[ImagePlan], batch: Batch
+    studio: Studio, request: Request, batch: Batch
 ) -> tuple[list[Rendering], list[str]]:
     """The images that may be shown, stored, and a sentence for each that is withheld.
 
     Raises `RenderFailed` where nothing may be shown. What is withheld is never written down.
     """
-    by_index = {plan.index: plan for plan in plans}
     adults = request.overrides.unsafe
     images = [one.image for one in batch.images]
     gate = studio.gates[request.sampling.checkpoint]
@@ -258,20 +262,18 @@ def _store_images(
                 f"Image {one.index + 1} is withheld: it may show what is not shown here."
             )
         else:
-            kept = _store_image(studio.store, request, by_index[one.index], one)
+            kept = _store_image(studio.store, request, one)
             stored.append(replace(kept, unsafe=unsafe))
     if withheld and not stored:
         raise RenderFailed(ALL_WITHHELD)
     return stored, withheld
 
 
-def _store_image(
-    store: BlobStore, request: Request, plan: ImagePlan, rendered: RenderedImage
-) -> Rendering:
-    content = encode(rendered.image, _recipe(request, plan, rendered))
+def _store_image(store: BlobStore, request: Request, rendered: RenderedImage) -> Rendering:
+    content = encode(rendered.image, _recipe(request, rendered))
     return Rendering(
         index=rendered.index,
-        seed=rendered.seed,
+        seed=rendered.plan.seed,
         width=rendered.image.width,
         height=rendered.image.height,
         blob=store.put("images", content, ".png"),
@@ -281,7 +283,8 @@ def _store_image(
     )
 
 
-def _recipe(request: Request, plan: ImagePlan, rendered: RenderedImage) -> Recipe:
+def _recipe(request: Request, rendered: RenderedImage) -> Recipe:
+    plan = rendered.plan
     titles = {adapter.adapter_id: adapter.title for adapter in plan.adapters}
     return Recipe(
         request_id=request.id,

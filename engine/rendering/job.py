@@ -1,7 +1,7 @@
 """What the renderer is given, and what it gives back, for one request."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
@@ -20,6 +20,11 @@ def _unseen(_latents: Tensor) -> None:
     pass
 
 
+def _only_without(plan: ImagePlan, lost: Collection[str]) -> ImagePlan:
+    left = tuple(adapter for adapter in plan.adapters if adapter.adapter_id not in lost)
+    return replace(plan, adapters=left)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """The images of one request. The callbacks are called from the thread that renders."""
@@ -32,6 +37,8 @@ class Job:
     on_step: Callable[[int, int], None] = _untold
     #: Told after every step: the latents of the job's images so far, in the order of the plans.
     on_latents: Callable[[Tensor], None] = _unseen
+    #: The plan of an image without the adapters of these ids, which are not to be had.
+    without: Callable[[ImagePlan, Collection[str]], ImagePlan] = _only_without
     #: Asked before every step.
     cancelled: Callable[[], bool] = bool
     #: The picture that the images start from.
@@ -47,11 +54,16 @@ class Job:
 class RenderedImage:
     """One image, with what was really loaded for it."""
 
-    index: int
-    seed: int
+    #: As it was rendered: without what was skipped.
+    plan: ImagePlan
     image: Image.Image
     loaded: tuple[LoadedAdapter, ...]
     skipped: tuple[SkippedAdapter, ...]
+
+    @property
+    def index(self) -> int:
+        """Which image of the request it is."""
+        return self.plan.index
 
 
 @dataclass(frozen=True, slots=True)

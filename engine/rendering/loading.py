@@ -26,6 +26,11 @@ class Adapters:
     loras: Mapping[str, Loaded]
     seconds: float
 
+    @property
+    def lost(self) -> frozenset[str]:
+        """Ids of what cannot be loaded."""
+        return frozenset(key for key, lora in self.loras.items() if isinstance(lora, str))
+
     def uses(self, plan: ImagePlan) -> list[Use]:
         """What an image goes through. Raises BadOption for a weight that nobody means."""
         uses = []
@@ -40,7 +45,13 @@ class Adapters:
         """What was really loaded for an image."""
         pairs = [(adapter, self.loras[adapter.adapter_id]) for adapter in plan.adapters]
         return tuple(
-            LoadedAdapter(adapter.adapter_id, lora.sha256, adapter.weight, len(lora.layers))
+            LoadedAdapter(
+                adapter.adapter_id,
+                lora.sha256,
+                adapter.weight,
+                len(lora.layers),
+                adapter.reduced_from,
+            )
             for adapter, lora in pairs
             if isinstance(lora, Lora)
         )

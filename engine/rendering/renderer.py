@@ -36,6 +36,8 @@ class _Item:
     job: Job
     #: The job's number among its company, and the plan's in the job.
     place: tuple[int, int]
+    #: What was asked, and what is left of it without the adapters that cannot be loaded.
+    asked: ImagePlan
     plan: ImagePlan
     uses: list[Use]
 
@@ -116,9 +118,10 @@ class Renderer:
             check_sampling(self._checkpoint, job.sampling)
             draft = self._draft() if job.sampling.draft else []
             adapters = self._loader.load(job)
+            plans = [_possible(job, plan, adapters) for plan in job.plans]
             items = [
-                _Item(job, (number, index), plan, [*adapters.uses(plan), *draft])
-                for index, plan in enumerate(job.plans)
+                _Item(job, (number, index), asked, plan, [*adapters.uses(plan), *draft])
+                for index, (asked, plan) in enumerate(zip(job.plans, plans, strict=True))
             ]
         except StylusError as error:
             return error
@@ -201,11 +204,17 @@ def _outcome(
         if isinstance(image, RenderFailed):
             failures.append(image)
             continue
-        loaded, skipped = one.adapters.loaded(plan), one.adapters.skipped(plan)
-        finished.append(RenderedImage(plan.index, plan.seed, image, loaded, skipped))
+        loaded, skipped = one.adapters.loaded(plan), one.adapters.skipped(item.asked)
+        finished.append(RenderedImage(plan, image, loaded, skipped))
     if failures and not finished:
         return failures[0]
     return Batch(tuple(finished), tuple(map(str, failures)), one.adapters.seconds, seconds)
+
+
+def _possible(job: Job, plan: ImagePlan, adapters: Adapters) -> ImagePlan:
+    """The plan without what cannot be loaded."""
+    lost = adapters.lost & {adapter.adapter_id for adapter in plan.adapters}
+    return job.without(plan, lost) if lost else plan
 
 
 def _cancelled() -> RequestCancelled:

@@ -37,6 +37,8 @@ class LoadedAdapter:
     weight: float
     #: Number of layers that were patched.
     layers: int
+    #: The weight before the total was capped; None where it was not reduced.
+    reduced_from: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

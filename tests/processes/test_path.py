@@ -116,18 +116,27 @@ async def test_a_variation_keeps_the_mask(running_desk: Desk) -> None:
 
 
 async def test_disabling_reaches_a_request_that_waits(idle: Installation, idle_desk: Desk) -> None:
-    """The composition still names the adapter; the breakdown says that it was skipped."""
+    """The composition still names the adapter; the breakdown says that it was skipped.
+
+    The other one of its task has the whole weight then.
+    """
     idle.start("engine")
-    request = await idle_desk.submit(ask(overrides=Overrides(pin=("test:neon",))))
+    both = Overrides(pin=("test:star", "test:star2"))
+    request = await idle_desk.submit(ask(overrides=both))
     async for progress in idle_desk.follow(request.id):
         if progress.phase is Phase.PLANNED:
             break
     async with idle_desk.database.transaction() as connection:
-        await set_status(connection, "test:neon", "disabled")
+        await set_status(connection, "test:star", "disabled")
     idle.start("renderer")
     answer = await finish(idle_desk, request)
-    assert all("test:neon" not in {a.adapter_id for a in r.loaded} for r in answer.renderings)
     assert "disabled" in answer.renderings[0].skipped[0].reason
+    for plan, rendering in zip(answer.plans, answer.renderings, strict=True):
+        planned = {a.adapter_id: a.weight for a in plan.adapters}
+        assert planned["test:star"] == planned["test:star2"] == 0.4
+        loaded = {a.adapter_id: a.weight for a in rendering.loaded}
+        assert "test:star" not in loaded
+        assert loaded["test:star2"] == 0.8
 
 
 async def test_a_swapped_file_is_listed_as_skipped(running_desk: Desk) -> None:

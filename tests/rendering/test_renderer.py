@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_what_was_loaded_comes_back(checkpoint: Checkpoint, shelf: Shelf) -> Non
     ink = LoadedAdapter("ink", shelf.sha256("ink"), 0.5, 2)
     neon = LoadedAdapter("neon", shelf.sha256("neon"), 1.0, 1)
     assert [image.index for image in batch.images] == [4, 5, 6]
-    assert batch.images[0].seed == 9
+    assert batch.images[0].plan.seed == 9
     assert [image.loaded for image in batch.images] == [
         (ink, neon),
         (replace(neon, weight=-0.5),),
@@ -102,6 +102,26 @@ def test_an_adapter_that_is_away_is_skipped_and_the_others_stay(
     assert batch.images[0].loaded == (LoadedAdapter("ink", shelf.sha256("ink"), 0.7, 2),)
     expected = _render(renderer, shelf, [plan(0, {"ink": 0.7}), plan(1, {})])
     assert _pixels(batch) == _pixels(expected)
+
+
+def test_weights_are_those_of_the_plan_without_what_is_away(
+    checkpoint: Checkpoint, shelf: Shelf
+) -> None:
+    renderer = Renderer(checkpoint)
+    asked = [plan(0, {"away": 0.5, "ink": 0.5}, "a fox, away"), plan(1, {"ink": 0.5}, "a fox")]
+    lost: list[set[str]] = []
+
+    def without(one: ImagePlan, ids: Collection[str]) -> ImagePlan:
+        lost.append(set(ids))
+        return plan(one.index, {"ink": 1.0}, "a fox")
+
+    batch = batch_of(renderer, Job(SAMPLING, asked, shelf.fetch, without=without))
+    assert lost == [{"away"}]  # the other image loses nothing
+    expected = _render(renderer, shelf, [plan(0, {"ink": 1.0}, "a fox"), asked[1]])
+    assert _pixels(batch) == _pixels(expected)
+    assert [one.plan.prompt for one in batch.images] == ["a fox", "a fox"]
+    assert [[a.weight for a in one.loaded] for one in batch.images] == [[1.0], [0.5]]
+    assert [[a.title for a in one.skipped] for one in batch.images] == [["away"], []]
 
 
 def test_a_file_with_another_hash_is_skipped(checkpoint: Checkpoint, shelf: Shelf) -> None:
