@@ -12,6 +12,7 @@ from engine.rendering.job import Batch, RenderedImage
 from engine.rendering.safety import ImageGate
 from engine.rendering.samples import SIDE, measure, show_samples
 from tests.cards import card
+from tests.samples import plan
 
 OPEN = ImageGate(None, 0.5)
 
@@ -52,7 +53,7 @@ def test_an_adapter_that_breaks_images_is_found(colour: str) -> None:
 
 
 def batch(images: dict[int, Image.Image]) -> Batch:
-    rendered = tuple(RenderedImage(n, n, one, (), ()) for n, one in images.items())
+    rendered = tuple(RenderedImage(plan(n), one, (), ()) for n, one in images.items())
     return Batch(rendered, (), 0.0, 0.0)
 
 
