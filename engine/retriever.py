@@ -37,13 +37,17 @@ WEIGHTS = {
 #: Damps the advantage of the first ranks.
 RANK_OFFSET = 5
 #: Length of each ranking.
-DEPTH = 400
+DEPTH = 200
 #: Cards from which on the nearest are found by an index.
 LARGE = 20_000
-#: Cards that the index gives for each vector of the prompt.
-POOL = 150
-#: A word of more than this share of the cards finds too many to tell anything.
+#: Cards that the index gives for each keyword; for the whole prompt it gives a whole ranking.
+POOL = 120
+#: A word of more than this share of the cards finds too many to tell anything ...
 COMMON = 0.1
+#: ... and of more cards than this, too many to look at.
+MOST_MATCHES = 2000
+#: What a word in a description counts beside one in a title.
+PROSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,7 @@ async def retrieve(
     phrases = segmented.vectors[:MOST_PHRASES]
     parameters = {
         "prompt": prompt,
-        "whole": half(segmented.vector).to_text(),
-        **{f"phrase{n}": half(vector).to_text() for n, vector in enumerate(phrases)},
+        "asked": [half(v).to_text() for v in (segmented.vector, *phrases)],
         "embedder": embedder.name,
         "base": selection.base,
         "workspace": selection.workspace,
@@ -123,36 +126,64 @@ _FILTERS = """
     and (blob is not null or not :with_file) and (not broken or :anybody)
     and (kind = '' or :anybody
          or names && cast(:spoken as text[]) and (kind = 'character' or :people))"""
-_SELECTED = f"selected as (select id from adapters where {_FILTERS})"
-#: A rare word found in a short field tells most; a word counts once a field.
+#: A rare word found in a short field tells most; a word counts once a field. The lengths of
+#: descriptions are left alone: reading them back costs Postgres ten times as much as the search.
 _LEXICAL = f"""
     terms as materialized (
         select t.word, quote_literal(t.word)::tsquery as query,
-               ln(1 + a.cards::float / coalesce(w.cards, 1)) as rarity
+               ln(1 + a.cards::float / coalesce(w.cards, 1)) ^ 2 as rarity
         from unnest(tsvector_to_array(to_tsvector('english', :prompt))) as t (word)
         join adapter_words a on a.word = ''
         left join adapter_words w on w.word = t.word
-        where coalesce(w.cards, 1) <= greatest({COMMON} * a.cards, 100)
+        where coalesce(w.cards, 1) <= least(greatest({COMMON} * a.cards, 100), {MOST_MATCHES})
     ),
-    matches as (
+    found as (
         select adapter_id, sum(weight) as weight from (
-            select x.adapter_id, 1.0 * rarity ^ 2 / length(x.names) ^ 0.25 as weight
+            select x.adapter_id, rarity / sqrt(sqrt(length(x.names))) as weight
             from terms join adapter_texts x on x.names @@ terms.query
             union all
-            select x.adapter_id, 0.5 * rarity ^ 2 / length(x.triggers) ^ 0.25
+            select x.adapter_id, 0.5 * rarity / sqrt(sqrt(length(x.triggers)))
             from terms join adapter_texts x on x.triggers @@ terms.query
             union all
-            select x.adapter_id, 0.3 * rarity ^ 2 / length(x.prose) ^ 0.25
+            select x.adapter_id, {PROSE} * rarity
             from terms join adapter_texts x on x.prose @@ terms.query
-        ) found join selected on selected.id = found.adapter_id
-        group by adapter_id
+        ) hits group by adapter_id
+    ),
+    matches as materialized (
+        select adapter_id, weight
+        from (select * from found order by weight desc, adapter_id) ordered
+        cross join lateral (
+            select from adapters where id = ordered.adapter_id and {_FILTERS} offset 0
+        ) as selected
+        order by weight desc, adapter_id limit {DEPTH}
     )"""
 
 
 #: The index looks further than asked, and on, until enough of what it finds passes the filters.
 _INDEX_SETTINGS = text(
-    "select set_config('hnsw.ef_search', '300', true),"
+    "select set_config('hnsw.ef_search', '400', true),"
     " set_config('hnsw.iterative_scan', 'relaxed_order', true)"
+)
+
+
+_ALL = f"select id as adapter_id from adapters where {_FILTERS}"
+#: The cards that the index finds near one of the prompt's vectors, and those that share words.
+_POOL = " union ".join(
+    [
+        *(
+            f"""
+            select near.adapter_id
+            from unnest(cast(:asked as halfvec[])) with ordinality as vectors (asked, number)
+            cross join lateral (
+                select v.adapter_id from adapter_vectors v join adapters on id = v.adapter_id
+                where v.embedder = '{MINILM}' and {_FILTERS}
+                order by v.{name}::halfvec(384) <=> asked
+                limit case when number = 1 then {DEPTH} else {POOL} end
+            ) near"""
+            for name in ("heading", "body")
+        ),
+        "select adapter_id from matches",
+    ]
 )
 
 
@@ -164,8 +195,8 @@ def _search(phrases: int, *, indexed: bool) -> TextClause:
     prompt's vectors by the index, or share words with it.
     """
     distances = {
-        "prompt_heading": "v.heading <=> cast(:whole as halfvec)",
-        "prompt_body": "v.body <=> cast(:whole as halfvec)",
+        "prompt_heading": _distance("heading", 1),
+        "prompt_body": _distance("body", 1),
     }
     if phrases:
         distances["phrase_heading"] = _nearest("heading", phrases)
@@ -175,9 +206,8 @@ def _search(phrases: int, *, indexed: bool) -> TextClause:
     columns = ", ".join(f"{sql} as {name}" for name, sql in distances.items())
     return text(
         f"""
-        with {_SELECTED},
-        {_LEXICAL},
-        pool as ({_pool(phrases) if indexed else "select id as adapter_id from selected"}),
+        with {_LEXICAL},
+        pool as ({_POOL if indexed else _ALL}),
         near as materialized (
             select v.adapter_id, {columns}
             from adapter_vectors v join pool on pool.adapter_id = v.adapter_id
@@ -197,31 +227,20 @@ def _search(phrases: int, *, indexed: bool) -> TextClause:
     )
 
 
-def _pool(phrases: int) -> str:
-    asked = ["whole", *(f"phrase{n}" for n in range(phrases))]
-    near = [
-        f"""(
-            select v.adapter_id from adapter_vectors v join adapters on id = v.adapter_id
-            where v.embedder = '{MINILM}' and {_FILTERS}
-            order by v.{name}::halfvec(384) <=> cast(:{query} as halfvec(384)) limit {POOL}
-        )"""
-        for name in ("heading", "body")
-        for query in asked
-    ]
-    lexical = f"(select adapter_id from matches order by weight desc limit {DEPTH})"
-    return " union ".join([*near, lexical])
-
-
 def _nearest(field_name: str, phrases: int) -> str:
-    asked = (f"v.{field_name} <=> cast(:phrase{n} as halfvec)" for n in range(phrases))
-    return f"least({', '.join(asked)})"
+    return f"least({', '.join(_distance(field_name, n + 2) for n in range(phrases))})"
+
+
+def _distance(field_name: str, number: int) -> str:
+    """How far a card is from one of the vectors; the first is the whole prompt's."""
+    return f"v.{field_name} <=> (cast(:asked as halfvec[]))[{number}]"
 
 
 def _ranking(name: str, source: str, order: str) -> str:
     """The first of one ranking, each with what its rank adds to the score."""
     return f"""(
-        select adapter_id, {WEIGHTS[name]} * ln({RANK_OFFSET + DEPTH} / ({RANK_OFFSET}.0 + rank))
-            as share
+        select adapter_id, {WEIGHTS[name]}::float
+            * ln({RANK_OFFSET + DEPTH}::float / ({RANK_OFFSET} + rank)) as share
         from (
             select adapter_id, row_number() over (order by {order}, adapter_id) as rank
             from {source} order by {order}, adapter_id limit {DEPTH}

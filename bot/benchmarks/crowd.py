@@ -1,30 +1,27 @@
 """A catalogue of any size for speed benchmarks, made from a few real cards.
 
-Each made card is a neighbour of two real ones: its words are theirs mixed, its vectors lie
-between theirs with noise. So distances and word counts are those of real cards, while embedding
-a hundred thousand texts is spared.
+The seeds are imported as any cards are. Each made card has the title of one, the trigger words of
+another, and vectors between those of a seed and of one of its neighbours, off by a part of the
+difference of two more. So distances and word counts are like those of real cards, and no two
+vectors are the same, while embedding a hundred thousand texts is spared.
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.library import catalogue
 from engine.library.card_files import read_cards
-from engine.library.cards import Card, read_card
 from engine.retrieving import search_index
-from engine.retrieving.embedder import MiniLM, Vectors
+from engine.retrieving.embedder import MiniLM
 from engine.storage.database import Database
 
-#: Cards that are mixed one by one; the others are copies with vectors of their own.
-FIRST = 2000
-#: Length of the noise beside a vector of length 1.
-NOISE = 0.35
 #: Cards that are really embedded.
-SEEDS = 300
+SEEDS = 2000
 
 SUBJECTS = "fox castle robot dragon bicycle teapot lighthouse orchid violin harbor".split()
 LOOKS = "watercolor neon pixel-art charcoal claymation origami baroque vaporwave".split()
@@ -39,54 +36,77 @@ async def fill(
     tell: Callable[[str], None],
 ) -> None:
     """Fills an empty catalogue with that many cards of the family "sd15"."""
-    raws = _sample(cards) if cards else _synthetic()
-    seeds = [read_card(raw) for raw in raws]
-    headings = embedder.embed([card.heading for card in seeds], search_index.HEADING_TOKENS)
-    bodies = embedder.embed([card.body for card in seeds], search_index.BODY_TOKENS)
-    chooser = random.Random(1)
-    noise = np.random.default_rng(1)
-    first = min(rows, FIRST)
-    pairs = [chooser.sample(range(len(seeds)), 2) for _ in range(first)]
-    made = [_mix(seeds[a], seeds[b], n) for n, (a, b) in enumerate(pairs)]
+    seeds = _sample(cards) if cards else _synthetic()
+    await catalogue.import_cards(database, embedder, seeds[:rows])
+    tell(f"{min(rows, len(seeds))} cards imported; the other adapters are made from them")
     async with database.transaction() as connection:
-        await catalogue.store_cards(connection, made)
-        stamps = [(card.id, card.digest) for card in made]
-        vectors = [_between(of, pairs, noise) for of in (headings, bodies)]
-        await search_index.store_vectors(connection, embedder.name, stamps, *vectors)
-    tell(f"{first} adapters made; {rows - first} are made from them")
-    async with database.transaction() as connection:
+        indexes = await _drop_indexes(connection)
         for statement in _MULTIPLY:
-            await connection.exec_driver_sql(statement, {"first": first, "rows": rows})
+            await connection.exec_driver_sql(statement, {"rows": rows})
+        tell(f"{rows} adapters stored; their vectors are indexed")
+        for statement in ("set local maintenance_work_mem = '1GB'", *indexes):
+            await connection.exec_driver_sql(statement)
     await search_index.embed_pending(database, embedder)
 
 
-#: Copies of the first cards whose vectors stray from theirs, made where they are kept.
+async def _drop_indexes(connection: AsyncConnection) -> list[str]:
+    """Drops the indexes of vectors; returns what makes them again, at once instead of by rows."""
+    found = await connection.execute(_VECTOR_INDEXES)
+    made = [(row.indexname, row.indexdef) for row in found]
+    for name, _ in made:
+        await connection.exec_driver_sql(f"drop index {name}")
+    return [definition for _, definition in made]
+
+
+_VECTOR_INDEXES = text(
+    "select indexname, indexdef from pg_indexes"
+    " where tablename = 'adapter_vectors' and indexdef like '%hnsw%'"
+)
+
+
 _MULTIPLY = (
     """
-    create temporary table strays on commit drop as
-    select row as n, array_agg(random() - 0.5)::real[]::halfvec as way
-    from generate_series(0, 499) as row, generate_series(1, 384) group by row
+    create temporary table seeds on commit drop as
+    select row_number() over (order by adapter_id) - 1 as n, adapter_id, heading, body
+    from adapter_vectors
     """,
     """
-    insert into adapters (id, source, source_id, title, base, weight, tags, trigger_words)
-    select 'bench:' || n, 'bench', n::text, a.title, a.base, a.weight, a.tags, a.trigger_words
-    from generate_series(cast(%(first)s as int), cast(%(rows)s as int) - 1) as n
-    join adapters a on a.id = 'bench:' || n %% %(first)s
+    create temporary table neighbours on commit drop as
+    select n, array(select n from seeds o order by o.heading <=> s.heading limit 24 offset 1) as near
+    from seeds s
+    """,
+    "analyze seeds, neighbours",
+    """
+    create temporary table made on commit drop as
+    select number, a.adapter_id as one, b.adapter_id as other,
+           l2_normalize(a.heading + a.heading + b.heading + b.heading + c.heading - d.heading)
+               as heading,
+           l2_normalize(a.body + a.body + b.body + b.body + c.body - d.body) as body
+    from (select count(*)::int as seeds from seeds) as known
+    cross join generate_series(seeds, cast(%(rows)s as int) - 1) as number
+    join seeds a on a.n = number %% seeds
+    join neighbours on neighbours.n = a.n
+    join seeds b on b.n = near[1 + abs(hashint4(number)) %% cardinality(near)]
+    join seeds c on c.n = abs(hashint4(number + 1)) %% seeds
+    join seeds d on d.n = abs(hashint4(number + 2)) %% seeds
+    """,
+    """
+    insert into adapters (id, source, source_id, title, base, kind, names, weight, tags,
+                          trigger_words)
+    select 'bench:' || number, 'bench', number::text, a.title, a.base, a.kind, a.names, a.weight, a.tags,
+           b.trigger_words
+    from made join adapters a on a.id = one join adapters b on b.id = other
     """,
     """
     insert into adapter_texts (adapter_id, heading, body, digest, names, triggers, prose)
-    select 'bench:' || n, heading, body, digest, names, triggers, prose
-    from generate_series(cast(%(first)s as int), cast(%(rows)s as int) - 1) as n
-    join adapter_texts t on t.adapter_id = 'bench:' || n %% %(first)s
+    select 'bench:' || number, a.heading, a.body, a.digest, a.names, b.triggers, a.prose
+    from made join adapter_texts a on a.adapter_id = one
+    join adapter_texts b on b.adapter_id = other
     """,
     """
     insert into adapter_vectors (adapter_id, embedder, digest, heading, body)
-    select 'bench:' || gs.n, embedder, digest,
-           l2_normalize(heading + strays.way * small), l2_normalize(body + strays.way * small)
-    from generate_series(cast(%(first)s as int), cast(%(rows)s as int) - 1) as gs (n)
-    join adapter_vectors v on v.adapter_id = 'bench:' || gs.n %% %(first)s
-    join strays on strays.n = gs.n * 31 %% 500
-    cross join (select array_fill(0.06::real, array[384])::halfvec as small) as scale
+    select 'bench:' || number, embedder, digest, made.heading, made.body
+    from made join adapter_vectors on adapter_id = one
     """,
 )
 
@@ -111,31 +131,6 @@ def _synthetic() -> list[dict[str, Any]]:
         for look in LOOKS
         for place in PLACES
     ]
-
-
-def _mix(one: Card, other: Card, number: int) -> Card:
-    words = f"{one.title} {other.title}".split()
-    return read_card(
-        {
-            "source": "bench",
-            "source_id": str(number),
-            "title": " ".join(words[number % 2 :: 2]) or one.title,
-            "description": f"{one.description[:400]} {other.description[-200:]}",
-            "tags": [*one.tags[::2], *other.tags[1::2]],
-            "trigger_words": [*one.trigger_words[:2], *other.trigger_words[-1:]],
-            "base_model": "SD 1.5",
-        }
-    )
-
-
-def _between(
-    vectors: Vectors, pairs: Sequence[Sequence[int]], noise: np.random.Generator
-) -> Vectors:
-    one, other = (vectors[[pair[side] for pair in pairs]] for side in (0, 1))
-    strange = noise.standard_normal(one.shape).astype(np.float32) / np.sqrt(one.shape[1])
-    mixed = 0.7 * one + 0.3 * other + NOISE * strange
-    unit: Vectors = (mixed / np.linalg.norm(mixed, axis=1, keepdims=True)).astype(np.float32)
-    return unit
 
 
 def prompts() -> Iterator[str]:

