@@ -22,6 +22,7 @@ from engine.requests.revision import revise_composition, revise_masks
 from engine.retriever import Selection, retrieve
 from engine.retrieving.embedder import MiniLM
 from engine.retrieving.retrieval import Retrieval
+from engine.retrieving.shortlist import Shortlist
 from engine.settings import Settings
 from engine.storage.database import Database
 from engine.values import Adapter, Answer, Candidate, Composition, ImagePlan, Mask, Request
@@ -47,7 +48,12 @@ Keep = Callable[[AsyncConnection, Planned], Awaitable[None]]
 
 
 async def plan_request(
-    database: Database, request: Request, embedder: MiniLM, settings: Settings, keep: Keep
+    database: Database,
+    request: Request,
+    embedder: MiniLM,
+    settings: Settings,
+    keep: Keep,
+    shortlist: Shortlist | None = None,
 ) -> Planned:
     """Plans the request's images, has that kept, and returns it with how it came about.
 
@@ -56,7 +62,7 @@ async def plan_request(
     """
     began = perf_counter()
     async with database.transaction() as connection:
-        sources = await _gather(connection, request, embedder, settings)
+        sources = await _gather(connection, request, embedder, settings, shortlist)
     composition = await _compose(request, sources, settings)
     async with database.transaction() as connection:
         used = await answers.used_masks(connection, request.root_id)
@@ -83,7 +89,11 @@ class _Sources:
 
 
 async def _gather(
-    connection: AsyncConnection, request: Request, embedder: MiniLM, settings: Settings
+    connection: AsyncConnection,
+    request: Request,
+    embedder: MiniLM,
+    settings: Settings,
+    shortlist: Shortlist | None,
 ) -> _Sources:
     wishes = request.overrides
     pinned = tuple((await catalogue.find_adapters(connection, wishes.pin)).values())
@@ -100,7 +110,7 @@ async def _gather(
     )
     k = settings.retriever.candidates
     model = load_model(settings.composer.weights)
-    found = await retrieve(connection, embedder, request.prompt, selection, k, model)
+    found = await retrieve(connection, embedder, request.prompt, selection, k, model, shortlist)
     return _Sources(None, pinned, found)
 
 

@@ -6,11 +6,11 @@ too, rare ones counting more. The five rankings are fused by rank. Filters are i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,8 +21,13 @@ from engine.composing.subjects import spoken_names
 from engine.library.catalogue import ADAPTER_COLUMNS, to_adapter
 from engine.retrieving.embedder import MINILM, MiniLM, Vectors
 from engine.retrieving.retrieval import Retrieval, no_vectors
-from engine.retrieving.search_index import half, read_half
+from engine.retrieving.search_index import half_text, read_half
+from engine.retrieving.selection import Selection as Selection
+from engine.retrieving.shortlist import LARGE, Shortlist
 from engine.values import Candidate
+
+#: Where the ranked cards come from: all of them, the index, or a shortlist.
+Way = Literal["exact", "indexed", "listed"]
 
 #: Keywords that ask for themselves; further ones are covered by the whole prompt.
 MOST_PHRASES = 12
@@ -38,32 +43,16 @@ WEIGHTS = {
 RANK_OFFSET = 5
 #: Length of each ranking.
 DEPTH = 200
-#: Cards from which on the nearest are found by an index.
-LARGE = 20_000
 #: Cards that the index gives for each keyword; for the whole prompt it gives a whole ranking.
 POOL = 120
+#: Cards that changed since a shortlist was taken and are looked at anyway.
+MOST_FRESH = 2000
 #: A word of more than this share of the cards finds too many to tell anything ...
 COMMON = 0.1
 #: ... and of more cards than this, too many to look at.
 MOST_MATCHES = 2000
 #: What a word in a description counts beside one in a title.
 PROSE = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which part of the catalogue may answer."""
-
-    base: str
-    workspace: str = ""
-    unsafe: bool = False
-    #: Whether adapters of real people count, where the prompt names them.
-    people: bool = False
-    #: Whether characters and people come unnamed too, for those who look after the library.
-    anybody: bool = False
-    #: Only adapters whose file is here.
-    with_file: bool = True
-    drop: tuple[str, ...] = ()
 
 
 async def retrieve(
@@ -73,44 +62,59 @@ async def retrieve(
     selection: Selection,
     k: int,
     model: LocalModel | None = None,
+    shortlist: Shortlist | None = None,
+    *,
+    everything: bool = False,
 ) -> Retrieval:
     """Returns at most `k` candidates for the prompt.
 
-    `model` segments it, the shipped one by default. Raises `ComposerUnavailable`.
+    `model` segments it, the shipped one by default. In a large catalogue the `shortlist` tells
+    where to look, or else the index, unless `everything` is to be looked at. Raises
+    `ComposerUnavailable`.
     """
     began = perf_counter()
     model = model or load_model()
     segmented = segment(prompt, embedder, model.tagger, model.keyword_threshold)
     phrases = segmented.vectors[:MOST_PHRASES]
+    spoken = spoken_names(prompt)
+    asked = np.concatenate([segmented.vector[None], phrases])
     parameters = {
         "prompt": prompt,
-        "asked": [half(v).to_text() for v in (segmented.vector, *phrases)],
+        "asked": [half_text(vector) for vector in asked],
         "embedder": embedder.name,
         "base": selection.base,
         "workspace": selection.workspace,
         "ratings": ["safe", "unsafe"] if selection.unsafe else ["safe"],
         "people": selection.people,
         "anybody": selection.anybody,
-        "spoken": spoken_names(prompt),
+        "spoken": spoken,
         "with_file": selection.with_file,
         "drop": list(selection.drop),
         "k": k,
     }
     rows: Sequence[Row[Any]] = ()
-    if await _is_large(connection) and embedder.name == MINILM:
-        await connection.execute(_INDEX_SETTINGS)
-        rows = (await connection.execute(_search(len(phrases), indexed=True), parameters)).all()
-    if len(rows) < k:  # a small catalogue, or filters that leave the index too little
-        rows = (await connection.execute(_search(len(phrases), indexed=False), parameters)).all()
+    if shortlist:
+        more = {"near": shortlist.near(asked, selection, spoken), "since": shortlist.since}
+        rows = await _run(connection, len(phrases), "listed", parameters | more)
+    elif not everything and await _prepare_index(connection):
+        rows = await _run(connection, len(phrases), "indexed", parameters)
+    if len(rows) < k:  # a small catalogue, or filters that leave little
+        rows = await _run(connection, len(phrases), "exact", parameters)
     found = tuple(Candidate(to_adapter(row), float(row.score)) for row in rows)
     headings, bodies = _vectors(rows, "heading_vector"), _vectors(rows, "body_vector")
     heard = with_calls(prompt, segmented, [one.adapter for one in found], embedder)
     return Retrieval(heard, found, headings, bodies, perf_counter() - began)
 
 
-async def _is_large(connection: AsyncConnection) -> bool:
-    counted = text("select cards from adapter_words where word = ''")
-    return (await connection.scalar(counted) or 0) >= LARGE
+async def _run(
+    connection: AsyncConnection, phrases: int, way: Way, parameters: dict[str, Any]
+) -> Sequence[Row[Any]]:
+    return (await connection.execute(_search(phrases, way), parameters)).all()
+
+
+async def _prepare_index(connection: AsyncConnection) -> bool:
+    """Sets up the index for this transaction; returns whether the catalogue is large."""
+    return (await connection.execute(_INDEX_SETTINGS)).one().cards >= LARGE
 
 
 def _vectors(rows: Sequence[Row[Any]], name: str) -> Vectors:
@@ -162,13 +166,21 @@ _LEXICAL = f"""
 #: The index looks further than asked, and on, until enough of what it finds passes the filters.
 _INDEX_SETTINGS = text(
     "select set_config('hnsw.ef_search', '400', true),"
-    " set_config('hnsw.iterative_scan', 'relaxed_order', true)"
+    " set_config('hnsw.iterative_scan', 'relaxed_order', true),"
+    " coalesce((select cards from adapter_words where word = ''), 0) as cards"
 )
 
 
 _ALL = f"select id as adapter_id from adapters where {_FILTERS}"
+#: Those of the shortlist, those that changed since, and those that share words with the prompt.
+_LISTED = f"""
+    select id as adapter_id from (
+        select unnest(cast(:near as text[])) as id
+        union (select id from adapters where updated_at > :since limit {MOST_FRESH})
+        union select adapter_id from matches
+    ) listed join adapters using (id) where {_FILTERS}"""
 #: The cards that the index finds near one of the prompt's vectors, and those that share words.
-_POOL = " union ".join(
+_INDEXED = " union ".join(
     [
         *(
             f"""
@@ -187,13 +199,12 @@ _POOL = " union ".join(
 )
 
 
-@lru_cache(maxsize=2 * MOST_PHRASES + 2)
-def _search(phrases: int, *, indexed: bool) -> TextClause:
-    """The whole search, for a prompt of so many keywords.
+_POOLS: dict[Way, str] = {"exact": _ALL, "indexed": _INDEXED, "listed": _LISTED}
 
-    Exact: every selected card's distances. Indexed: those of the cards that are near one of the
-    prompt's vectors by the index, or share words with it.
-    """
+
+@lru_cache(maxsize=3 * MOST_PHRASES + 3)
+def _search(phrases: int, way: Way) -> TextClause:
+    """The whole search, for a prompt of so many keywords: ranks the cards of a pool."""
     distances = {
         "prompt_heading": _distance("heading", 1),
         "prompt_body": _distance("body", 1),
@@ -207,7 +218,7 @@ def _search(phrases: int, *, indexed: bool) -> TextClause:
     return text(
         f"""
         with {_LEXICAL},
-        pool as ({_POOL if indexed else _ALL}),
+        pool as ({_POOLS[way]}),
         near as materialized (
             select v.adapter_id, {columns}
             from adapter_vectors v join pool on pool.adapter_id = v.adapter_id

@@ -27,6 +27,7 @@ KEEPING = (
     "engine.requests",
     "engine.retriever",
     "engine.retrieving.search_index",
+    "engine.retrieving.shortlist",
     "engine.storage",
 )
 TORCH = (

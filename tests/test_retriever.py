@@ -9,8 +9,10 @@ from sqlalchemy import text
 from engine import retriever
 from engine.library.catalogue import import_cards
 from engine.retriever import Selection, retrieve
+from engine.retrieving import shortlist
 from engine.retrieving.embedder import MiniLM
 from engine.retrieving.retrieval import Retrieval
+from engine.retrieving.shortlist import Nearby, Shortlist
 from engine.storage.database import Database
 from tests.cards import BASE, adapter_id, card
 
@@ -194,8 +196,9 @@ async def test_a_rare_word_counts_more_than_common_ones(
     assert "rare" in came
 
 
-async def test_the_index_finds_what_the_exact_search_finds(
-    stock: Database, embedder: MiniLM, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("way", ["index", "shortlist"])
+async def test_a_large_catalogue_finds_what_the_exact_search_finds(
+    stock: Database, embedder: MiniLM, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     shapes, looks = ("star", "heart", "ring", "arrow", "cross"), ("neon", "paper", "glass", "oil")
     cards = [
@@ -211,7 +214,83 @@ async def test_the_index_finds_what_the_exact_search_finds(
     exact = await names(stock, embedder, "a glass star with neon", sd15, k=40)
     few = await names(stock, embedder, "a glass star with neon", flux, k=150)
     monkeypatch.setattr(retriever, "LARGE", 1)
-    near = await names(stock, embedder, "a glass star with neon", sd15, k=40)
-    assert len(set(near) & set(exact)) >= 0.98 * len(exact)
-    assert await names(stock, embedder, "a glass star with neon", flux, k=150) == few
+    monkeypatch.setattr(shortlist, "LARGE", 1)
+    nearby = Nearby(stock)
+    if way == "shortlist":
+        await nearby.take()
+        assert nearby.newest
+    listed = nearby.newest if way == "shortlist" else None
+
+    async def near(selection: Selection, k: int) -> list[str]:
+        async with stock.transaction() as connection:
+            prompt = "a glass star with neon"
+            came = await retrieve(connection, embedder, prompt, selection, k, shortlist=listed)
+        return [candidate.adapter.source_id for candidate in came.candidates]
+
+    assert len(set(await near(sd15, 40)) & set(exact)) >= 0.98 * len(exact)
+    assert await near(flux, 150) == few
     assert len(few) == 30, "a filter that leaves little still gives all of it"
+
+
+@pytest.fixture
+async def listed(stock: Database, monkeypatch: pytest.MonkeyPatch) -> Shortlist:
+    """A shortlist of the few cards of `tests.cards`."""
+    monkeypatch.setattr(shortlist, "LARGE", 1)
+    nearby = Nearby(stock)
+    await nearby.take()
+    assert nearby.newest
+    return nearby.newest
+
+
+async def test_a_shortlist_keeps_the_filters(listed: Shortlist, embedder: MiniLM) -> None:
+    asked = embedder.embed(["a star"])
+
+    def near(selection: Selection) -> set[str]:
+        return set(listed.near(asked, selection, ["star"]))
+
+    usual = near(HERE)
+    assert adapter_id("star") in usual
+    assert usual.isdisjoint({adapter_id("rope"), adapter_id("nofile"), adapter_id("xl")})
+    assert near(replace(HERE, unsafe=True)) == usual | {adapter_id("rope")}
+    assert near(replace(HERE, with_file=False)) == usual | {adapter_id("nofile")}
+    assert near(Selection(base="sdxl")) == {adapter_id("xl")}
+    assert near(Selection(base="flux")) == set()
+
+
+async def test_what_changed_since_the_shortlist_counts(
+    stock: Database, listed: Shortlist, embedder: MiniLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new card comes, and one that was switched off does not, long before the next one."""
+    await import_cards(stock, embedder, [card("moth", "Quixotic moth")])
+    async with stock.transaction() as connection:
+        await connection.execute(
+            text("update adapters set status = 'disabled' where source_id = 'star'")
+        )
+        any_file = replace(HERE, with_file=False)
+        prompt = "a quixotic moth and a star"
+        came = await retrieve(connection, embedder, prompt, any_file, 5, shortlist=listed)
+    found = {candidate.adapter.source_id for candidate in came.candidates}
+    assert "moth" in found
+    assert "star" not in found
+
+
+async def test_a_character_is_on_the_shortlist_where_the_prompt_names_it(
+    stock: Database, embedder: MiniLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shortlist, "LARGE", 1)
+    akali = card("akali", "Akali", tags=["character"], description="A ninja with neon.")
+    await import_cards(stock, embedder, [akali])
+    nearby = Nearby(stock)
+    await nearby.take()
+    assert nearby.newest
+    asked, any_file = embedder.embed(["a ninja"]), replace(HERE, with_file=False)
+    assert adapter_id("akali") not in nearby.newest.near(asked, any_file, ["ninja"])
+    assert adapter_id("akali") in nearby.newest.near(asked, any_file, ["akali"])
+    anybody = replace(any_file, anybody=True)
+    assert adapter_id("akali") in nearby.newest.near(asked, anybody, [])
+
+
+async def test_a_small_catalogue_needs_no_shortlist(stock: Database) -> None:
+    nearby = Nearby(stock)
+    await nearby.take()
+    assert nearby.newest is None

@@ -72,7 +72,8 @@ _MULTIPLY = (
     """,
     """
     create temporary table neighbours on commit drop as
-    select n, array(select n from seeds o order by o.heading <=> s.heading limit 24 offset 1) as near
+    select n, array(
+        select n from seeds o order by o.heading <=> s.heading limit 24 offset 1) as near
     from seeds s
     """,
     "analyze seeds, neighbours",
@@ -93,8 +94,8 @@ _MULTIPLY = (
     """
     insert into adapters (id, source, source_id, title, base, kind, names, weight, tags,
                           trigger_words)
-    select 'bench:' || number, 'bench', number::text, a.title, a.base, a.kind, a.names, a.weight, a.tags,
-           b.trigger_words
+    select 'bench:' || number, 'bench', number::text, a.title, a.base, a.kind, a.names, a.weight,
+           a.tags, b.trigger_words
     from made join adapters a on a.id = one join adapters b on b.id = other
     """,
     """

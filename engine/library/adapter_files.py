@@ -34,6 +34,7 @@ async def attach_file(
             sha256=sha256,
             link=func.coalesce(link, adapters.c.link),
             file_bytes=func.coalesce(size, adapters.c.file_bytes),
+            updated_at=func.now(),
         )
     )
     if attached.rowcount == 0:

@@ -1,5 +1,7 @@
 """The engine process: takes requests off the compose queue and leaves plans to render."""
 
+from functools import partial
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.library.addition_fetch import fetch_addition
@@ -15,6 +17,7 @@ from engine.requests.line import place_of
 from engine.requests.progress import publish
 from engine.retrieving import search_index
 from engine.retrieving.embedder import load_embedder
+from engine.retrieving.shortlist import Nearby
 from engine.settings import Settings
 from engine.storage.blobs import BlobStore
 from engine.values import Phase, Progress
@@ -30,10 +33,13 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
     load_embedder()
     async with open_post(settings) as post:
         register_rescue(post)
+        nearby = Nearby(post.database)
+        await nearby.take()
 
         @post.queue.app.task(name="compose", queue=COMPOSE_QUEUE)
         async def compose(request_id: str) -> None:
-            await run_stage(post, request_id, Phase.QUEUED, Phase.COMPOSING, compose_request)
+            plan = partial(compose_request, nearby)
+            await run_stage(post, request_id, Phase.QUEUED, Phase.COMPOSING, plan)
 
         @post.queue.app.task(name="fetch", queue=LIBRARY_QUEUE)
         async def fetch(addition_id: str) -> None:
@@ -53,7 +59,7 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
         )
 
 
-async def compose_request(post: Post, claimed: Claim) -> None:
+async def compose_request(nearby: Nearby, post: Post, claimed: Claim) -> None:
     """Makes the plans, stores them and enqueues their rendering in one transaction."""
     request = claimed.request
 
@@ -75,4 +81,4 @@ async def compose_request(post: Post, claimed: Claim) -> None:
             await publish(connection, Progress(request.id, Phase.PLANNED))
             count_stages(retrieve=planned.retrieve_seconds, compose=planned.compose_seconds)
 
-    await plan_request(post.database, request, load_embedder(), post.settings, keep)
+    await plan_request(post.database, request, load_embedder(), post.settings, keep, nearby.newest)

@@ -120,6 +120,11 @@ def half(vector: Vectors) -> HalfVector:
     return HalfVector(vector.astype(np.float32))
 
 
+def half_text(vector: Vectors) -> str:
+    """Returns the vector as a statement's parameter, in half precision."""
+    return str(vector.astype(np.float16).tolist())
+
+
 def read_half(sent: bytes) -> Vectors:
     """Returns the vector that `halfvec_send` wrote: two counts, then the numbers."""
     return np.frombuffer(sent, ">f2", offset=4).astype(np.float32)

@@ -102,6 +102,7 @@ adapters = Table(
     time_column("updated_at", now=True),
     Index("ix_adapters_selection", "base", "workspace", "status", "rating"),
     Index("ix_adapters_sha256", "sha256"),
+    Index("ix_adapters_updated_at", "updated_at"),
     Index("ix_adapters_fetched", "used_at", postgresql_where=text("fetched_at is not null")),
 )
 

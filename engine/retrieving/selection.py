@@ -1,0 +1,19 @@
+"""Which part of the catalogue may answer."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The filters of a search."""
+
+    base: str
+    workspace: str = ""
+    unsafe: bool = False
+    #: Whether adapters of real people count, where the prompt names them.
+    people: bool = False
+    #: Whether characters and people come unnamed too, for those who look after the library.
+    anybody: bool = False
+    #: Only adapters whose file is here.
+    with_file: bool = True
+    drop: tuple[str, ...] = ()
