@@ -11,9 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from engine.library import catalogue
 from engine.library.card_files import read_cards
 from engine.retrieving import search_index
@@ -40,30 +37,22 @@ async def fill(
     await catalogue.import_cards(database, embedder, seeds[:rows])
     tell(f"{min(rows, len(seeds))} cards imported; the other adapters are made from them")
     async with database.transaction() as connection:
-        indexes = await _drop_indexes(connection)
+        # Indexed at once, and not row by row.
+        indexes = (await connection.exec_driver_sql(_VECTOR_INDEXES)).all()
+        for name, _ in indexes:
+            await connection.exec_driver_sql(f"drop index {name}")
         for statement in _MULTIPLY:
             await connection.exec_driver_sql(statement, {"rows": rows})
         tell(f"{rows} adapters stored; their vectors are indexed")
-        for statement in ("set local maintenance_work_mem = '1GB'", *indexes):
+        for statement in ("set local maintenance_work_mem = '1GB'", *(made for _, made in indexes)):
             await connection.exec_driver_sql(statement)
     await search_index.embed_pending(database, embedder)
 
 
-async def _drop_indexes(connection: AsyncConnection) -> list[str]:
-    """Drops the indexes of vectors; returns what makes them again, at once instead of by rows."""
-    found = await connection.execute(_VECTOR_INDEXES)
-    made = [(row.indexname, row.indexdef) for row in found]
-    for name, _ in made:
-        await connection.exec_driver_sql(f"drop index {name}")
-    return [definition for _, definition in made]
-
-
-_VECTOR_INDEXES = text(
-    "select indexname, indexdef from pg_indexes"
-    " where tablename = 'adapter_vectors' and indexdef like '%hnsw%'"
-)
-
-
+_VECTOR_INDEXES = """
+    select indexname, indexdef from pg_indexes
+    where tablename = 'adapter_vectors' and position('hnsw' in indexdef) > 0
+"""
 _MULTIPLY = (
     """
     create temporary table seeds on commit drop as

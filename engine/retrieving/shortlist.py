@@ -8,9 +8,10 @@ looks: that filters again by what it knows now, and ranks by the whole vectors.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.operations.log import get_log
 from engine.retrieving.embedder import MINILM, Vectors
+from engine.retrieving.search_index import read_half
 from engine.retrieving.selection import Selection
 from engine.storage.database import Database
 
@@ -59,7 +61,7 @@ class Shortlist:
     here: NDArray[np.bool_]
     kinds: NDArray[np.object_]
     #: Rows of characters and people, by name.
-    named: dict[str, list[int]] = field(default_factory=dict)
+    named: dict[str, list[int]]
 
     @property
     def since(self) -> datetime:
@@ -102,32 +104,43 @@ def _first(scores: Vectors, count: int) -> NDArray[np.intp]:
 async def take_shortlist(connection: AsyncConnection) -> Shortlist:
     """Returns the catalogue as it is now."""
     taken: datetime = (await connection.execute(text("select now()"))).scalar_one()
-    bases = [_directions(await _sample(connection, name)) for name in ("heading", "body")]
-    shorts: tuple[list[Vectors], list[Vectors]] = ([], [])
-    rows = []
+    heading_basis = _directions(await _sample(connection, "heading"))
+    body_basis = _directions(await _sample(connection, "body"))
+    headings: list[Vectors] = []
+    bodies: list[Vectors] = []
+    rows: list[tuple[Any, ...]] = []
     found = await connection.stream(_CARDS, {"embedder": MINILM})
     async for chunk in found.partitions(CHUNK):
-        for n, name in enumerate(("heading", "body")):
-            whole = np.stack([np.frombuffer(getattr(row, name), ">f2", offset=4) for row in chunk])
-            shorts[n].append(whole.astype(np.float32) @ bases[n])
-        rows += [row[:7] for row in chunk]
+        headings.append(_whole([row.heading for row in chunk]) @ heading_basis)
+        bodies.append(_whole([row.body for row in chunk]) @ body_basis)
+        rows += [tuple(row[:7]) for row in chunk]
     ids, families, workspaces, unsafe, here, kinds, names = zip(*rows, strict=True)
+    return Shortlist(
+        taken=taken,
+        ids=np.array(ids, object),
+        headings=np.concatenate(headings),
+        bodies=np.concatenate(bodies),
+        heading_basis=heading_basis,
+        body_basis=body_basis,
+        bases=np.array(families, object),
+        workspaces=np.array(workspaces, object),
+        unsafe=np.array(unsafe, bool),
+        here=np.array(here, bool),
+        kinds=np.array(kinds, object),
+        named=_by_name(names),
+    )
+
+
+def _by_name(names: Sequence[Sequence[str]]) -> dict[str, list[int]]:
     named: dict[str, list[int]] = {}
     for row, called in enumerate(names):
         for name in called:
             named.setdefault(name, []).append(row)
-    return Shortlist(
-        taken,
-        np.array(ids, object),
-        *(np.concatenate(short) for short in shorts),
-        *bases,
-        np.array(families, object),
-        np.array(workspaces, object),
-        np.array(unsafe, bool),
-        np.array(here, bool),
-        np.array(kinds, object),
-        named,
-    )
+    return named
+
+
+def _whole(sent: Sequence[bytes]) -> Vectors:
+    return np.stack([read_half(one) for one in sent])
 
 
 async def _sample(connection: AsyncConnection, name: str) -> Vectors:
@@ -136,7 +149,7 @@ async def _sample(connection: AsyncConnection, name: str) -> Vectors:
         " where embedder = :embedder order by md5(adapter_id) limit :count"
     )
     sent = await connection.scalars(drawn, {"embedder": MINILM, "count": SAMPLE})
-    return np.stack([np.frombuffer(one, ">f2", offset=4) for one in sent]).astype(np.float32)
+    return _whole(sent.all())
 
 
 def _directions(vectors: Vectors) -> Vectors:
