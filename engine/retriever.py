@@ -114,7 +114,7 @@ async def _run(
 
 async def _prepare_index(connection: AsyncConnection) -> bool:
     """Sets up the index for this transaction; returns whether the catalogue is large."""
-    return (await connection.execute(_INDEX_SETTINGS)).one().cards >= LARGE
+    return bool((await connection.execute(_INDEX_SETTINGS)).one().cards >= LARGE)
 
 
 def _vectors(rows: Sequence[Row[Any]], name: str) -> Vectors:

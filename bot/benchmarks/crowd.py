@@ -38,7 +38,8 @@ async def fill(
     tell(f"{min(rows, len(seeds))} cards imported; the other adapters are made from them")
     async with database.transaction() as connection:
         # Indexed at once, and not row by row.
-        indexes = (await connection.exec_driver_sql(_VECTOR_INDEXES)).all()
+        found = await connection.exec_driver_sql(_VECTOR_INDEXES)
+        indexes = [(row.indexname, row.indexdef) for row in found]
         for name, _ in indexes:
             await connection.exec_driver_sql(f"drop index {name}")
         for statement in _MULTIPLY:
