@@ -298,6 +298,15 @@ class Moderation(Section):
     adults_at_terminal: bool = False
 
 
+class Retention(Section):
+    """How long things are kept; 0 keeps them for good."""
+
+    #: Days after which a request's words, images and thumbs are removed.
+    requests: int = Field(0, ge=0)
+    #: Days after which its images alone are; starred ones stay.
+    images: int = Field(0, ge=0)
+
+
 class Metrics(Section):
     """What a process tells Prometheus and whoever watches its health."""
 
@@ -356,6 +365,7 @@ class Settings(BaseSettings):
     storage: Storage = Storage()
     library: Library = Library()
     moderation: Moderation = Moderation()
+    retention: Retention = Retention()
     metrics: Metrics = Metrics()
     duels: Duels = Duels()
     log: Log = Log()

@@ -53,6 +53,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "engine.processes.queue",
         "engine.processes.rescue",
         "engine.processes.jobs",
+        "bot.benchmarks.scale",
         "migrations",
     ),
     "alembic": ("engine.storage.schema", "migrations"),

@@ -12,6 +12,7 @@ import typer
 
 from bot.command_line import (
     benchmarks,
+    chaos,
     composing,
     evaluations,
     frontends,
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (requests, stages, operations, frontends, benchmarks):
+for part in (requests, stages, operations, frontends, benchmarks, chaos):
     part.register(app)
 app.add_typer(library.app, name="lora", help="The adapter library.")
 app.add_typer(composing.app, name="composer", help="The local composer.")

@@ -105,6 +105,21 @@ def bench_discord(requests: Requests = 200, as_json: Json = False) -> None:
     report("discord", measuring, settings.renderer.device, as_json)
 
 
+def bench_scale(
+    requests: Requests = 200,
+    renderers: Annotated[str, typer.Option(help="Numbers of renderers.")] = "1,4,16,64",
+    seconds: Annotated[float, typer.Option(min=0.01, max=60, help="What one takes.")] = 0.5,
+    as_json: Json = False,
+) -> None:
+    """Up to many renderers and waiting requests: throughput, overhead, fairness, estimates."""
+    from bot.benchmarks import scale
+
+    settings = settings_for_command()
+    counts = [int(one) for one in renderers.split(",")]
+    measuring = scale.measure(settings, counts, requests, seconds, news_console().print)
+    report("scale", measuring, "simulated", as_json)
+
+
 def bench_builtin(
     prompts: Annotated[int, typer.Option(min=20, max=10_000, help="How many prompts.")] = 500,
     processes: Annotated[int, typer.Option(min=1, max=64, help="Of one thread each.")] = 2,
@@ -150,5 +165,6 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "formats": bench_formats,
     "renderer": bench_renderer,
     "discord": bench_discord,
+    "scale": bench_scale,
     "builtin": bench_builtin,
 }

@@ -26,6 +26,7 @@ from engine.operations.doctor import Finding, examine
 from engine.operations.overview import keep_looking, look_around
 from engine.retrieving.embedder import load_embedder
 from engine.settings import Settings
+from engine.storage.backup import Saved
 
 #: Beside the packages, as a checkout has it.
 PROCFILE = Path(__file__).parents[2] / "Procfile"
@@ -35,7 +36,7 @@ Tied = Annotated[bool, typer.Option(hidden=True, help="End when standard input i
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file."""
-    for command in (up, migrate, status, doctor, engine, renderer):
+    for command in (up, migrate, status, doctor, engine, renderer, backup, restore):
         app.command()(command)
 
 
@@ -111,6 +112,28 @@ def doctor(as_json: Json = False) -> None:
         print_findings(answer_console(), findings)
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(1)
+
+
+def backup(folder: Path, as_json: Json = False) -> None:
+    """Write database and files into a new folder; nothing has to stop for it."""
+    from engine.storage.backup import back_up
+
+    _tell_saved(back_up(settings_for_command(), folder), as_json)
+
+
+def restore(folder: Path, as_json: Json = False) -> None:
+    """Bring a backup into an empty database and its files into the store."""
+    from engine.storage import backup
+
+    _tell_saved(backup.restore(settings_for_command(), folder), as_json)
+
+
+def _tell_saved(saved: Saved, as_json: bool) -> None:
+    if as_json:
+        print_document(asdict(saved) | {"folder": str(saved.folder)})
+    else:
+        size = f"{saved.database_bytes / 1e6:.1f} MB"
+        typer.echo(f"{saved.folder}: a database of {size} and {saved.files} files.")
 
 
 def engine(tied: Tied = False, as_json: Json = False) -> None:

@@ -40,12 +40,12 @@ class Forgetting:
         async with self.database.transaction() as connection:
             mine = await _requests_of(connection, platform, user)
             shown = await _messages_of(connection, mine)
-            blobs = await _blobs_of(connection, mine)
-            await _empty(connection, mine)
+            blobs = await blobs_of(connection, mine)
+            await empty(connection, mine)
             for table in (feedback, stars, duel_votes):
                 await connection.execute(delete(table).where(table.c.user_id == user))
-            unused = await _unused(connection, blobs)
-        for blob in unused:
+            gone = await unused(connection, blobs)
+        for blob in gone:
             await asyncio.to_thread(self.store.remove, blob)
         return Forgotten(len(mine), len(blobs), shown)
 
@@ -67,7 +67,8 @@ async def _messages_of(
     return tuple((row[0], row[1]) for row in rows)
 
 
-async def _blobs_of(connection: AsyncConnection, mine: Sequence[str]) -> list[str]:
+async def blobs_of(connection: AsyncConnection, mine: Sequence[str]) -> list[str]:
+    """Returns the files of these requests: their images, and what they start from."""
     images = renderings.c.rendering["blob"].astext
     sources = requests.c.source
     kept = list(await connection.scalars(select(images).where(renderings.c.request_id.in_(mine))))
@@ -77,7 +78,8 @@ async def _blobs_of(connection: AsyncConnection, mine: Sequence[str]) -> list[st
     return sorted(set(kept))
 
 
-async def _empty(connection: AsyncConnection, mine: Sequence[str]) -> None:
+async def empty(connection: AsyncConnection, mine: Sequence[str]) -> None:
+    """Leaves nothing of these requests but shells."""
     for table in (compositions, renderings, image_plans, deliveries, homes, messages):
         await connection.execute(delete(table).where(table.c.request_id.in_(mine)))
     for table in (feedback, stars, duel_votes):
@@ -89,7 +91,7 @@ async def _empty(connection: AsyncConnection, mine: Sequence[str]) -> None:
     )
 
 
-async def _unused(connection: AsyncConnection, blobs: Sequence[str]) -> list[str]:
+async def unused(connection: AsyncConnection, blobs: Sequence[str]) -> list[str]:
     """Returns those that nobody else's request holds: files are kept by content."""
     images = renderings.c.rendering["blob"].astext
     held = set(await connection.scalars(select(images).where(images.in_(blobs))))

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from engine.library.addition_fetch import fetch_addition
 from engine.method import Planned, plan_request
 from engine.operations.metrics import count_stages
+from engine.processes.expiry import register_expiry
 from engine.processes.jobs import run_stage
 from engine.processes.process import Post, open_post, work
 from engine.processes.queue import COMPOSE_QUEUE, LIBRARY_QUEUE, render_queue
@@ -33,6 +34,7 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
     load_embedder()
     async with open_post(settings) as post:
         register_rescue(post)
+        register_expiry(post)
         nearby = Nearby(post.database)
         await nearby.take()
 

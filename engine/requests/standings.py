@@ -14,6 +14,8 @@ from engine.requests.line import line, place_of
 from engine.storage.tables import compositions, requests
 from engine.values import Home, Pace, Phase, Request, Standing, Standings
 
+#: Seconds from one request to the next that count as work: shorter breaks are the queue's.
+HANDOVER = 1.0
 #: Rendered requests that make the pace.
 PACE_OF = 20
 
@@ -96,8 +98,10 @@ def pace_of(spans: Sequence[tuple[float, float]]) -> Pace | None:
     """
     if not spans:
         return None
-    busy, until = 0.0, 0.0
+    busy, until = 0.0, min(start for start, _ in spans)
     for start, end in sorted(spans):
-        busy += max(0.0, end - max(start, until))
+        if start - until > HANDOVER:
+            until = start
+        busy += max(0.0, end - until)
         until = max(until, end)
     return Pace(busy / len(spans), sum(end - start for start, end in spans) / len(spans))

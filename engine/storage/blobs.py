@@ -86,6 +86,19 @@ class BlobStore:
         with _mapped(key), contextlib.suppress(FileNotFoundError):
             self._fs.rm_file(self._path(key))
 
+    def save(self, folder: Path) -> None:
+        """Copies all blobs into a folder. Raises `StorageUnavailable`."""
+        with _mapped(str(folder)):
+            folder.mkdir(parents=True, exist_ok=True)
+            if self._fs.exists(self._root):
+                self._fs.get(f"{self._root.rstrip('/')}/", f"{folder}/", recursive=True)
+
+    def load(self, folder: Path) -> None:
+        """Copies all blobs of such a folder back. Raises `StorageUnavailable`."""
+        with _mapped(str(folder)):
+            self._fs.makedirs(self._root, exist_ok=True)
+            self._fs.put(f"{folder}/", f"{self._root.rstrip('/')}/", recursive=True)
+
     def file(self, key: str) -> Path:
         """Returns a local file with the blob's content. Raises `StorageUnavailable`."""
         if self._local:

