@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from engine.composer import choose_composer, compose
 from engine.composing import llm_composer
 from engine.composing.llm_composer import INSTRUCTIONS
+from engine.composing.llm_memory import Memory
 from engine.errors import BadOption, ComposerUnavailable
 from engine.retrieving.embedder import MiniLM
 from engine.retrieving.retrieval import Retrieval
@@ -179,6 +180,59 @@ async def test_an_answer_that_is_none(
 ) -> None:
     loopback_llm.say(content)
     await falls_back(found, embedder, llm_settings, sentence)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '```json\n{"tasks": [{"keyword": "red star", "adapters": [1]}]}\n```',
+        'Here you are: {"tasks": [{"keyword": "red star", "adapters": [1]}]} Enjoy!',
+        '{"tasks": [{"keyword": "red star", "adapters": [1]}',
+        '{"tasks": [{"keyword": "red star", "adapters": [1]}, {"keyword": "neon gl',
+        '{"tasks": [{"keyword": "red star", "adapters": [1]}, {"keyword": "heart", "adapters": [3',
+    ],
+)
+async def test_a_nearly_right_answer_is_repaired_and_the_breakdown_says_so(
+    found: Retrieval,
+    embedder: MiniLM,
+    loopback_llm: LoopbackLlm,
+    llm_settings: Settings,
+    content: str,
+) -> None:
+    """What was whole is kept; the keyword that broke off is left out, and so are its adapters."""
+    loopback_llm.say(content)
+    made = await composed(found, embedder, llm_settings)
+    assert tasks(made) == [("red star", [1])]
+    assert (made.composer, made.degraded) == ("llm", (llm_composer.REPAIRED,))
+    await composed(found, embedder, llm_settings)
+    assert len(loopback_llm.bodies) == 2, "a broken answer is not kept"
+
+
+async def test_the_same_question_is_asked_once(
+    found: Retrieval, embedder: MiniLM, loopback_llm: LoopbackLlm, llm_settings: Settings
+) -> None:
+    loopback_llm.answer([("red star", [1])])
+    first = await composed(found, embedder, llm_settings)
+    loopback_llm.send(500, "{}")
+    assert await composed(found, embedder, llm_settings) == first
+    assert len(loopback_llm.bodies) == 1
+    fewer = replace(
+        found,
+        candidates=found.candidates[:3],
+        headings=found.headings[:3],
+        bodies=found.bodies[:3],
+    )
+    assert (await composed(fewer, embedder, llm_settings)).composer == "local"
+    assert len(loopback_llm.bodies) == 2, "other cards are another question"
+
+
+def test_the_answer_that_was_used_last_is_kept_longest() -> None:
+    memory = Memory(most=2)
+    for name in ("a", "b"):
+        memory.keep((name,), name)
+    assert memory.recall(("a",)) == "a"
+    memory.keep(("c",), "c")
+    assert [memory.recall((name,)) for name in ("a", "b", "c")] == ["a", None, "c"]
 
 
 NO_COMPLETION = [

@@ -151,6 +151,7 @@ SENTENCES = {
     "The LLM's keywords are not in the prompt.": (
         "Die Stichwörter des Sprachmodells stehen nicht im Text."
     ),
+    "The LLM's answer was repaired.": "Die Antwort des Sprachmodells wurde geradegerückt.",
     "The LLM's answer could not be read.": ("Die Antwort des Sprachmodells war nicht zu lesen."),
     "you pinned it": "du hast ihn verlangt",
     "chosen for “{}”": "gewählt für „{0}“",

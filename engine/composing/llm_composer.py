@@ -4,12 +4,12 @@ Cards are strangers' text, so a fooled model must be able to do nothing: it sees
 of ids, its answer is a list of numbers per keyword, and not a word of it reaches a reply.
 """
 
-import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from engine.composing.llm_answer import Answer, read_answer
+from engine.composing.llm_memory import Memory
 from engine.composing.local_composer import pick_adapter
 from engine.composing.phrases import Places
 from engine.errors import CompositionRefused
@@ -55,31 +55,34 @@ _SCHEMA = {
 }
 
 
-class _TaskAnswer(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    keyword: str
-    adapters: list[int] = []
-
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    tasks: list[_TaskAnswer]
+#: Said where the answer was nearly right.
+REPAIRED = "The LLM's answer was repaired."
+#: This process's answers.
+_MEMORY = Memory()
 
 
 async def compose(prompt: str, retrieval: Retrieval, settings: Settings) -> Composition:
     """Returns the model's composition, already repaired where a rule was broken.
 
-    Raises `ComposerUnavailable` where the server does not answer in time, `CompositionRefused`
-    where its answer cannot be read.
+    The very same question is asked once. Raises `ComposerUnavailable` where the server does not
+    answer in time, `CompositionRefused` where its answer cannot be read.
     """
-    answer = _read(await _ask(prompt, retrieval.candidates, settings))
+    messages = question(prompt, retrieval.candidates)
+    ids = (candidate.adapter.id for candidate in retrieval.candidates)
+    asked = (settings.llm.base_url, settings.llm.model, messages[1]["content"], *ids)
+    known = _MEMORY.recall(asked)
+    said = await _ask(messages, settings) if known is None else known
+    answer = read_answer(said)
     limits = settings.composer
-    return _repaired(prompt, answer, retrieval.candidates, limits.per_task, limits.total)
+    made = _composed(prompt, answer, retrieval.candidates, limits.per_task, limits.total)
+    if answer.repaired:
+        return replace(made, degraded=(REPAIRED,))
+    _MEMORY.keep(asked, said)
+    return made
 
 
-async def _ask(prompt: str, candidates: tuple[Candidate, ...], settings: Settings) -> str:
+async def _ask(messages: Any, settings: Settings) -> str:
     llm = settings.llm
-    messages: Any = question(prompt, candidates)
     schema: Any = {"type": "json_schema", "json_schema": _SCHEMA}
     # Imported late: it takes a third of a second, which only requests to an LLM should wait.
     from engine.composing.llm_client import open_client
@@ -114,23 +117,17 @@ def _line(adapter: Adapter) -> str:
     return about.replace("\n", " ")
 
 
-def _read(text: str) -> _Answer:
-    try:
-        return _Answer.model_validate(json.loads(text))
-    except (ValueError, RecursionError) as error:
-        raise CompositionRefused("The LLM's answer could not be read.") from error
-
-
-def _repaired(
+def _composed(
     prompt: str,
-    answer: _Answer,
+    answer: Answer,
     candidates: tuple[Candidate, ...],
     per_task: int,
     total: int,
 ) -> Composition:
-    """Drops what breaks a rule: keywords that are foreign or overlap, unknown numbers, too many.
+    """The composition without what breaks a rule.
 
-    A number that comes again counts for the first keyword. Keywords get the prompt's spelling.
+    That is keywords that are foreign or overlap, unknown numbers, and too many of them. A number
+    that comes again counts for the first keyword. Keywords get the prompt's spelling.
     """
     used: set[int] = set()
     keywords: set[str] = set()
