@@ -83,12 +83,14 @@ async def test_adapters_are_searched_and_shown(discord_server: Server) -> None:
     assert "There is no adapter" in await told(discord_server, "stylus lora info", id="none")
 
 
-async def test_the_last_image_of_an_adapter_is_its_preview(discord_server: Server) -> None:
+async def test_the_last_image_of_an_adapter_is_its_preview(
+    catalogue: tuple[str, ...], discord_server: Server
+) -> None:
     request = await discord_server.prompt()
-    await finish(discord_server.desk, request)
+    await finish(discord_server.desk, request, {"test:star": "Star"})
     lookup = discord_server.desk.lookup
-    assert await lookup.preview("a", request.asker) == png()
-    assert await lookup.preview("z", request.asker) is None
+    assert await lookup.preview("test:star", request.asker) == png()
+    assert await lookup.preview("test:heart", request.asker) is None
 
 
 async def test_a_picture_is_translated(discord_server: Server) -> None:
