@@ -106,6 +106,7 @@ async def _gather(
         workspace=request.asker.workspace,
         unsafe=wishes.unsafe,
         people=settings.library.real_people,
+        remote=settings.library.remote_adapters != "never",
         drop=wishes.drop,
     )
     k = settings.retriever.candidates

@@ -89,6 +89,7 @@ async def retrieve(
         "anybody": selection.anybody,
         "spoken": spoken,
         "with_file": selection.with_file,
+        "remote": selection.remote,
         "drop": list(selection.drop),
         "k": k,
     }
@@ -127,7 +128,9 @@ def _vectors(rows: Sequence[Row[Any]], name: str) -> Vectors:
 _FILTERS = """
     base = :base and status = 'active' and rating = any(:ratings)
     and workspace in ('', :workspace) and not id = any(:drop)
-    and (blob is not null or not :with_file) and (not broken or :anybody)
+    and (blob is not null or not :with_file or :remote and sha256 is not null
+         and (link is not null or source in ('civitai', 'huggingface')))
+    and (not broken or :anybody)
     and (kind = '' or :anybody
          or names && cast(:spoken as text[]) and (kind = 'character' or :people))"""
 #: A rare word found in a short field tells most; a word counts once a field. The lengths of

@@ -265,8 +265,13 @@ class Storage(Section):
 class Library(Section):
     """The adapter catalogue."""
 
-    #: Whether adapters without a file here may be fetched for a prompt.
-    remote_adapters: Literal["never"] = "never"
+    #: Whether adapters without a file here are fetched when a prompt has chosen them; "prefetch"
+    #: also fetches the most used ones before.
+    remote_adapters: Literal["never", "on demand", "prefetch"] = "never"
+    #: Seconds that a prompt waits for such a file.
+    remote_seconds: float = Field(60.0, gt=0, le=3600)
+    #: Megabytes of disk for files fetched so; the longest unused make room.
+    remote_mb: int = Field(10_240, ge=1)
     #: Hosts that LoRA files are fetched from; each admits its subdomains.
     hosts: tuple[str, ...] = ("civitai.com", "huggingface.co", "hf.co", "github.com")
     #: Hosts that those redirect to for the file itself; nobody can name them.

@@ -13,6 +13,7 @@ from bot.benchmarks import (
     formats,
     idle,
     injections,
+    library,
     masks,
     path,
     renderer,
@@ -55,6 +56,18 @@ def bench_idle(
     settings = settings_for_command()
     measuring = idle.measure(settings, seconds, news_console().print)
     report("idle", measuring, settings.renderer.device, as_json)
+
+
+def bench_library(
+    requests: Requests = 100,
+    rows: Annotated[int, typer.Option(min=500, max=1_000_000, help="Adapters.")] = 100_000,
+    as_json: Json = False,
+) -> None:
+    """What looking after a large catalogue costs, and checking a file of 1 GB."""
+    settings = settings_for_command()
+    report(
+        "library", library.measure(settings, requests, rows, news_console().print), "cpu", as_json
+    )
 
 
 def bench_retrieve(
@@ -158,6 +171,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "path": bench_path,
     "command": bench_command,
     "idle": bench_idle,
+    "library": bench_library,
     "retrieve": bench_retrieve,
     "compose": bench_compose,
     "injections": bench_injections,

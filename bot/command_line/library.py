@@ -20,6 +20,7 @@ from bot.command_line.common import (
 from bot.console.progress import download_progress
 from engine.library.addition_rows import Described
 from engine.library.card_files import read_cards
+from engine.library.catalogue import Filters
 from engine.library.librarian import Library, open_library
 from engine.library.sidecars import files_of
 from engine.retrieving.embedder import load_embedder
@@ -83,10 +84,16 @@ def add(
 @app.command("list")
 def list_(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 100,
+    start: Annotated[int, typer.Option(min=0, help="How many newer ones to pass over.")] = 0,
+    base: Annotated[str | None, typer.Option(help="Base model family.")] = None,
+    status: Annotated[str | None, typer.Option(help="active, disabled or proposed.")] = None,
+    rating: Annotated[str | None, typer.Option(help="safe or unsafe.")] = None,
+    here: Annotated[bool | None, typer.Option("--here/--remote", help="File here or not.")] = None,
     as_json: Json = False,
 ) -> None:
     """List the catalogue, newest first."""
-    _print_adapters(_run(lambda library: library.newest(limit)), as_json)
+    filters = Filters(base, status, rating, here=here)
+    _print_adapters(_run(lambda library: library.page(limit, start, filters)), as_json)
 
 
 @app.command()

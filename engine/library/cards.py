@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from engine.composing.subjects import Kind, kind_of, names_of
 from engine.errors import BadFile
+from engine.library.text_refiner import rest
 from engine.values import MAX_WEIGHT, fold
 
 #: Weight where neither the card's example prompts nor its text state one.
@@ -67,8 +68,12 @@ class Card:
     file_name: str | None
     creator: str | None
     licence: str | None
+    #: Where it comes from: a page of a source, or the file's URL.
+    link: str | None
     #: The finer kind of base model, in its source's words; nothing is decided by it.
     lineage: str
+    #: What else its author wrote, for the search alone.
+    aside: str
     #: The card as it came.
     raw: dict[str, Any]
 
@@ -91,7 +96,8 @@ class Card:
     @property
     def body(self) -> str:
         """Title and description: what an adapter does."""
-        return f"{_words_once(self.title)}. {self.description}"[:BODY_CHARACTERS]
+        words = f"{_words_once(self.title)}. {self.description} {self.aside}"
+        return words.strip()[:BODY_CHARACTERS]
 
     @property
     def digest(self) -> str:
@@ -126,7 +132,9 @@ def read_card(raw: Mapping[str, Any]) -> Card:
         file_name=clean(str(raw.get("file_name") or ""), 255) or None,
         creator=clean(str(raw.get("creator") or ""), 100) or None,
         licence=_licence(raw.get("licence")),
+        link=_link(raw.get("link") or raw.get("url")),
         lineage=clean(str(raw.get("lineage") or raw.get("base_model") or ""), 60),
+        aside="",
         raw=_storable(raw),
     )
 
@@ -134,7 +142,9 @@ def read_card(raw: Mapping[str, Any]) -> Card:
 def layered(raw: Mapping[str, Any], refined: Mapping[str, Any], edited: Mapping[str, Any]) -> Card:
     """Returns the card as it came, with what a refiner made of it and what admins wrote, which
     wins. Raises `BadFile` like `read_card`."""
-    return replace(read_card({**raw, **refined, **edited}), raw=_storable(raw))
+    card = read_card({**raw, **refined, **edited})
+    more = rest(str(raw.get("description") or ""), card.description)
+    return replace(card, aside=clean(more, DESCRIPTION_CHARACTERS), raw=_storable(raw))
 
 
 def digest_of(raw: Mapping[str, Any]) -> str:
@@ -241,6 +251,11 @@ def _storable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_storable(item) for item in value]
     return value
+
+
+def _link(value: object) -> str | None:
+    text = clean(value, 1000) if isinstance(value, str) else ""
+    return text if text.startswith(("https://", "http://")) else None
 
 
 def _licence(value: object) -> str | None:

@@ -43,6 +43,7 @@ async def store_cards(connection: AsyncConnection, cards: Sequence[Card]) -> Non
     statement = insert(adapters).values(rows)
     fresh: dict[str, Any] = {k: statement.excluded[k] for k in rows[0] if k not in ("id", "sha256")}
     fresh["sha256"] = func.coalesce(adapters.c.sha256, statement.excluded.sha256)
+    fresh["link"] = func.coalesce(statement.excluded.link, adapters.c.link)
     fresh["updated_at"] = func.now()
     await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=fresh))
     searched = [_text_row(card) for card in cards]
@@ -55,7 +56,7 @@ async def store_cards(connection: AsyncConnection, cards: Sequence[Card]) -> Non
 
 def _adapter_row(card: Card) -> dict[str, Any]:
     same = ("id", "source", "source_id", "title", "description", "base", "kind", "weight", "rating")
-    more = ("sha256", "file_name", "creator", "licence", "lineage")
+    more = ("sha256", "file_name", "creator", "licence", "lineage", "link")
     return {
         **{name: getattr(card, name) for name in same + more},
         "names": list(card.names),
@@ -74,7 +75,7 @@ def _text_row(card: Card) -> dict[str, Any]:
         "digest": card.digest,
         "names": _words(card.title, *card.tags),
         "triggers": _words(*card.trigger_words),
-        "prose": _words(card.description[:PROSE_CHARACTERS]),
+        "prose": _words(f"{card.description} {card.aside}"[:PROSE_CHARACTERS]),
     }
 
 
@@ -214,15 +215,47 @@ def _unusable(adapter: Adapter, request: Request) -> str | None:
     return None
 
 
-async def list_adapters(connection: AsyncConnection, limit: int = 100) -> list[Adapter]:
-    """Returns the catalogue's newest adapters, removed ones aside."""
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which part of the catalogue is listed; None leaves a filter out."""
+
+    base: str | None = None
+    status: str | None = None
+    rating: str | None = None
+    #: What this workspace sees: its own and everybody's.
+    workspace: str | None = None
+    #: Only adapters whose file is here, or only those whose file is not.
+    here: bool | None = None
+
+
+_NO_FILTERS = Filters()
+
+
+async def list_adapters(
+    connection: AsyncConnection, limit: int = 100, start: int = 0, filters: Filters = _NO_FILTERS
+) -> list[Adapter]:
+    """Returns a page of the catalogue, newest first, removed ones aside."""
     rows = await connection.execute(
         select(*ADAPTER_COLUMNS)
-        .where(adapters.c.status != "removed")
+        .where(adapters.c.status != "removed", *_conditions(filters))
         .order_by(adapters.c.created_at.desc(), adapters.c.id)
         .limit(limit)
+        .offset(start)
     )
     return [to_adapter(row) for row in rows]
+
+
+def _conditions(filters: Filters) -> list[Any]:
+    told = [
+        adapters.c[name] == value
+        for name in ("base", "status", "rating")
+        if (value := getattr(filters, name)) is not None
+    ]
+    if filters.workspace is not None:
+        told.append(adapters.c.workspace.in_(("", filters.workspace)))
+    if filters.here is not None:
+        told.append(adapters.c.blob.is_not(None) == filters.here)
+    return told
 
 
 async def set_status(connection: AsyncConnection, adapter_id: str, status: str) -> None:

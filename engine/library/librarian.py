@@ -12,7 +12,7 @@ from engine.errors import BadFile
 from engine.library import catalogue
 from engine.library.adapter_files import attach_file, drop_files
 from engine.library.addition_rows import Described
-from engine.library.catalogue import Imported
+from engine.library.catalogue import Filters, Imported
 from engine.library.references import read_reference
 from engine.library.sidecars import card_beside, card_of_header
 from engine.library.sources import fetched, find
@@ -125,10 +125,10 @@ class Library:
         async with self.database.transaction() as connection:
             return (await catalogue.find_adapters(connection, [adapter_id]))[adapter_id]
 
-    async def newest(self, limit: int) -> list[Adapter]:
-        """Returns the newest adapters."""
+    async def page(self, limit: int, start: int, filters: Filters) -> list[Adapter]:
+        """Returns a page of the catalogue, newest first."""
         async with self.database.transaction() as connection:
-            return await catalogue.list_adapters(connection, limit)
+            return await catalogue.list_adapters(connection, limit, start, filters)
 
     async def search(self, text: str, limit: int, embedder: MiniLM) -> list[Adapter]:
         """Returns adapters of the checkpoint's family by what they draw, best first."""

@@ -5,6 +5,7 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.library.addition_fetch import fetch_addition
+from engine.library.on_demand import OnDemand
 from engine.method import Planned, plan_request
 from engine.operations.metrics import count_stages
 from engine.processes.expiry import register_expiry
@@ -25,6 +26,8 @@ from engine.values import Phase, Progress
 
 #: Requests composed at once; the work is short and mostly waiting for Postgres or the LLM.
 CONCURRENCY = 4
+#: When the most downloaded adapters are fetched, where the settings want it.
+PREFETCH = "*/10 * * * *"
 #: Places beside those for the rescuer, one download and one embedding.
 LIBRARY_JOBS = 3
 
@@ -50,6 +53,14 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
         @post.queue.app.task(name="embed", queue=LIBRARY_QUEUE)
         async def embed() -> None:
             await search_index.embed_pending(post.database, load_embedder())
+
+        if settings.library.remote_adapters == "prefetch":
+            on_demand = OnDemand(post.database, BlobStore(settings), settings.library)
+
+            @post.queue.app.periodic(cron=PREFETCH)
+            @post.queue.app.task(name="prefetch", queue=LIBRARY_QUEUE, queueing_lock="prefetch")
+            async def prefetch(timestamp: int) -> None:
+                await on_demand.prefetch()
 
         await work(
             post,

@@ -19,6 +19,7 @@ from engine.checkpoints import configured, find
 from engine.errors import BadLora, DatabaseUnavailable, RenderFailed, StylusError
 from engine.library import catalogue
 from engine.library.addition_check import check_addition
+from engine.library.on_demand import OnDemand, find_lacking, mark_used
 from engine.operations.metrics import ENDED, count_stages, counting_images, watch_cache
 from engine.plan import replan
 from engine.png import Recipe, UsedAdapter, encode, open_image
@@ -61,6 +62,7 @@ class Studio:
     feed: ProgressFeed
     #: By the checkpoint's name: what looks at one world's images knows nothing of another's.
     gates: Mapping[str, ImageGate]
+    on_demand: OnDemand
 
 
 async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
@@ -129,6 +131,7 @@ async def _open_studio(post: Post, pool: Pool) -> AsyncIterator[Studio]:
             BlobStore(post.settings),
             feed,
             gates,
+            OnDemand(post.database, BlobStore(post.settings), post.settings.library),
         )
     finally:
         listening.cancel()
@@ -143,6 +146,9 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
         planned = [adapter for plan in answer.plans for adapter in plan.adapters]
         ids = [adapter.adapter_id for adapter in planned]
         off = await catalogue.find_unusable(connection, ids, request)
+        lacking = await find_lacking(connection, [one for one in ids if one not in off])
+        await mark_used(connection, ids)
+    files = await studio.on_demand.fetch(lacking)
     stop = threading.Event()
     gate = studio.gates[request.sampling.checkpoint]
     hides = None if request.overrides.unsafe else gate.hides
@@ -151,7 +157,7 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
     job = Job(
         sampling=request.sampling,
         plans=answer.plans,
-        fetch=lambda adapter: _fetch(studio.store, adapter, off),
+        fetch=lambda adapter: _fetch(studio.store, adapter, {**off, **files.reasons}, files.here),
         without=partial(_without, answer, post.settings.weights),
         on_step=news.step,
         on_latents=news.latents,
@@ -222,12 +228,16 @@ def _without(answer: Answer, weights: Weights, plan: ImagePlan, lost: Collection
     return replan(plan, lost, answer.request, answer.composition, weights)
 
 
-def _fetch(store: BlobStore, adapter: PlannedAdapter, off: Mapping[str, str]) -> Path:
+def _fetch(
+    store: BlobStore, adapter: PlannedAdapter, off: Mapping[str, str], here: Mapping[str, str]
+) -> Path:
+    """`off`: why adapters are not used; `here`: keys of files that were fetched just now."""
     if adapter.adapter_id in off:
         raise BadLora(off[adapter.adapter_id])
-    if adapter.blob is None:
+    blob = here.get(adapter.adapter_id, adapter.blob)
+    if blob is None:
         raise BadLora(f"The file of “{adapter.title}” is not here.")
-    return store.file(adapter.blob)
+    return store.file(blob)
 
 
 async def _watch(post: Post, feed: ProgressFeed, claimed: Claim) -> None:

@@ -59,11 +59,46 @@ def read_lora(path: Path, layers: Layers, title: str) -> Lora:
             groups = layout_of(header, layers, title)
             data, sha256 = _read_data(file, header, layers.on_gpu, title)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise BadLora(
-            f"The file of “{title}” cannot be read ({reason}): add the adapter again."
-        ) from error
+        raise _unreadable(title, error) from error
     return Lora(sha256, _parts(groups, data, layers, Alphas(header.metadata, title), title))
+
+
+def examine_lora(path: Path, layers: Layers, title: str) -> str:
+    """The sha256 of a file that `read_lora` would load, tensor by tensor: a large one takes little
+    memory. Raises BadLora like `read_lora`."""
+    try:
+        with path.open("rb") as file:
+            header = header_of(file, path.stat().st_size, title)
+            groups = layout_of(header, layers, title)
+            alphas = Alphas(header.metadata, title)
+            for name, group in groups.items():
+                tensors = {
+                    role: _tensor(_alone(entry), _piece(file, header, entry, title), name, title)
+                    for role, entry in group.items()
+                }
+                _part(name, group, tensors, layers, alphas)
+            file.seek(0)
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(title, error) from error
+
+
+def _alone(entry: Entry) -> Entry:
+    return Entry(entry.dtype, entry.shape, 0, entry.end - entry.start)
+
+
+def _piece(file: BinaryIO, header: Header, entry: Entry, title: str) -> Tensor:
+    """The bytes of one tensor."""
+    file.seek(header.data_start + entry.start)
+    data = bytearray(file.read(entry.end - entry.start))
+    if len(data) != entry.end - entry.start:
+        raise BadLora(f"The file of “{title}” ends early: get it again.")
+    return torch.frombuffer(data, dtype=torch.uint8) if data else torch.empty(0, dtype=torch.uint8)
+
+
+def _unreadable(title: str, error: OSError) -> BadLora:
+    reason = error.strerror or type(error).__name__
+    return BadLora(f"The file of “{title}” cannot be read ({reason}): add the adapter again.")
 
 
 def _read_data(file: BinaryIO, header: Header, pinned: bool, title: str) -> tuple[Tensor, str]:
@@ -83,17 +118,28 @@ def _read_data(file: BinaryIO, header: Header, pinned: bool, title: str) -> tupl
 def _parts(
     groups: Mapping[str, Group], data: Tensor, layers: Layers, alphas: Alphas, title: str
 ) -> dict[str, Part]:
-    parts = {}
-    for name, group in groups.items():
-        tensors = {role: _tensor(entry, data, name, title) for role, entry in group.items()}
-        rank = rank_of({role: entry.shape for role, entry in group.items()})
-        alpha = tensors.get("alpha")
-        number = None if alpha is None else float(alpha.reshape(-1)[0])
-        # Two whole matrices have no rank, and lycoris trains and applies them without alpha.
-        scale = 1.0 if rank is None else alphas.scale(name, rank, number)
-        alphas.check_magnitudes(name, group)
-        parts[name] = part_of(tensors, scale, weight_of(layers.modules[name]).dim())
-    return parts
+    return {
+        name: _part(
+            name,
+            group,
+            {role: _tensor(entry, data, name, title) for role, entry in group.items()},
+            layers,
+            alphas,
+        )
+        for name, group in groups.items()
+    }
+
+
+def _part(
+    name: str, group: Group, tensors: Mapping[str, Tensor], layers: Layers, alphas: Alphas
+) -> Part:
+    rank = rank_of({role: entry.shape for role, entry in group.items()})
+    alpha = tensors.get("alpha")
+    number = None if alpha is None else float(alpha.reshape(-1)[0])
+    # Two whole matrices have no rank, and lycoris trains and applies them without alpha.
+    scale = 1.0 if rank is None else alphas.scale(name, rank, number)
+    alphas.check_magnitudes(name, group)
+    return part_of(tensors, scale, weight_of(layers.modules[name]).dim())
 
 
 def _tensor(entry: Entry, data: Tensor, name: str, title: str) -> Tensor:

@@ -20,7 +20,7 @@ from engine.rendering.job import Batch, Job, Outcome, RenderedImage
 from engine.rendering.layers import layers_of
 from engine.rendering.loading import Adapters, Loader
 from engine.rendering.lora_cache import LoraCache
-from engine.rendering.lora_file import Lora, read_lora
+from engine.rendering.lora_file import Lora, examine_lora, read_lora
 from engine.rendering.memory import DeviceLost, OutOfMemory, Room, mapped
 from engine.values import ImagePlan
 
@@ -84,7 +84,7 @@ class Renderer:
 
     def examine(self, path: Path, title: str) -> tuple[str, str]:
         """Returns sha256 and base family of a LoRA file that fits. Raises `BadLora`."""
-        return read_lora(path, self.layers, title).sha256, self._checkpoint.family
+        return examine_lora(path, self.layers, title), self._checkpoint.family
 
     def warm(self, job: Job) -> None:
         """Reads the job's adapters while others are rendered; see `Loader.warm`."""

@@ -23,12 +23,15 @@ async def check_wishes(connection: AsyncConnection, request: Request, settings: 
             raise UnknownAdapter(catalogue.unknown(adapter.id))
     family = find(settings, request.sampling.checkpoint).family
     for adapter_id in wishes.pin:
-        reason = refuse_pin(found[adapter_id], family, unsafe=wishes.unsafe)
+        remote = settings.library.remote_adapters != "never"
+        reason = refuse_pin(found[adapter_id], family, unsafe=wishes.unsafe, remote=remote)
         if reason:
             raise BadOption(f"“{found[adapter_id].title}” cannot be pinned: {reason}.")
 
 
-def refuse_pin(adapter: Adapter, family: str, *, unsafe: bool = False) -> str | None:
+def refuse_pin(
+    adapter: Adapter, family: str, *, unsafe: bool = False, remote: bool = False
+) -> str | None:
     """Returns why this adapter cannot be used on a checkpoint of the family; None if it can."""
     if adapter.base != family:
         return f"it is made for {adapter.base}, and this checkpoint is {family}"
@@ -36,6 +39,6 @@ def refuse_pin(adapter: Adapter, family: str, *, unsafe: bool = False) -> str | 
         return "it is disabled; an admin can enable it"
     if adapter.rating != "safe" and not unsafe:
         return "its card is rated unsafe"
-    if adapter.blob is None:
+    if adapter.blob is None and not (remote and adapter.sha256):
         return "its file is not here; an admin can add it"
     return None

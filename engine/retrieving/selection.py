@@ -14,6 +14,8 @@ class Selection:
     people: bool = False
     #: Whether characters and people come unnamed too, for those who look after the library.
     anybody: bool = False
-    #: Only adapters whose file is here.
+    #: Only adapters whose file is here ...
     with_file: bool = True
+    #: ... or can be fetched: its hash is known and where it comes from.
+    remote: bool = False
     drop: tuple[str, ...] = ()

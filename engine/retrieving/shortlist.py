@@ -86,7 +86,7 @@ class Shortlist:
         )
         if not selection.unsafe:
             allowed &= ~self.unsafe
-        if selection.with_file:
+        if selection.with_file and not selection.remote:
             allowed &= self.here
         if not selection.anybody:
             called = np.zeros(len(self.ids), bool)

@@ -2,14 +2,18 @@
 
 import io
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from engine.desk import Desk, open_desk
+from engine.library import catalogue
 from engine.library.addition_rows import Addition, Described
-from engine.values import Asker
+from engine.retrieving.embedder import load_embedder
+from engine.values import Asker, Overrides
+from tests.cards import card
 from tests.loopback_files import LoopbackFiles, serve_files
 from tests.processes.installation import Installation, make_lora
 from tests.processes.test_path import ask, finish
@@ -31,9 +35,14 @@ async def desk(idle: Installation) -> AsyncIterator[Desk]:
         "STYLUS_LIBRARY__PRIVATE_HOSTS": "true",
         "STYLUS_LIBRARY__HOSTS": '["127.0.0.1"]',
         "STYLUS_SAMPLING__STEPS": "2",
+        "STYLUS_LIBRARY__REMOTE_ADAPTERS": "on demand",
     }
     library = idle.settings.library.model_copy(
-        update={"private_hosts": True, "hosts": ("127.0.0.1",)}
+        update={
+            "private_hosts": True,
+            "hosts": ("127.0.0.1",),
+            "remote_adapters": "on demand",
+        }
     )
     idle.start("engine")
     idle.start("renderer")
@@ -71,6 +80,25 @@ async def test_from_a_url_to_the_first_image(
     assert again.state == "refused"
     assert again.sentence == "That file is in the library already, as “Wavy lines”."
     assert desk.store.read(str(again.upload)) == lora, "the library's own file stays"
+
+
+async def test_a_card_without_a_file_is_fetched_for_the_prompt(
+    desk: Desk, idle: Installation, files: LoopbackFiles, tmp_path: Path
+) -> None:
+    """Of two chosen adapters one cannot be had: the images come without it, with the reason."""
+    lora = make_lora(tmp_path / "zigzag.safetensors", idle.settings, seed=22).read_bytes()
+    files.contents["/zigzag.safetensors"] = lora
+    both = [
+        card(name, f"{name} lines", trigger_words=[name], file_sha256=sha)
+        | {"link": f"{files.url}/{name}.safetensors"}
+        for name, sha in (("zigzag", sha256(lora).hexdigest()), ("page", "ab" * 32))
+    ]
+    await catalogue.import_cards(desk.database, load_embedder(), both)
+    pins = Overrides(adapters="none", pin=("test:zigzag", "test:page"))
+    answer = await finish(desk, await desk.submit(ask("zigzag lines", overrides=pins, images=1)))
+    assert [one.adapter_id for one in answer.renderings[0].loaded] == ["test:zigzag"]
+    assert [one.adapter_id for one in answer.renderings[0].skipped] == ["test:page"]
+    assert "sent a web page" in answer.renderings[0].skipped[0].reason
 
 
 async def test_what_is_no_lora_is_refused_and_leaves_nothing(

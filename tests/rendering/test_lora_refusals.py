@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engine.errors import BadLora
 from engine.rendering.layers import Layers
-from engine.rendering.lora_file import read_lora
+from engine.rendering.lora_file import examine_lora, read_lora
 
 from .toys import dotted, kohya, random_parts, save
 
@@ -29,6 +29,9 @@ def _sentence(path: Path, layers: Layers) -> str:
     with pytest.raises(BadLora) as caught:
         read_lora(path, layers, "Neon")
     sentence = str(caught.value)
+    with pytest.raises(BadLora) as examined:
+        examine_lora(path, layers, "Neon")
+    assert str(examined.value) == sentence, "before it is taken and before it is used"
     assert "Neon" in sentence
     assert sentence.endswith(".")
     assert "\n" not in sentence
