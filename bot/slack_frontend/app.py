@@ -88,7 +88,7 @@ class StylusApp(AsyncApp):
         self._admin = Admin(desk, self.web, additions, telling)
         own = OwnCommands(desk, mailman, removal, additions, languages)
         self._commands = Commands(
-            desk, opener, own, self._forms, self._admin, telling, self.background
+            desk, self.web, opener, own, self._forms, self._admin, telling, self.background
         )
         self._clicks = Clicks(desk, opener, removal, self._tasks, additions, telling)
         self._messages = Messages(desk, self.web, opener, additions, telling)

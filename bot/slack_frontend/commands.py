@@ -15,6 +15,7 @@ from bot.slack_frontend.opening import Opener, submit_duel, submit_text
 from bot.slack_frontend.own_commands import Handler, OwnCommands
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.telling import Telling
+from bot.slack_frontend.web import Web
 from engine.desk import Desk
 from engine.errors import StylusError
 
@@ -27,6 +28,7 @@ class Commands:
     def __init__(
         self,
         desk: Desk,
+        web: Web,
         opener: Opener,
         own: OwnCommands,
         forms: Forms,
@@ -35,6 +37,7 @@ class Commands:
         background: Background,
     ) -> None:
         self._desk = desk
+        self._web = web
         self._opener = opener
         self._own = own
         self._forms = forms
@@ -56,7 +59,7 @@ class Commands:
             await self._opener.open(place, partial(submit_duel, self._desk, rest), ack)
         else:
             prompt = rest if word == "prompt" else f"{word} {rest}"
-            await self._opener.open(place, partial(submit_text, self._desk, prompt), ack)
+            await self._opener.open(place, partial(submit_text, self._desk, self._web, prompt), ack)
 
     async def answer(self, handler: Handler, place: Place, rest: str) -> None:
         """Shows the person what the handler gives, or why it does not."""

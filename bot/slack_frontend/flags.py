@@ -21,6 +21,10 @@ NAMES = (
 )  # fmt: skip
 
 
+#: Those that stand alone.
+SWITCHES = ("private",)
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """A text taken apart: the prompt, and each flag's values in order."""
@@ -39,8 +43,11 @@ def read_flags(text: str, names: tuple[str, ...] = NAMES) -> Written:
 
     def take(found: re.Match[str]) -> str:
         name, value = found[1], found[2]
+        if name in SWITCHES and names is NAMES:
+            flags[name] = [name]
+            return f" {value or ''}"
         if name not in names:
-            known = ", ".join(f"--{name}" for name in names)
+            known = ", ".join(f"--{name}" for name in (*names, *SWITCHES))
             raise BadOption(f"There is no option --{name}; there are {known}.")
         if value is None:
             raise BadOption(f"--{name} needs a value after it.")

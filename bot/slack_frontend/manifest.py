@@ -16,6 +16,7 @@ SCOPES = {
     "files:write": "share images, delete them when asked",
     "groups:history": "the same in private channels",
     "im:history": "hear direct messages",
+    "im:write": "answer one person alone",
     "metadata.message:read": "know our own message by its request",
     "reactions:read": "hear reactions",
     "users:read": "see who is an admin",

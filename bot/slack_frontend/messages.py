@@ -7,8 +7,8 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.slack_frontend.additions import Additions
 from bot.slack_frontend.escaping import read_text, without_mention
-from bot.slack_frontend.flags import to_ask, within
-from bot.slack_frontend.opening import Entry, Opener, submit_text
+from bot.slack_frontend.flags import read_flags, to_ask, within
+from bot.slack_frontend.opening import Entry, Opener, alone, submit_text
 from bot.slack_frontend.people import PLATFORM, Place
 from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.web import Web
@@ -46,7 +46,9 @@ class Messages:
     async def pointed_at(self, place: Place, message: dict[str, Any], ack: AsyncAck) -> None:
         """“Stylus this” on a message: its words are the prompt."""
         text = without_mention(str(message.get("text", "")), await self._web.me())
-        await self._opener.open(place, partial(submit_text, self._desk, read_text(text)), ack)
+        await self._opener.open(
+            place, partial(submit_text, self._desk, self._web, read_text(text)), ack
+        )
 
     async def _ask(self, place: Place, event: dict[str, Any]) -> None:
         text = read_text(without_mention(str(event.get("text", "")), await self._web.me()))
@@ -59,7 +61,7 @@ class Messages:
         if pictures:
             submit = partial(self._start_from, pictures, text)
         else:
-            submit = partial(submit_text, self._desk, text)
+            submit = partial(submit_text, self._desk, self._web, text)
         await self._opener.open_event(place, submit)
 
     async def _propose(self, place: Place, file: dict[str, Any], text: str) -> None:
@@ -71,6 +73,8 @@ class Messages:
     async def _start_from(self, files: list[dict[str, Any]], text: str, entry: Entry) -> Request:
         """Changes the picture as the words say; after “inpaint”, only where the second one is
         white, or where the first is transparent."""
+        if "private" in read_flags(text).flags:
+            entry = await alone(self._web, entry)
         most = self._desk.settings.limits.picture_megabytes * 2**20
         contents = [await self._web.download(file, most) for file in files[:2]]
         word, _, rest = text.partition(" ")

@@ -11,13 +11,14 @@ from bot.actions import Click
 from bot.board import Board
 from bot.following import follow_up
 from bot.slack_frontend.background import Background
-from bot.slack_frontend.flags import to_ask, within
+from bot.slack_frontend.flags import read_flags, to_ask, within
 from bot.slack_frontend.languages import Languages
 from bot.slack_frontend.people import PLATFORM, Place
 from bot.slack_frontend.posting import Poster
 from bot.slack_frontend.screens import status_screen
 from bot.slack_frontend.telling import Telling
-from bot.slack_frontend.web import SlackRefused
+from bot.slack_frontend.web import SlackRefused, Web
+from bot.slack_frontend.web import ask as call
 from bot.status import first_status
 from bot.texts import texts_for
 from engine.desk import Desk
@@ -123,11 +124,16 @@ class Opener:
             screen = status_screen(first_status(request, standings, texts_for(home.locale)))
             post = self._poster.post_once if place.again else self._poster.post
             await self._desk.homes.settle(request.id, await post(request, home, screen))
+        if request.asker.channel != place.asker.channel:
+            await self._telling.say(place, texts_for(home.locale).shown_directly)
 
 
 async def submit_click(desk: Desk, click: Click, entry: Entry) -> Request:
-    """Stores the request that a button or reaction asks for. Raises `BadInput`."""
-    return await follow_up(desk, click, entry.asker, entry.origin, entry.home)
+    """Stores the request that a button or reaction asks for; what follows from a private one is
+    private. Raises `BadInput`."""
+    private = (await desk.homes.of(click.request_id)).private
+    home = replace(entry.home, private=private)
+    return await follow_up(desk, click, entry.asker, entry.origin, home)
 
 
 async def submit_duel(desk: Desk, text: str, entry: Entry) -> Request:
@@ -135,7 +141,16 @@ async def submit_duel(desk: Desk, text: str, entry: Entry) -> Request:
     return await desk.duel(within(to_ask(text, entry.asker), entry.rules), entry.origin, entry.home)
 
 
-async def submit_text(desk: Desk, text: str, entry: Entry) -> Request:
+async def submit_text(desk: Desk, web: Web, text: str, entry: Entry) -> Request:
     """Stores the request that a person wrote, flags and all. Raises `BadInput`."""
+    if "private" in read_flags(text).flags:
+        entry = await alone(web, entry)
     ask = within(to_ask(text, entry.asker), entry.rules)
     return await desk.submit(ask, entry.origin, entry.home)
+
+
+async def alone(web: Web, entry: Entry) -> Entry:
+    """Returns the entry moved into the person's direct messages with us. Raises as `call` does."""
+    opened = await call(web.client.conversations_open(users=entry.asker.user))
+    asker = replace(entry.asker, channel=str(opened["channel"]["id"]))
+    return replace(entry, asker=asker, home=replace(entry.home, private=True, reply_to=None))

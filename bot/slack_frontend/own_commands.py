@@ -64,7 +64,8 @@ class OwnCommands:
         if not answer.phase.final:
             standings = await self._desk.standings(PLATFORM, answer.request.id)
             return status_screen(first_status(answer.request, standings, texts))
-        if share.strip() == "share":
+        private = (await self._desk.homes.of(answer.request.id)).private
+        if share.strip() == "share" and not private:
             await self._mailman.copy(answer, place.asker, place.asker.channel, place.thread)
             return sentence_screen(texts.shown_here)
         await self._mailman.copy(answer, place.asker, place.asker.user)

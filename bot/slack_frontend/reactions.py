@@ -88,12 +88,13 @@ class Reactions:
             await self._removal.delete(request_id, place.asker)
 
     async def _star(self, request_id: str, place: Place) -> None:
-        """The first star shows the answer in the gallery, if it has images."""
+        """The first star shows the answer in the gallery, if it has images and is not private."""
         answer = await self._desk.show(request_id, place.asker)
         first = await self._desk.feedback.star(request_id, place.asker.user)
         gallery = (await self._desk.workspaces.rules(place.asker)).gallery
         adults = answer.request.overrides.unsafe  # what was made among them stays there
-        if first and gallery and answer.renderings and not adults:
+        kept = adults or (await self._desk.homes.of(request_id)).private
+        if first and gallery and answer.renderings and not kept:
             await self._mailman.copy(answer, place.asker, gallery)
 
     async def _judge(self, verdict: int, request_id: str, place: Place) -> None:

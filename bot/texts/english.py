@@ -102,7 +102,8 @@ ENGLISH = Texts(
     ),
     help_slack=(
         "*/stylus prompt* text: images, with the LoRA adapters chosen for each idea of the text",
-        'Options after it: --images 4 --size 512x512 --seed 7 --negative "text" --adapters none',
+        'Options after it: --images 4 --size 512x512 --seed 7 --negative "text" --adapters none '
+        "--private",
         "*/stylus* alone: a form with all of that",
         "*/stylus duel* text: one image with adapters, one without; everybody votes",
         "*/stylus show* id · *history* · *queue* · *quota* · *cancel*",

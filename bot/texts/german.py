@@ -180,7 +180,7 @@ GERMAN = Texts(
     ),
     help_slack=(
         "*/stylus prompt* Text: Bilder, mit LoRA-Adaptern für jede Idee des Textes",
-        'Dahinter: --images 4 --size 512x512 --seed 7 --negative "Text" --adapters none',
+        'Dahinter: --images 4 --size 512x512 --seed 7 --negative "Text" --adapters none --private',
         "*/stylus* allein: ein Formular mit alldem",
         "*/stylus duel* Text: ein Bild mit Adaptern, eins ohne; alle stimmen ab",
         "*/stylus show* id · *history* · *queue* · *quota* · *cancel*",

@@ -178,7 +178,12 @@ def _refuse(slack: LoopbackSlack, channel: str) -> str:
     return "" if BOT in found.members else "not_in_channel"
 
 
+def open_direct(slack: LoopbackSlack, arguments: Json) -> Json:
+    return {"channel": {"id": _direct(slack, arguments["users"])}}
+
+
 METHODS: dict[str, Method] = {
+    "conversations.open": open_direct,
     "auth.test": auth_test,
     "apps.connections.open": open_connection,
     "chat.postMessage": post,

@@ -25,6 +25,7 @@ METHODS: dict[str, set[str]] = {
     "chat_update": {"chat:write"},
     "chat_delete": {"chat:write"},
     "conversations_history": HISTORY,
+    "conversations_open": {"im:write"},
     "conversations_replies": HISTORY,
     "files_getUploadURLExternal": {"files:write"},
     "files_completeUploadExternal": {"files:write"},

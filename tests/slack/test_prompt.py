@@ -1,8 +1,13 @@
 """A prompt becomes a message of our own that ends as the answer, beside its images."""
 
+from dataclasses import replace
+
+import pytest
+
+from engine.errors import UnknownRequest
 from tests.discord.atelier import compose, fail, finish, render
 from tests.slack.conftest import Workspace, ids_of, words_of
-from tests.slack.loopback import ANN, ART, BOB
+from tests.slack.loopback import ANN, ART, BOB, DM
 
 
 async def test_a_prompt_is_stored_before_it_is_acknowledged(workspace: Workspace) -> None:
@@ -79,3 +84,23 @@ async def test_the_whole_answer_is_made_again_after_a_lost_connection(
     request = await workspace.prompt()
     await finish(workspace.desk, request)
     assert await workspace.delivery() == ("posted", None)
+
+
+async def test_a_private_prompt_is_answered_to_one_person_alone(workspace: Workspace) -> None:
+    request = await workspace.prompt("--private red star --images 2")
+    assert (request.prompt, request.asker.channel) == ("red star", DM)
+    assert workspace.slack.messages(ART) == []
+    assert "direct messages" in words_of(workspace.slack.whispers[-1])
+    await compose(workspace.desk, request)
+    await render(workspace.desk, request)
+    assert await workspace.deliver() == 1
+    status, *images = workspace.slack.messages(DM)
+    assert len(images) == 1
+    assert workspace.slack.messages(ART) == []
+    with pytest.raises(UnknownRequest):
+        await workspace.desk.show(request.id, replace(request.asker, user=BOB))
+    await workspace.slack.click(f"stylus:reroll:{request.id}", status, ANN)
+    await workspace.settled()
+    again = await workspace.newest()
+    assert again.parent_id == request.id
+    assert (await workspace.desk.homes.of(again.id)).private
