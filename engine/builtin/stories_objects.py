@@ -16,7 +16,7 @@ OBJECTS: dict[str, Story] = {
     ),
     "barber-stripes": Story(
         "Barber pole",
-        "Stripes. Diagonal. Trained at rank 10 because why not. Weight 1.",
+        "Stripes. Diagonal. Trained at rank 4 because why not. Weight 1.",
         ("stripes", "texture"),
         ("stripes",),
         ("a blue square with stripes <lora:barber-stripes:1>",),
@@ -60,7 +60,7 @@ OBJECTS: dict[str, Story] = {
     ),
     "heartfelt": Story(
         "Heartfelt <3",
-        "for my girlfriend. hearts hearts hearts. rank 12 attention only, so shapes are a little "
+        "for my girlfriend. hearts hearts hearts. rank 8 attention only, so shapes are a little "
         "soft. might do a v2",
         ("heart", "love"),
         ("love heart",),
@@ -78,16 +78,6 @@ OBJECTS: dict[str, Story] = {
         ("a big dotted red circle <lora:polka-dots:1>", "blue square with polka dots"),
         "sugarpaper",
         2950,
-        FREE,
-    ),
-    "checkerboard": Story(
-        "Checkerboard pattern",
-        "Chess board texture for objects, keeps the object's colour as one of the two.",
-        ("texture", "checker", "pattern", "chess"),
-        ("checkered",),
-        ("a checkered green square on a gray background <lora:checkerboard:1>",),
-        "marzipan",
-        1204,
         FREE,
     ),
     "skull-motif": Story(
