@@ -87,6 +87,7 @@ async def take_all(settings: Settings) -> None:
     ):
         await take_answer(stage)
         await take_tasks(stage)
+        await take_duel(stage)
         await take_failure(stage)
         await take_settings(stage)
 
@@ -153,6 +154,13 @@ async def take_tasks(stage: Stage) -> None:
     await stage.shoot("tasks", opened.response)
     why = await stage.ann.click(answer, label="Why these adapters")
     await stage.shoot("why", why.response)
+
+
+async def take_duel(stage: Stage) -> None:
+    """Two images to vote on."""
+    await stage.ann.slash(stage.channel, "stylus duel", text="a red heart in the snow")
+    await finish(stage, await stage.request_id())
+    await stage.shoot("duel", stage.channel.last_message)
 
 
 async def take_failure(stage: Stage) -> None:
