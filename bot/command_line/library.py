@@ -17,12 +17,13 @@ from bot.command_line.common import (
     run,
     settings_for_command,
 )
-from bot.console.progress import download_progress
+from bot.console.progress import download_progress, import_progress
 from engine.library.addition_rows import Described
 from engine.library.card_files import read_cards
 from engine.library.catalogue import Filters
 from engine.library.librarian import Library, open_library
 from engine.library.sidecars import files_of
+from engine.library.stylus_docs import SUFFIXES, read_docs
 from engine.retrieving.embedder import load_embedder
 from engine.values import Adapter
 
@@ -33,11 +34,16 @@ AdapterId = Annotated[str, typer.Argument(metavar="ID", help="The adapter's id."
 
 @app.command("import")
 def import_(path: Path, as_json: Json = False) -> None:
-    """Catalogue the cards of a JSONL file, gzipped or not."""
+    """Catalogue the cards of a JSONL file, gzipped or not, of StylusDocs, or of a LoRA folder."""
+    files = files_of(path) if path.is_dir() else []
 
     async def work(library: Library) -> dict[str, object]:
-        imported = await library.import_cards(read_cards(path), load_embedder())
-        return asdict(imported)
+        if files:
+            added = await library.add_files(files, Described(), load_embedder())
+            return {"cards": len(added), "embedded": len(added)}
+        cards = read_docs(path) if path.suffix in SUFFIXES else read_cards(path)
+        with import_progress(news_console()) as tell:
+            return asdict(await library.import_cards(cards, load_embedder(), tell))
 
     document = _run(work)
     if as_json:

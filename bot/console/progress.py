@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.progress import Progress as RichProgress
 
 from engine.values import Phase, Progress
 
@@ -44,3 +45,16 @@ def download_progress(console: Console) -> Iterator[Callable[[int], None]]:
     """Yields what is told how many bytes are here; shows it where somebody watches."""
     with console.status("fetching") as status:
         yield lambda count: status.update(f"fetching, {count / 2**20:.1f} MB are here")
+
+
+@contextmanager
+def import_progress(console: Console) -> Iterator[Callable[[int], None]]:
+    """Yields what is told how many cards are left to embed; shows a bar where somebody watches."""
+    with RichProgress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("storing cards", total=None)
+
+        def tell(left: int) -> None:
+            total = bar.tasks[0].total or max(1, left)
+            bar.update(task, description="embedding", total=total, completed=total - left)
+
+        yield tell

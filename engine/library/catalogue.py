@@ -92,6 +92,7 @@ async def import_cards(
     embedder: MiniLM,
     raw_cards: Iterable[Mapping[str, Any]],
     refine: Refine = text_refiner.refine,
+    tell: Callable[[int], None] = lambda _: None,
 ) -> Imported:
     """Stores and embeds cards. Importing the same again changes nothing.
 
@@ -110,7 +111,7 @@ async def import_cards(
         if len(batch) >= EMBED_BATCH:
             await _store_batch(database, batch, refine)
     await _store_batch(database, batch, refine)
-    return Imported(count, await embed_pending(database, embedder))
+    return Imported(count, await embed_pending(database, embedder, tell))
 
 
 async def _store_batch(

@@ -42,9 +42,17 @@ class Library:
         """Catalogues the adapters that ship with us."""
         return await catalogue.fill_builtin(self.database, embedder, self.store)
 
-    async def import_cards(self, cards: Iterable[Mapping[str, Any]], embedder: MiniLM) -> Imported:
-        """Catalogues cards. Raises `BadFile`; the cards before the bad one stay."""
-        return await catalogue.import_cards(self.database, embedder, cards)
+    async def import_cards(
+        self,
+        cards: Iterable[Mapping[str, Any]],
+        embedder: MiniLM,
+        tell: Callable[[int], None] = lambda _: None,
+    ) -> Imported:
+        """Catalogues cards; `tell` hears how many are left to embed.
+
+        Raises `BadFile`; the cards before the bad one stay.
+        """
+        return await catalogue.import_cards(self.database, embedder, cards, tell=tell)
 
     async def add_file(self, path: Path, described: Described, embedder: MiniLM) -> Adapter:
         """Adds a LoRA file, after loading it onto the checkpoint once. Raises `BadFile`."""
