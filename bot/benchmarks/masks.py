@@ -11,7 +11,7 @@ from engine.values import Sampling
 async def measure(settings: Settings, turns: int, tell: Callable[[str], None]) -> list[Figure]:
     """Returns the figures of the configured checkpoint. Raises `Unavailable`."""
     # Of all commands only this one loads torch into its own process.
-    from engine.rendering import bench_masks
+    from engine.rendering import bench_masks, bench_steps
     from engine.rendering.checkpoint import load_checkpoint, use_threads
 
     use_threads(settings.renderer.threads)
@@ -24,4 +24,8 @@ async def measure(settings: Settings, turns: int, tell: Callable[[str], None]) -
         chosen.steps,
         chosen.guidance,
     )
-    return bench_masks.measure(load_checkpoint(*configured(settings)), sampling, turns, tell)
+    checkpoint = load_checkpoint(*configured(settings))
+    return [
+        *bench_masks.measure(checkpoint, sampling, turns, tell),
+        *bench_steps.measure(checkpoint, sampling, turns, tell),
+    ]

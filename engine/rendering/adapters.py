@@ -104,8 +104,12 @@ class _Choice:
         whole = [(sha, part) for sha, part in touching if not isinstance(part, Factors)]
         rank = sum(factors.rank for _, factors in low)
         if self._by_factors(module, None if whole else rank):
-            low += [(sha, _as_factors(part, module)) for sha, part in whole]
-            return patches.factors(module, _delta(module, low, self._masks))
+            plain = module.forward
+            lean = patches.factors(module, _delta(module, low, self._masks)) if low else plain
+            strengths = [
+                (part, [dict(m).get(sha, 0.0) for m in self._masks]) for sha, part in whole
+            ]
+            return patches.multiplied_out(module, lean, strengths) if whole else lean
         delta = _delta(module, low, self._slots)
         sums = _sums(module, whole, self._slots)
         return patches.slots(module, patches.merged(module, delta, sums), self._shares)
@@ -157,10 +161,3 @@ def _sums(
         for own, mask in zip(sums, masks, strict=True):
             own.add_(delta, alpha=dict(mask).get(sha, 0.0))
     return sums
-
-
-def _as_factors(part: Part, module: nn.Module) -> Factors:
-    """A difference of full rank as factors, for want of memory: several layers in one."""
-    weight = weight_of(module)
-    delta = part.delta(weight)
-    return Factors(delta.view(weight.shape), torch.eye(len(delta), device=delta.device), 1.0)

@@ -19,7 +19,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from engine.errors import BadFile, BadLora
 from engine.operations.figures import Figure
 from engine.rendering.checkpoint import Checkpoint
-from engine.rendering.layers import Layers, layers_of
+from engine.rendering.layers import Layers, layers_of, weight_of
 from engine.rendering.lora_file import read_lora
 from engine.rendering.safetensors_header import DTYPE_BYTES
 
@@ -57,7 +57,9 @@ def _tried(shapes: Shapes, bases: list[Layers], path: Path) -> tuple[str, str]:
         except BadLora as error:
             refusals.append(str(error))
         else:
-            return "loaded", f"{len(lora.layers)} layers of {base.family}"
+            numbers = sum(weight_of(base.modules[name]).numel() for name in lora.layers)
+            slot = f"a slot in half precision takes {2 * numbers / 2**20:.0f} MiB"
+            return "loaded", f"{len(lora.layers)} layers of {base.family}, {slot}"
     named = all(any(words in sentence for words in _NAMES) for sentence in refusals)
     return "refused by name" if named else "refused otherwise", refusals[0]
 

@@ -10,6 +10,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,6 +29,7 @@ from engine.rendering.denoise import denoise
 from engine.rendering.layers import Layers, layers_of, weight_of
 from engine.rendering.lora_file import Lora, read_lora
 from engine.rendering.lora_layout import MAX_RANK
+from engine.rendering.lora_parts import Decomposed, Hadamard, Kronecker, Part
 from engine.values import ImagePlan, Sampling
 
 RANK = 32
@@ -37,6 +39,11 @@ PROMPT = "a red star in neon glow on a starry night sky"
 MASKS = ((0, 1, 2), (0, 1), (0,), (2,))
 #: Megabytes of the file whose loading is measured.
 COLD_FILE = 150
+
+#: Kinds of adapter whose merging is measured; ranks and factor as people use them.
+KINDS = ("LoRA", "LoHa", "LoKr", "DoRA")
+LOHA_RANK = 8
+LOKR_FACTOR = 8
 
 Row = dict[str, float]
 
@@ -81,6 +88,22 @@ def write_random(layers: Layers, names: Sequence[str], rank: int, path: Path) ->
     return path
 
 
+def _kinds(lora: Lora, layers: Layers) -> dict[str, Lora]:
+    """The same layers with random parts of each kind, as large as people train them."""
+    made: dict[str, dict[str, Part]] = {kind: {} for kind in KINDS}
+    for name, part in lora.layers.items():
+        weight = weight_of(layers.modules[name])
+        out, into = weight.flatten(1).shape
+        half = (torch.randn(out, LOHA_RANK).half(), torch.randn(LOHA_RANK, into).half())
+        small = math.gcd(math.gcd(out, weight.shape[1]), LOKR_FACTOR)
+        whole = torch.randn(out // small, into // small).half()
+        made["LoRA"][name] = part
+        made["LoHa"][name] = Hadamard(half, half, 1e-3)
+        made["LoKr"][name] = Kronecker((torch.randn(small, small).half(),), (whole,), 1e-3)
+        made["DoRA"][name] = Decomposed(part, torch.ones(out, 1, 1))
+    return {kind: Lora(kind, parts) for kind, parts in made.items()}
+
+
 class _Stage:
     """Everything that is compared, loaded once."""
 
@@ -90,6 +113,7 @@ class _Stage:
         self._checkpoint, self._layers, self._sampling = checkpoint, layers, sampling
         self._plans = [ImagePlan(n, n, PROMPT, "", ()) for n in range(len(MASKS))]
         self.loras = [read_lora(file, layers, file.name) for file in files]
+        self._kinds = _kinds(self.loras[0], layers)
         self._pipeline = _pipeline(checkpoint, files)
 
     def turn(self) -> Row:
@@ -101,6 +125,10 @@ class _Stage:
             "factors": self._ours(masked, slot_bytes=0),
             "same": self._ours([masked[0]] * len(MASKS)),
             "change": _seconds(self._checkpoint, lambda: self._change(masked)),
+            **{
+                kind: _seconds(self._checkpoint, partial(self._change, [[Use(lora, WEIGHT)]]))
+                for kind, lora in self._kinds.items()
+            },
             "peft": _seconds(self._checkpoint, self._peft),
         }
 
@@ -197,6 +225,7 @@ def _figures(rows: Sequence[Row], checkpoint: Checkpoint) -> list[Figure]:
             higher_is_better=True,
         ),
         Figure("changing the adapter set", _median(rows, "change"), "s", change_goal),
+        *(Figure(f"... to one {kind}", _median(rows, kind), "s", change_goal) for kind in KINDS),
     ]
 
 

@@ -8,6 +8,8 @@ Two exact forms of `weight + sum(scale * up @ down)`, where every image may have
              batched product with ups that are scaled an image. Little memory, and arithmetic in
              proportion to the rank.
 
+Differences without small factors are in the merged sums, or multiplied out at every call.
+
 Rows of one image lie beside each other, those of images that share a slot as well.
 """
 
@@ -19,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.rendering.layers import weight_of
+from engine.rendering.lora_parts import Part
 
 #: Outputs are filled up to a multiple of this: oneDNN and tensor cores have slow paths for others.
 _ALIGNED = 16
@@ -137,6 +140,35 @@ def factors(module: nn.Module, delta: Delta) -> Forward:
         return sums.view(*rows.shape[:-1], out)
 
     return forward_linear
+
+
+def multiplied_out(
+    module: nn.Module, lean: Forward, parts: Sequence[tuple[Part, Sequence[float]]]
+) -> Forward:
+    """The layer as `lean` has it, and differences that have no small factors.
+
+    Each comes with its strength in every image. They are multiplied out anew at every call, so
+    that one layer's are in memory at a time: slow, for where merged weights have no room.
+    """
+    weight = weight_of(module)
+    strengths = [weight.new_tensor(own) for _, own in parts]
+
+    def forward(rows: Tensor) -> Tensor:
+        sums = lean(rows)
+        for (part, _), own in zip(parts, strengths, strict=True):
+            delta = part.delta(weight).to(weight.dtype).view(weight.shape)
+            scales = own.repeat_interleave(len(rows) // len(own))
+            sums = sums + _applied(module, rows, delta) * scales.view(-1, *[1] * (rows.dim() - 1))
+        return sums
+
+    return forward
+
+
+def _applied(module: nn.Module, rows: Tensor, weight: Tensor) -> Tensor:
+    """The layer's own operation with another weight and no bias."""
+    if isinstance(module, nn.Conv2d):
+        return functional.conv2d(rows, weight, None, module.stride, module.padding, module.dilation)
+    return functional.linear(rows, weight)
 
 
 def _bias(module: nn.Module) -> Tensor | None:
