@@ -154,8 +154,12 @@ async def _injure(
     async with asyncio.TaskGroup() as group:
         while await _open(desk):
             await _wait(desk, chooser.uniform(0.5 * every, 1.5 * every))
-            place = chooser.randrange(len(crew))
             await _replace_ended(desk, crew, survival, tell)
+            ready = {worker.pid for worker in await desk.workers()}
+            places = [n for n, (_, process) in enumerate(crew) if process.pid in ready]
+            if not places:
+                continue  # what is only just starting works at nothing
+            place = chooser.choice(places)
             role, victim = crew[place]
             name = "SIGKILL" if chooser.random() < KILLS else "SIGSTOP"
             frozen = chooser.uniform(*FROZEN)
