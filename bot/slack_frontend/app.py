@@ -90,7 +90,7 @@ class StylusApp(AsyncApp):
         self._commands = Commands(
             desk, self.web, opener, own, self._forms, self._admin, telling, self.background
         )
-        self._clicks = Clicks(desk, opener, removal, self._tasks, additions, telling)
+        self._clicks = Clicks(desk, opener, removal, self._tasks, additions, self._admin, telling)
         self._messages = Messages(desk, self.web, opener, additions, telling)
         self._reactions = Reactions(desk, opener, removal, mailman)
         desk.register(PLATFORM, mailman.deliver)

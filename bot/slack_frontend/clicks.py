@@ -10,6 +10,7 @@ from bot.actions import Action, Click
 from bot.duel import cast_vote, duel_result
 from bot.reply import make_reply
 from bot.slack_frontend.additions import Additions
+from bot.slack_frontend.admin import Admin
 from bot.slack_frontend.opening import Opener, submit_click
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.removal import Removal
@@ -33,9 +34,11 @@ class Clicks:
         removal: Removal,
         tasks: Tasks,
         additions: Additions,
+        admin: Admin,
         telling: Telling,
     ) -> None:
         self._desk = desk
+        self._admin = admin
         self._additions = additions
         self._tasks = tasks
         self._opener = opener
@@ -51,6 +54,7 @@ class Clicks:
             Action.TASKS: self._open_tasks,
             Action.APPROVE: self._decide,
             Action.REJECT: self._decide,
+            Action.ADMIN: self._administer,
         }
 
     async def handle(self, place: Place, click: Click, ack: AsyncAck) -> None:
@@ -67,6 +71,11 @@ class Clicks:
                 await handler(place, click)
         except StylusError as error:
             await self._telling.say(place, str(error))
+
+    async def _administer(self, place: Place, click: Click) -> None:
+        """The buttons of an admin's Home; who clicks is checked again."""
+        command = "lora proposed" if click.request_id == "lora" else "settings"
+        await self._admin.command(place, command)
 
     async def _why(self, place: Place, click: Click) -> None:
         answer = await self._desk.show(click.request_id, place.asker)

@@ -118,6 +118,8 @@ ENGLISH = Texts(
     ),
     shown_here="Here it is.",
     shown_directly="It is in your direct messages with me.",
+    home_settings="Settings",
+    home_library="LoRAs that wait for a decision",
     form_prompt="What the images should show",
     form_images="How many images",
     form_size="Width and height in pixels, such as 512x512",

@@ -196,6 +196,8 @@ GERMAN = Texts(
     ),
     shown_here="Hier ist es.",
     shown_directly="Es ist in deinen Direktnachrichten mit mir.",
+    home_settings="Einstellungen",
+    home_library="LoRAs, die auf eine Entscheidung warten",
     form_prompt="Was die Bilder zeigen sollen",
     form_images="Wie viele Bilder",
     form_size="Breite und Höhe in Pixeln, etwa 512x512",

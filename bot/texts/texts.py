@@ -108,6 +108,8 @@ class Texts:
     help_slack: tuple[str, ...]
     shown_here: str
     shown_directly: str
+    home_settings: str
+    home_library: str
     form_prompt: str
     form_images: str
     form_size: str

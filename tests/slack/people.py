@@ -45,6 +45,12 @@ class People(LoopbackSlack):
             actions=[{"action_id": action_id, "block_id": "b", "type": "button", **more}],
         )
 
+    async def click_home(self, action_id: str, user: str) -> None:
+        """A person clicks a button of their Home, which is in no channel."""
+        actions = [{"action_id": action_id, "block_id": "b", "type": "button"}]
+        container = {"type": "view", "view_id": "V1"}
+        await self._interact("block_actions", user, container=container, actions=actions)
+
     async def point_at(self, message: Json, callback: str, channel: str = ART) -> None:
         """A person uses the message shortcut."""
         await self._interact(

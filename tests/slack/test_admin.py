@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from engine.storage.tables import adapters
 from engine.values import Asker
-from tests.slack.conftest import Workspace, words_of
+from tests.slack.conftest import Workspace, ids_of, words_of
 from tests.slack.loopback import ADMIN, ANN, ART, BOB
 
 ADMINS = Asker("slack", ":T1", ART, ADMIN)
@@ -88,3 +88,19 @@ async def test_a_file_is_proposed_in_a_message(workspace: Workspace) -> None:
     assert "Night star" in words_of(workspace.slack.whispers[-1])
     assert await workspace.count("additions") == 1
     assert await workspace.count("requests") == 0
+
+
+async def test_an_admins_home_leads_to_settings_and_library(workspace: Workspace) -> None:
+    for user in (ADMIN, ANN):
+        await workspace.slack.event({"type": "app_home_opened", "user": user, "tab": "home"})
+    await workspace.settled()
+    parts = ["stylus:admin:settings", "stylus:admin:lora"]
+    assert ids_of(workspace.slack.homes[ADMIN]) == parts
+    assert ids_of(workspace.slack.homes[ANN]) == []
+    await workspace.slack.click_home(parts[0], ADMIN)
+    await workspace.settled()
+    assert workspace.slack.forms[-1]["callback_id"] == "stylus_rules_form"
+    for user, words in ((ADMIN, "Nothing waits for a decision"), (ANN, "Only admins")):
+        await workspace.slack.click_home(parts[1], user)
+        await workspace.settled()
+        assert words in words_of(workspace.slack.whispers[-1])
