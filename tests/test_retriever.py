@@ -1,5 +1,6 @@
 """The retriever: by name and by meaning, with the filters inside the query."""
 
+import asyncio
 from dataclasses import replace
 
 import numpy as np
@@ -294,3 +295,14 @@ async def test_a_small_catalogue_needs_no_shortlist(stock: Database) -> None:
     nearby = Nearby(stock)
     await nearby.take()
     assert nearby.newest is None
+
+
+async def test_a_shortlist_is_taken_in_the_background(
+    stock: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shortlist, "LARGE", 1)
+    nearby = Nearby(stock)
+    assert nearby.look() is None, "whoever asks first does not wait for it"
+    (taking,) = [task for task in asyncio.all_tasks() if task.get_name() == "shortlist"]
+    await taking
+    assert nearby.look() is not None

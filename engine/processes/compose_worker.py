@@ -39,7 +39,7 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
         register_rescue(post)
         register_expiry(post)
         nearby = Nearby(post.database)
-        await nearby.take()
+        nearby.look()
 
         @post.queue.app.task(name="compose", queue=COMPOSE_QUEUE)
         async def compose(request_id: str) -> None:

@@ -180,10 +180,11 @@ class Nearby:
 
     @property
     def newest(self) -> Shortlist | None:
-        """The newest one; None for a small catalogue, and until the first was taken.
+        """The newest one; None for a small catalogue, and until the first was taken."""
+        return self._newest
 
-        Has it looked after in the background from time to time.
-        """
+    def look(self) -> Shortlist | None:
+        """Returns the newest one, and has it taken anew in the background when it is old."""
         idle = self._taking is None or self._taking.done()
         if idle and monotonic() - self._looked >= AGE:
             self._taking = asyncio.create_task(self._refresh(), name="shortlist")
