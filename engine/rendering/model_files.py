@@ -138,7 +138,7 @@ def _from_file(name: str, path: Path, dtype: torch.dtype) -> Parts:
     kind: Any = StableDiffusionXLPipeline if is_sdxl else StableDiffusionPipeline
     pipeline = kind.from_single_file(str(path), torch_dtype=dtype)
     config = dict(pipeline.unet.config)
-    family = family_of(config, {})
+    family = family_of(config, {"text_encoder_2": None} if is_sdxl else {})
     encoder = type(pipeline.text_encoder).__name__ if pipeline.text_encoder else None
     index = {"vae": ("", type(pipeline.vae).__name__), "text_encoder": ("", encoder)}
     _check_support(name, family, config, index)

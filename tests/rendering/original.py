@@ -8,9 +8,11 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from engine.rendering.checkpoint import Checkpoint
+from engine.rendering.original_names import original_name
 
 from .toys import save
 
@@ -68,25 +70,76 @@ def _renamed(tensors: Mapping[str, Tensor], prefix: str, renames: Renames) -> di
     return named
 
 
+_OPEN_CLIP: Renames = (
+    (r"^text_model\.", ""),
+    (r"^embeddings\.token_embedding\.", "token_embedding."),
+    (r"^embeddings\.position_embedding\.weight", "positional_embedding"),
+    (r"^final_layer_norm\.", "ln_final."),
+    (r"^encoder\.layers\.", "transformer.resblocks."),
+    (r"\.layer_norm(\d)\.", r".ln_\1."),
+    (r"\.mlp\.fc1\.", ".mlp.c_fc."),
+    (r"\.mlp\.fc2\.", ".mlp.c_proj."),
+    (r"\.self_attn\.", ".attn."),
+)
+
+
+def write_xl_single_file(checkpoint: Checkpoint, path: Path) -> None:
+    """As `write_single_file`, as SDXL has it."""
+    assert checkpoint.text_encoder_2 is not None
+    unet = {}
+    for name, tensor in checkpoint.unet.state_dict().items():
+        module, _, last = name.rpartition(".")
+        first = "unet.out.0" if module == "conv_norm_out" else original_name(f"unet.{module}", 2)
+        assert first, name
+        unet[f"model.diffusion_model.{first.removeprefix('unet.')}.{last}"] = tensor.clone()
+    text = checkpoint.text_encoder.state_dict()
+    save(
+        path,
+        {
+            **unet,
+            **_vae(checkpoint),
+            **_renamed(text, "conditioner.embedders.0.transformer.text_model.", ()),
+            **_open_clip(checkpoint.text_encoder_2.state_dict(), "conditioner.embedders.1.model."),
+        },
+    )
+
+
+def _open_clip(text: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """With one matrix for queries, keys and values, and a projection that is transposed."""
+    named = _renamed(text, prefix, _OPEN_CLIP)
+    for query in [name for name in named if ".q_proj." in name]:
+        three = [named.pop(query.replace("q_proj", f"{one}_proj")) for one in "qkv"]
+        named[query.replace("q_proj.", "in_proj_")] = torch.cat(three)
+    named[f"{prefix}text_projection"] = named.pop(f"{prefix}text_projection.weight").T.contiguous()
+    return named
+
+
 def write_single_file(checkpoint: Checkpoint, path: Path) -> None:
     """Writes the checkpoint's weights as one safetensors file."""
-    vae = _renamed(checkpoint.vae.state_dict(), "first_stage_model.", _VAE)
-    attention = re.compile(r"attn_1\.(q|k|v|proj_out)\.weight$")
-    vae = {k: v[:, :, None, None] if attention.search(k) else v for k, v in vae.items()}
     text = checkpoint.text_encoder.state_dict()
     save(
         path,
         {
             **_renamed(checkpoint.unet.state_dict(), "model.diffusion_model.", _UNET),
-            **vae,
+            **_vae(checkpoint),
             **_renamed(text, "cond_stage_model.transformer.text_model.", ()),
         },
     )
 
 
-def write_hub_cache(hub: Path, model_folder: Path) -> None:
-    """Puts the toy's configuration where the hub's cache keeps that of Stable Diffusion 1.5."""
-    own = hub / "models--stable-diffusion-v1-5--stable-diffusion-v1-5"
+def _vae(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    vae = _renamed(checkpoint.vae.state_dict(), "first_stage_model.", _VAE)
+    attention = re.compile(r"attn_1\.(q|k|v|proj_out)\.weight$")
+    return {k: v[:, :, None, None] if attention.search(k) else v for k, v in vae.items()}
+
+
+SD15 = "stable-diffusion-v1-5--stable-diffusion-v1-5"
+SDXL = "stabilityai--stable-diffusion-xl-base-1.0"
+
+
+def write_hub_cache(hub: Path, model_folder: Path, repository: str = SD15) -> None:
+    """Puts the toy's configuration where the hub's cache keeps that of the real model."""
+    own = hub / f"models--{repository}"
     (own / "refs").mkdir(parents=True)
     (own / "refs" / "main").write_text("0123456789abcdef")
     weights = shutil.ignore_patterns("*.safetensors")

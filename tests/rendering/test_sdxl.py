@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub.constants
 import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline
@@ -15,6 +16,7 @@ from engine.rendering.lora_file import Lora, read_lora
 from engine.rendering.original_names import original_name
 from engine.values import ImagePlan
 
+from .original import SDXL, write_hub_cache, write_xl_single_file
 from .toys import SAMPLING, kohya, latents_of, merge, plan, random_parts, save, write_xl_checkpoint
 
 PIPELINE: Any = StableDiffusionXLPipeline
@@ -78,6 +80,18 @@ def test_the_family_is_read_off_the_folder(xl: Checkpoint) -> None:
     assert xl.family == "sdxl"
     assert len(xl.encoders) == 2
     assert xl.zeros_for_empty
+
+
+def test_a_single_file_is_the_same_model(
+    folder: Path, xl: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    write_xl_single_file(xl, tmp_path / "xl.safetensors")
+    write_hub_cache(tmp_path / "hub", folder, SDXL)
+    loaded = load_checkpoint("xl", str(tmp_path / "xl.safetensors"), "cpu")
+    assert (loaded.family, len(loaded.encoders), loaded.zeros_for_empty) == ("sdxl", 2, True)
+    assert torch.equal(latents_of(loaded, PLANS, {}), latents_of(xl, PLANS, {}))
 
 
 def test_latents_are_diffusers_own(folder: Path, xl: Checkpoint) -> None:

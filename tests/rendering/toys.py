@@ -90,13 +90,13 @@ def _text_encoder(tokenizer: Any) -> Any:
     return CLIPTextModel(_text_config(tokenizer, TEXT_WIDTH))
 
 
-def _text_config(tokenizer: Any, width: int) -> CLIPTextConfig:
+def _text_config(tokenizer: Any, width: int, layers: int = 2) -> CLIPTextConfig:
     return CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,
         projection_dim=width,
         intermediate_size=32,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         max_position_embeddings=TOKENS,
         bos_token_id=tokenizer.bos_token_id,
@@ -114,7 +114,8 @@ def write_xl_checkpoint(folder: Path) -> None:
     pipeline(
         vae=vae(),
         text_encoder=_text_encoder(tokenizer),
-        text_encoder_2=second(_text_config(tokenizer, 32)),
+        # A tenth layer is what single files of SDXL are known by.
+        text_encoder_2=second(_text_config(tokenizer, 32, layers=10)),
         tokenizer=tokenizer,
         tokenizer_2=tokenizer,
         unet=_xl_unet(),
