@@ -174,6 +174,22 @@ class Llm(Section):
     timeout: float = Field(20.0, gt=0, le=300)
 
 
+class Refiner(Section):
+    """Who describes adapters: "text" needs no model, "vision" asks one that sees."""
+
+    default: Literal["text", "vision"] = "text"
+    base_url: str = ""
+    api_key: SecretStr = SecretStr("")
+    model: str = ""
+    #: Seconds for one card.
+    timeout: float = Field(60.0, gt=0, le=300)
+    #: Most cards a minute.
+    per_minute: int = Field(30, ge=1, le=6000)
+    #: Prices of a million tokens, read and written, for the estimate beforehand.
+    price_in: float = Field(0.0, ge=0)
+    price_out: float = Field(0.0, ge=0)
+
+
 class Masks(Section):
     """Which adapters are on in which image."""
 
@@ -362,6 +378,7 @@ class Settings(BaseSettings):
     retriever: Retriever = Retriever()
     composer: Composer = Composer()
     llm: Llm = Llm()
+    refiner: Refiner = Refiner()
     masks: Masks = Masks()
     weights: Weights = Weights()
     queue: Queue = Queue()

@@ -22,6 +22,7 @@ SECRETS = [
     "slack.token",
     "slack.app_token",
     "slack.signing_secret",
+    "refiner.api_key",
     "library.civitai_token",
     "library.huggingface_token",
 ]

@@ -1,6 +1,6 @@
 """`stylus lora ...`: the adapter library."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +22,7 @@ from engine.library.addition_rows import Described
 from engine.library.card_files import read_cards
 from engine.library.catalogue import Filters
 from engine.library.librarian import Library, open_library
+from engine.library.refining import Refining
 from engine.library.sidecars import files_of
 from engine.library.stylus_docs import SUFFIXES, read_docs
 from engine.retrieving.embedder import load_embedder
@@ -120,6 +121,45 @@ def show(adapter_id: AdapterId, as_json: Json = False) -> None:
         return asdict(await library.find(adapter_id))
 
     _print_adapter(_run(work), as_json)
+
+
+@app.command()
+def refine(
+    limit: Annotated[int | None, typer.Option(min=1, help="How many cards at most.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before it starts.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Describe all adapters by the settings' refiner; stopped, it goes on where it was."""
+
+    async def work(library: Library) -> dict[str, object]:
+        refining = Refining(library.settings, library.database, library.store)
+        waiting = await refining.waiting(limit)
+        cost, failed = refining.cost(waiting), 0
+        news_console().print(
+            f"{cost.cards} cards by {refining.name}: about {cost.tokens_in} tokens in, "
+            f"{cost.tokens_out} out, a price of {cost.price:.2f}, {cost.minutes:.0f} minutes."
+        )
+        if cost.tokens_in and not yes and not typer.confirm("Start?", err=True):
+            waiting = []
+        async for n, (adapter_id, reason) in _counted(refining.refine(waiting)):
+            failed += reason is not None
+            if reason or n % 100 == 0:
+                news_console().print(f"{n} of {len(waiting)}: {reason or adapter_id}")
+        await library.import_cards([], load_embedder())  # embeds what has changed
+        return {"refiner": refining.name, "cards": len(waiting) - failed, "failed": failed}
+
+    document = _run(work)
+    if as_json:
+        print_document(document)
+    else:
+        typer.echo(f"{document['cards']} cards refined, {document['failed']} failed.")
+
+
+async def _counted(items: AsyncIterator[T]) -> AsyncIterator[tuple[int, T]]:
+    number = 0
+    async for item in items:
+        number += 1
+        yield number, item
 
 
 @app.command()

@@ -4,8 +4,9 @@ Only what really loads is proposed; until an admin approves, no prompt finds it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +18,7 @@ from engine.library.adapter_files import attach_file
 from engine.library.addition_rows import Addition, title_of
 from engine.library.addition_stages import Claim, advance, run_stage
 from engine.library.cards import Card, read_card
+from engine.library.refining import Refining, keep_refined
 from engine.library.samples import Shown
 from engine.library.sidecars import card_of_header
 from engine.library.text_refiner import refine
@@ -52,9 +54,13 @@ async def check_addition(
         shown = await _show(card, path, show)
         sheet = await asyncio.to_thread(_keep, store, shown) if shown else None
         raw = card.raw | {"nsfw": True} if shown and shown.unsafe else card.raw
+        refining = Refining(post.settings, post.database, store)
+        fields = await _refined(refining, raw, sheet)
         async with post.database.transaction() as connection:
             await refuse_duplicate(connection, sha256, addition)
             await catalogue.store_raw(connection, {card.id: raw})
+            if fields:
+                await keep_refined(connection, card.id, raw, refining.name, fields)
             link = addition.found.get("link") or addition.url
             size = path.stat().st_size
             await attach_file(connection, card.id, blob, sha256, link, size)
@@ -81,6 +87,17 @@ async def _show(card: Card, path: Path, show: Show) -> Shown | None:
         return await show(read_card(card.raw | refine(card.raw)), path)
     except StylusError as error:
         log.warning("no samples", adapter=card.id, reason=str(error))
+        return None
+
+
+async def _refined(
+    refining: Refining, raw: Mapping[str, Any], sheet: str | None
+) -> Mapping[str, Any] | None:
+    """The refiner's fields; its text describes the adapter where the refiner does not answer."""
+    try:
+        return await refining.fields(raw, sheet)
+    except StylusError as error:
+        log.warning("not refined", reason=str(error))
         return None
 
 

@@ -180,6 +180,14 @@ def recommended_weight(raw: Mapping[str, Any], examples: tuple[str, ...]) -> flo
     return max(-MAX_WEIGHT, min(MAX_WEIGHT, weight))
 
 
+def states_weight(raw: Mapping[str, Any]) -> bool:
+    """Whether the card itself says at which weight it works."""
+    examples = tuple(_texts(raw, "example_prompts"))
+    return _number(raw.get("weight")) is not None or (
+        recommended_weight(raw, examples) != DEFAULT_WEIGHT
+    )
+
+
 def _middle(span: object) -> float:
     ends = [_number(end) for end in span] if isinstance(span, list | tuple) else []
     known = [end for end in ends if end is not None]
