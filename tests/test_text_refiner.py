@@ -30,6 +30,17 @@ def test_what_is_drawn_stays(text: str) -> None:
     assert describe(text) == CASES[text]
 
 
+def test_what_people_need_not_read_is_still_searched() -> None:
+    raw = card(
+        "a",
+        "Neon",
+        description="<p>Neon signs over wet streets at night.</p><p>Trained on Tokyo.</p>",
+    )
+    made = layered(raw, refine(raw), {})
+    assert made.description == "Neon signs over wet streets at night."
+    assert "Trained on Tokyo" in made.body
+
+
 def test_a_rating_is_raised_by_name_and_tags_and_never_lowered() -> None:
     assert not refine(card("a", "A class of its own", description="not nsfw"))["nsfw"]
     assert refine(card("a", "Plain", nsfw=True))["nsfw"]

@@ -28,6 +28,8 @@ def answer(**changes: Any) -> str:
 def test_a_fooled_model_does_no_harm() -> None:
     """A rating only rises, a stated weight stays, and nobody is made less of a person."""
     told = read_answer(answer(), PLAIN)
+    searched = told.pop("searched")
+    assert searched.startswith("Glowing tubes. Bright tubes.")
     assert told == {"description": "Glowing tubes.", "nsfw": False, "weight": 0.6}
     assert read_answer(answer(), PLAIN | {"nsfw": True})["nsfw"]
     assert read_answer(answer(rating="unsafe"), PLAIN)["nsfw"]

@@ -16,7 +16,6 @@ from typing import Any, Literal
 
 from engine.composing.subjects import Kind, kind_of, names_of
 from engine.errors import BadFile
-from engine.library.text_refiner import rest
 from engine.values import MAX_WEIGHT, fold
 
 #: Weight where neither the card's example prompts nor its text state one.
@@ -72,8 +71,8 @@ class Card:
     link: str | None
     #: The finer kind of base model, in its source's words; nothing is decided by it.
     lineage: str
-    #: What else its author wrote, for the search alone.
-    aside: str
+    #: What is searched of the description: people read less of it than the search does.
+    searched: str
     #: The card as it came.
     raw: dict[str, Any]
 
@@ -96,8 +95,7 @@ class Card:
     @property
     def body(self) -> str:
         """Title and description: what an adapter does."""
-        words = f"{_words_once(self.title)}. {self.description} {self.aside}"
-        return words.strip()[:BODY_CHARACTERS]
+        return f"{_words_once(self.title)}. {self.searched}"[:BODY_CHARACTERS]
 
     @property
     def digest(self) -> str:
@@ -113,13 +111,14 @@ def read_card(raw: Mapping[str, Any]) -> Card:
     examples = tuple(clean(text, 2000) for text in _texts(raw, "example_prompts")[:20])
     sha256 = str(raw.get("file_sha256") or "").lower()
     title, tags, triggers = _required(raw, "title"), _labels(raw, "tags"), _triggers(raw)
+    description = clean(str(raw.get("description") or ""), DESCRIPTION_CHARACTERS)
     kind = _kind(raw, tags)
     return Card(
         id=f"{source}:{source_id}",
         source=source,
         source_id=source_id,
         title=title,
-        description=clean(str(raw.get("description") or ""), DESCRIPTION_CHARACTERS),
+        description=description,
         tags=tags,
         trigger_words=triggers,
         example_prompts=examples,
@@ -134,7 +133,7 @@ def read_card(raw: Mapping[str, Any]) -> Card:
         licence=_licence(raw.get("licence")),
         link=_link(raw.get("link") or raw.get("url")),
         lineage=clean(str(raw.get("lineage") or raw.get("base_model") or ""), 60),
-        aside="",
+        searched=clean(str(raw.get("searched") or ""), DESCRIPTION_CHARACTERS) or description,
         raw=_storable(raw),
     )
 
@@ -142,9 +141,7 @@ def read_card(raw: Mapping[str, Any]) -> Card:
 def layered(raw: Mapping[str, Any], refined: Mapping[str, Any], edited: Mapping[str, Any]) -> Card:
     """Returns the card as it came, with what a refiner made of it and what admins wrote, which
     wins. Raises `BadFile` like `read_card`."""
-    card = read_card({**raw, **refined, **edited})
-    more = rest(str(raw.get("description") or ""), card.description)
-    return replace(card, aside=clean(more, DESCRIPTION_CHARACTERS), raw=_storable(raw))
+    return replace(read_card({**raw, **refined, **edited}), raw=_storable(raw))
 
 
 def digest_of(raw: Mapping[str, Any]) -> str:

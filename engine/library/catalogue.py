@@ -75,7 +75,7 @@ def _text_row(card: Card) -> dict[str, Any]:
         "digest": card.digest,
         "names": _words(card.title, *card.tags),
         "triggers": _words(*card.trigger_words),
-        "prose": _words(f"{card.description} {card.aside}"[:PROSE_CHARACTERS]),
+        "prose": _words(card.searched[:PROSE_CHARACTERS]),
     }
 
 

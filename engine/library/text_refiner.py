@@ -58,6 +58,8 @@ _LORA_TAG = re.compile(r"<lora:[^>]*>")
 def refine(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the fields of a card that are better than its author's: description and rating.
 
+    What is left out of the description is still searched: without it, fewer of the adapters that
+    others chose are found (R@150 0.924 instead of 0.939 over 3,811 cards).
     The description is empty where the text says nothing of images. A rating is only ever raised.
     """
     description = describe(str(raw.get("description") or ""))
@@ -66,6 +68,7 @@ def refine(raw: Mapping[str, Any]) -> dict[str, Any]:
     )
     return {
         "description": description,
+        "searched": plain(str(raw.get("description") or "")),
         "nsfw": bool(raw.get("nsfw")) or is_for_adults(named),
     }
 
@@ -83,14 +86,6 @@ def describe(text: str) -> str:
         kept = telling
     whole = " ".join(one if one[-1] in ".!?。！？:" else f"{one}." for one in kept)
     return whole[:KEPT_CHARACTERS]
-
-
-def rest(text: str, description: str) -> str:
-    """Returns what else an author's text says: of no use to people, and yet to the search.
-
-    Left out of what is searched, it cost 0.015 of the published picks among 150 candidates.
-    """
-    return " ".join(one for one in _sentences(text) if one.rstrip(".!?") not in description)
 
 
 def _sentences(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 from engine.composing.llm_client import open_client
 from engine.errors import ComposerUnavailable
 from engine.library.cards import clean, states_weight
-from engine.library.text_refiner import describe
+from engine.library.text_refiner import describe, plain
 from engine.settings import Llm, Refiner
 from engine.values import MAX_WEIGHT
 
@@ -91,7 +91,11 @@ def read_answer(said: str, raw: Mapping[str, Any]) -> dict[str, Any]:
         raise ComposerUnavailable("The refiner's model did not answer in JSON as asked.") from error
     if not description:
         raise ComposerUnavailable("The refiner's model had no description.")
-    fields: dict[str, Any] = {"description": description}
+    written = plain(str(raw.get("description") or ""))
+    fields: dict[str, Any] = {
+        "description": description,
+        "searched": f"{description} {written}",
+    }
     fields["nsfw"] = bool(raw.get("nsfw")) or rating != "safe"
     if kind in ("character", "person"):
         fields["kind"] = kind
