@@ -11,7 +11,7 @@ from engine.values import Asker
 #: Seconds for which a language is remembered, and people of whom it is.
 REMEMBERED, PEOPLE = 3600.0, 10_000
 #: Seconds that nobody has to wait longer for: without an answer we speak English.
-PATIENCE = 0.5
+PATIENCE = 0.25
 
 
 class Languages:
@@ -20,6 +20,7 @@ class Languages:
     def __init__(self, web: Web) -> None:
         self._web = web
         self._known: dict[tuple[str, str], tuple[float, str]] = {}
+        self._asking: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def of(self, asker: Asker) -> Texts:
         """Returns the texts in the person's language."""
@@ -31,19 +32,23 @@ class Languages:
         until, known = self._known.get(person, (0.0, ""))
         if monotonic() < until:
             return known
+        asking = self._asking.get(person)
+        if asking is None:
+            asking = self._asking[person] = asyncio.create_task(self._learn(asker))
+            asking.add_done_callback(lambda _: self._asking.pop(person, None))
+        await asyncio.wait({asking}, timeout=PATIENCE)
+        return self._known.get(person, (0.0, known))[1]
+
+    async def _learn(self, asker: Asker) -> None:
+        """Asks Slack; an answer that comes too late for this time is there the next."""
+        client = self._web.hasty_client
         try:
-            async with asyncio.timeout(PATIENCE):
-                found = await self._ask(asker)
+            answer = await ask(client.users_info(user=asker.user, include_locale=True))
+            found = str(answer["user"].get("locale", ""))
         except SlackRefused:
             found = ""
-        except (TimeoutError, StylusError):
-            return known
+        except StylusError:
+            return
         if len(self._known) >= PEOPLE:
             self._known.clear()
-        self._known[person] = (monotonic() + REMEMBERED, found)
-        return found
-
-    async def _ask(self, asker: Asker) -> str:
-        client = self._web.hasty_client
-        answer = await ask(client.users_info(user=asker.user, include_locale=True))
-        return str(answer["user"].get("locale", ""))
+        self._known[(asker.workspace, asker.user)] = (monotonic() + REMEMBERED, found)

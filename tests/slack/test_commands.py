@@ -191,6 +191,7 @@ def test_flags_are_read_as_phones_write_them() -> None:
 
 async def test_everybody_is_told_in_their_own_language(workspace: Workspace) -> None:
     workspace.slack.users[ANN]["locale"] = "de-DE"
+    await told(workspace, "help")
     request = await workspace.prompt()
     assert "In der Schlange" in words_of(workspace.root)
     refused = await told(workspace, "prompt red star --images 99")
