@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from engine import builtin
 from engine.errors import UnknownCheckpoint
-from engine.settings import Sampling, Settings
+from engine.settings import Settings
+from engine.settings_rendering import Sampling
 
 
 class CheckpointSource(NamedTuple):

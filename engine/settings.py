@@ -6,14 +6,11 @@ variables begin with `STYLUS_`; two underscores separate levels (`STYLUS_DATABAS
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
-    StringConstraints,
     ValidationInfo,
     field_validator,
 )
@@ -21,6 +18,16 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+)
+
+from engine.settings_rendering import (
+    Checkpoint,
+    CheckpointName,
+    Draft,
+    OtherCheckpoint,
+    Renderer,
+    Sampling,
+    Section,
 )
 
 ENV_PREFIX = "STYLUS_"
@@ -35,12 +42,6 @@ def default_home() -> Path:
     return Path("/var/lib/stylus") if os.geteuid() == 0 else Path.home() / ".stylus"
 
 
-class Section(BaseModel):
-    """A table of the configuration; unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Database(Section):
     """Postgres 15 or later with pgvector 0.8.4 or later."""
 
@@ -48,54 +49,6 @@ class Database(Section):
     url: SecretStr = SecretStr("")
     #: Most connections a process opens.
     pool: int = Field(8, ge=2, le=200)
-
-
-CheckpointName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-
-
-class Checkpoint(Section):
-    """What renders when a request names no checkpoint."""
-
-    name: CheckpointName = "builtin"
-    #: A diffusers folder, a hub id or a single file; "builtin" is the one that ships with us.
-    source: str = "builtin"
-    #: Base model family; empty: read off the checkpoint by the renderer.
-    family: str = "stylus-small"
-    #: File of a few-step adapter (LCM) for drafts, on the renderers' disks; empty: no drafts.
-    draft: str = ""
-
-
-class OtherCheckpoint(Section):
-    """A further checkpoint, which requests may name; what is not set is as for the first."""
-
-    source: str = Field(min_length=1)
-    family: str = Field(min_length=1)
-    draft: str = ""
-    width: int | None = Field(None, ge=64, le=2048)
-    height: int | None = Field(None, ge=64, le=2048)
-    scheduler: str | None = None
-    steps: int | None = Field(None, ge=1, le=150)
-    guidance: float | None = Field(None, ge=1.0, le=30.0)
-    negative: str | None = None
-
-
-class Sampling(Section):
-    """How images are made unless a request says otherwise."""
-
-    images: int = Field(4, ge=1, le=8)
-    width: int = Field(128, ge=64, le=2048)
-    height: int = Field(128, ge=64, le=2048)
-    scheduler: str = "DDIM"
-    steps: int = Field(15, ge=1, le=150)
-    guidance: float = Field(4.0, ge=1.0, le=30.0)
-    negative: str = ""
-
-
-class Draft(Section):
-    """Quick images by a few-step adapter."""
-
-    steps: int = Field(6, ge=1, le=8)
-    guidance: float = Field(1.5, ge=1.0, le=2.0)
 
 
 class Limits(Section):
@@ -114,36 +67,6 @@ class Limits(Section):
     workspace_waiting: int = Field(200, ge=1)
     #: ... and all together; beyond that people are asked to come back later.
     queue: int = Field(2000, ge=1)
-
-
-class Renderer(Section):
-    """The GPU worker."""
-
-    #: "auto" takes CUDA where there is one.
-    device: str = "auto"
-    #: "auto" is half precision on a GPU and single precision on a CPU.
-    precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    #: CPU threads of torch; 0 takes all cores but one.
-    threads: int = Field(0, ge=0, le=256)
-    #: Host memory for parsed adapters, in megabytes.
-    adapter_cache_mb: int = Field(2048, ge=16)
-    #: Memory of the device for merged weights of one batch, in megabytes.
-    slots_mb: int = Field(4096, ge=0)
-    #: Memory that loaded checkpoints take together, in megabytes; one is always there.
-    checkpoints_mb: int = Field(12_288, ge=0)
-    #: Most images in one batch.
-    images: int = Field(16, ge=1, le=256)
-    #: Seconds that a job waits for others to share its batch, on an idle device.
-    wait: float = Field(0.05, ge=0, le=10)
-    #: Seconds between two previews of a request; 0: none.
-    preview: float = Field(2.0, ge=0, le=600)
-    #: Who looks at finished images for what must not be shown. "auto": "builtin" for the built-in
-    #: checkpoint, whose world alone it knows, else the safety checker in the checkpoint's folder.
-    safety: Literal["auto", "none", "builtin", "diffusers", "classifier"] = "auto"
-    #: Folder or hub id of the safety checker or of a transformers image classifier.
-    safety_model: str = ""
-    #: Probability from which on an image is withheld.
-    safety_threshold: float = Field(0.5, gt=0, le=1)
 
 
 class Retriever(Section):

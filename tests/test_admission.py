@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from engine.errors import BadInput, BadOption, BadPrompt, UnknownCheckpoint
 from engine.plan import SEED_LIMIT
 from engine.requests.admission import admit, clean_prompt, descend, new_id, refuse_failed
-from engine.settings import Checkpoint as CheckpointSettings
-from engine.settings import Limits, OtherCheckpoint, Settings
+from engine.settings import Limits, Settings
+from engine.settings_rendering import Checkpoint, OtherCheckpoint
 from engine.values import Answer, Overrides, Phase, Timings
 from tests.samples import ADA, BOB, ask, composition, plan, request
 
@@ -83,7 +83,7 @@ def test_an_unknown_checkpoint() -> None:
 
 
 SEVERAL = Settings(
-    checkpoint=CheckpointSettings(draft="/models/lcm.safetensors"),
+    checkpoint=Checkpoint(draft="/models/lcm.safetensors"),
     checkpoints={
         "xl": OtherCheckpoint(
             source="/models/xl", family="sdxl", width=1024, steps=30, negative="text"

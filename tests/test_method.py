@@ -12,7 +12,8 @@ from engine.errors import UnknownAdapter
 from engine.method import ALL_USED, Planned, plan_request
 from engine.requests import answers, ledger
 from engine.retrieving.embedder import MiniLM
-from engine.settings import OtherCheckpoint, Settings
+from engine.settings import Settings
+from engine.settings_rendering import OtherCheckpoint
 from engine.storage.database import Database
 from engine.values import ImagePlan, Mask, Overrides, Phase, Request
 from tests.cards import adapter_id

@@ -19,7 +19,8 @@ from engine.builtin.world import SIDE
 from engine.checkpoints import find
 from engine.errors import CheckpointUnavailable, RenderFailed
 from engine.operations.log import get_log
-from engine.settings import Renderer, Settings
+from engine.settings import Settings
+from engine.settings_rendering import Renderer
 
 Check = Callable[[Sequence[Image.Image]], list[float]]
 

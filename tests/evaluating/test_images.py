@@ -20,7 +20,8 @@ from engine.evaluating.eyes import Clip, Instrument, colours, features_of, look
 from engine.evaluating.questions import Question
 from engine.evaluating.scores import frechet_distance
 from engine.evaluating.world_questions import world_questions
-from engine.settings import Sampling, Settings
+from engine.settings import Settings
+from engine.settings_rendering import Sampling
 
 
 def options(out: Path, **changed: object) -> Options:

@@ -20,7 +20,8 @@ from engine.builtin.drawing import draw
 from engine.builtin.world import UNSAFE_SHAPE, random_single, seeded
 from engine.errors import CheckpointUnavailable, RenderFailed
 from engine.rendering.safety import BROKEN_CHECK, ImageGate, open_gates
-from engine.settings import Checkpoint, OtherCheckpoint, Renderer, Settings
+from engine.settings import Settings
+from engine.settings_rendering import Checkpoint, OtherCheckpoint, Renderer
 
 
 def gate(source: str = "builtin", **chosen: Any) -> ImageGate:
