@@ -124,6 +124,51 @@ def show(adapter_id: AdapterId, as_json: Json = False) -> None:
 
 
 @app.command()
+def edit(
+    adapter_id: AdapterId,
+    title: Annotated[str | None, typer.Option(help="What it is called.")] = None,
+    description: Annotated[str | None, typer.Option(help="What it draws.")] = None,
+    trigger: Annotated[list[str] | None, typer.Option(help="A trigger word.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag.")] = None,
+    weight: Annotated[
+        float | None, typer.Option(min=-2.0, max=2.0, help="Recommended weight.")
+    ] = None,
+    unsafe: Annotated[bool | None, typer.Option("--unsafe/--safe", help="Its rating.")] = None,
+    notes: Annotated[str | None, typer.Option(help="A note for other admins.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Change what is known of an adapter; it stays so through imports and refiners."""
+    named = {
+        "title": title,
+        "description": description,
+        "trigger_words": trigger,
+        "tags": tag,
+        "weight": weight,
+        "nsfw": unsafe,
+    }
+    changes = {name: value for name, value in named.items() if value is not None}
+
+    async def work(library: Library) -> dict[str, object]:
+        return asdict(await library.edit(adapter_id, changes, notes, load_embedder()))
+
+    _print_adapter(_run(work), as_json)
+
+
+@app.command("export")
+def export_(path: Path, as_json: Json = False) -> None:
+    """Write all cards into a JSONL file that `lora import` takes."""
+
+    async def work(library: Library) -> dict[str, object]:
+        return {"cards": await library.export(path), "path": str(path)}
+
+    document = _run(work)
+    if as_json:
+        print_document(document)
+    else:
+        typer.echo(f"{document['cards']} cards written to {path}.")
+
+
+@app.command()
 def refine(
     limit: Annotated[int | None, typer.Option(min=1, help="How many cards at most.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before it starts.")] = False,

@@ -1,6 +1,7 @@
 """The library: what an operator does with the catalogue."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from engine.checkpoints import configured
 from engine.errors import BadFile
-from engine.library import catalogue
+from engine.library import catalogue, editing
 from engine.library.adapter_files import attach_file, drop_files
 from engine.library.addition_rows import Described
 from engine.library.catalogue import Filters, Imported
+from engine.library.editing import export
 from engine.library.references import read_reference
 from engine.library.sidecars import card_beside, card_of_header
 from engine.library.sources import fetched, find
@@ -145,12 +147,38 @@ class Library:
             found = await retrieve(connection, embedder, clean_prompt(text), selection, limit)
         return [candidate.adapter for candidate in found.candidates]
 
+    async def edit(
+        self, adapter_id: str, changes: Mapping[str, Any], notes: str | None, embedder: MiniLM
+    ) -> Adapter:
+        """Changes fields of a card, which prompts find at once.
+
+        Raises `UnknownAdapter`, `BadOption` and `BadFile`.
+        """
+        async with self.database.transaction() as connection:
+            await editing.edit(connection, adapter_id, changes, notes)
+        await self.import_cards([], embedder)  # embeds what has changed
+        return await self.find(adapter_id)
+
+    async def export(self, path: Path) -> int:
+        """Writes all cards into a JSONL file and returns how many. Raises `BadFile`."""
+        async with self.database.transaction() as connection:
+            lines = [json.dumps(card, ensure_ascii=False) async for card in export(connection)]
+        await asyncio.to_thread(_write, path, lines)
+        return len(lines)
+
     async def set_status(self, adapter_id: str, status: str) -> None:
         """Enables, disables or removes an adapter. Raises `UnknownAdapter`."""
         async with self.database.transaction() as connection:
             await catalogue.set_status(connection, adapter_id, status)
         if status == "removed":
             await drop_files(self.database, self.store, adapter_id)
+
+
+def _write(path: Path, lines: Sequence[str]) -> None:
+    try:
+        path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    except OSError as error:
+        raise BadFile(f"{path} cannot be written ({error.strerror}).") from error
 
 
 def _check_readable(path: Path) -> None:
