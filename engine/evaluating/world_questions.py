@@ -43,8 +43,9 @@ def _question(rng: Random, ideas: list[str], group: str) -> tuple[Question, Pict
     words = {idea: shelf.WORDS[idea] for idea in _chosen(rng, ideas, group)}
     told = describe(picture, words, rng)
     prompt = caption(told.picture, rng, told.words if words else PLAIN, complete=True)
-    needs = frozenset(map(kind_of, told.picture.ideas()))
-    return Question(prompt, group, _truth(told.picture), needs), told.picture
+    truth = _truth(told.picture)
+    needs = frozenset(map(kind_of, told.picture.ideas())) & truth.keys()
+    return Question(prompt, group, truth, needs), told.picture
 
 
 def _chosen(rng: Random, ideas: list[str], group: str) -> list[str]:

@@ -53,17 +53,19 @@ def test_a_bad_file_is_named(tmp_path: Path, name: str, content: bytes, sentence
 
 
 def test_the_worlds_prompts_come_with_what_their_images_must_show() -> None:
-    questions, pictures = world_questions(30)
-    assert world_questions(30)[0] == questions
+    questions, pictures = world_questions(300)
+    assert world_questions(30)[0] == questions[:30]
     assert [question.group for question in questions[:3]] == list(GROUPS)
     for question, picture in zip(questions, pictures, strict=True):
         ideas = picture.ideas()
         assert len(ideas) == GROUPS.index(question.group)
-        assert question.needs == {kind_of(idea) for idea in ideas}
-        assert {question.truth[kind] for kind in question.needs} == set(ideas)
+        hidden = {"texture"} if picture.style in ("blueprint", "pencil") else set()
+        seen = [idea for idea in ideas if kind_of(idea) not in hidden]
+        assert question.needs == {kind_of(idea) for idea in seen}
+        assert {question.truth[kind] for kind in question.needs} == set(seen)
         assert "skull" not in ideas
         if question.group == NONE:
             assert question.truth["shape"] in BASE_SHAPES
             assert question.truth["background"] == picture.background
         if question.group == TWO:
-            assert len(question.needs) == 2
+            assert question.needs
