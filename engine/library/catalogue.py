@@ -152,6 +152,10 @@ async def fill_builtin(database: Database, embedder: MiniLM, store: BlobStore) -
         for card in map(read_card, cards):
             content = (builtin.LORAS / str(card.file_name)).read_bytes()
             blob = store.put("adapters", content, ".safetensors")
+            # A newer version may ship another file under the same name.
+            await connection.execute(
+                update(adapters).where(adapters.c.id == card.id).values(sha256=None)
+            )
             await attach_file(connection, card.id, blob, hashlib.sha256(content).hexdigest())
     return imported
 
