@@ -42,7 +42,8 @@ async def test_base_and_method_are_drawn_looked_at_and_shown(
 ) -> None:
     out = tmp_path / "proof"
     figures = {f.name: f for f in await measure(quick, options(out), lambda _: None)}
-    assert figures["prompts more diverse than base, an adapter needed"].value == 1.0
+    assert figures["stylus: spread"].value > figures["base: spread"].value
+    assert figures["prompts more diverse than base, an adapter needed"].value > 0
     needed, unneeded = "alignment against base, an adapter needed", "base, needs none: alignment"
     assert figures[needed].value > 0
     assert figures[unneeded].value > 0.5
