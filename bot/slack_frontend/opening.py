@@ -22,7 +22,7 @@ from bot.slack_frontend.web import ask as call
 from bot.status import first_status
 from bot.texts import texts_for
 from engine.desk import Desk
-from engine.errors import StylusError
+from engine.errors import BadOption, StylusError
 from engine.values import Asker, Home, Request, Rules
 
 log = structlog.get_logger(part="slack")
@@ -138,6 +138,8 @@ async def submit_click(desk: Desk, click: Click, entry: Entry) -> Request:
 
 async def submit_duel(desk: Desk, text: str, entry: Entry) -> Request:
     """Stores the duel that a person asked for. Raises `BadInput`."""
+    if "private" in read_flags(text).flags:
+        raise BadOption("A duel is there for everybody to vote on; ask without --private.")
     return await desk.duel(within(to_ask(text, entry.asker), entry.rules), entry.origin, entry.home)
 
 

@@ -283,6 +283,9 @@ SENTENCES = {
     "Slack did not take a file; it is tried again.": (
         "Slack hat eine Datei nicht genommen; es wird noch einmal versucht."
     ),
+    "A duel is there for everybody to vote on; ask without --private.": (
+        "Über ein Duell stimmen alle ab; bitte ohne --private darum."
+    ),
     "That is no duel; ask for one with /stylus duel.": (
         "Das ist kein Duell; bitte um eines mit /stylus duell."
     ),

@@ -30,3 +30,10 @@ async def test_a_duel_is_asked_voted_on_and_told(workspace: Workspace) -> None:
     told = words_of(workspace.slack.whispers[-1])
     assert f"Image {method + 1} had the adapters and won: 5 of 5 votes." in told
     assert "Big star" in told
+
+
+async def test_a_private_duel_is_refused(workspace: Workspace) -> None:
+    await workspace.slack.slash("duel red star --private")
+    await workspace.settled()
+    assert "ask without --private" in workspace.slack.whispers[-1]["text"]
+    assert await workspace.count("requests") == 0
