@@ -205,7 +205,7 @@ class Nearby:
     async def _refresh(self) -> None:
         try:
             await self.take()
-        except Exception:  # the database was away; the next look is in a while
+        except Exception:  # nobody waits for it: the older one serves, and the next look is soon
             log.exception("no new shortlist")
 
 
