@@ -259,7 +259,10 @@ def _print_adapters(found: list[Adapter], as_json: bool) -> None:
     if as_json:
         print_document([asdict(adapter) for adapter in found])
         return
-    table = Table("id", "title", "base", "weight", "status", "file", show_edge=False)
+    table = Table(show_edge=False)
+    table.add_column("id", no_wrap=True)  # people copy it into the next command
+    for heading in ("title", "base", "weight", "status", "file"):
+        table.add_column(heading)
     for a in found:
         here = "here" if a.blob else "remote"
         table.add_row(a.id, a.title, a.base, f"{a.weight:g}", a.status, here)
