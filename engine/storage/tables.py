@@ -73,6 +73,9 @@ adapters = Table(
     Column("kind", Text, nullable=False, server_default=""),
     text_list("names"),
     Column("weight", Float, nullable=False),
+    # Between which weights it works, where somebody has said so.
+    Column("weight_low", Float),
+    Column("weight_high", Float),
     Column("rating", Text, nullable=False, server_default="safe"),
     Column("status", Text, nullable=False, server_default="active"),
     Column("sha256", Text),
@@ -104,6 +107,9 @@ adapters = Table(
     Index("ix_adapters_sha256", "sha256"),
     Index("ix_adapters_updated_at", "updated_at"),
     Index("ix_adapters_fetched", "used_at", postgresql_where=text("fetched_at is not null")),
+    # By a name of fixed length, which a button can carry.
+    Index("ix_adapters_handle", text("md5(id)")),
+    Index("ix_adapters_newest", text("created_at desc"), "id"),
 )
 
 # What is searched of a card. The three fields of words weigh differently in a lexical match.
@@ -241,6 +247,7 @@ renderings = Table(
     Column("index", SmallInteger),
     Column("rendering", JSONB, nullable=False),
     PrimaryKeyConstraint("request_id", "index"),
+    Index("ix_renderings_loaded", text("(rendering -> 'loaded')"), postgresql_using="gin"),
 )
 
 # What images under way look like so far; gone when the request ends.
