@@ -24,7 +24,21 @@ async def compose(
     settings: Settings,
     model: LocalModel | None = None,
 ) -> Composition:
-    """Returns the composition of the prompt, by the local composer where the LLM fails."""
+    """Returns the composition of the prompt, by the local composer where the LLM fails.
+
+    Its `degraded` says that, and what came in a lesser way from the retrieval.
+    """
+    made = await _compose(prompt, retrieval, name, settings, model)
+    return replace(made, degraded=(*retrieval.degraded, *made.degraded))
+
+
+async def _compose(
+    prompt: str,
+    retrieval: Retrieval,
+    name: ComposerName,
+    settings: Settings,
+    model: LocalModel | None,
+) -> Composition:
     if name == "llm":
         try:
             return _checked(

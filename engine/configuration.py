@@ -33,7 +33,7 @@ def load_settings(path: Path | None = None) -> Settings:
         raise BadSettings(_sentence(error, file)) from None  # the cause would show secrets
     except SettingsError as error:
         raise BadSettings(_unreadable(error)) from None
-    _check_llm(settings)
+    _check_servers(settings)
     return settings
 
 
@@ -82,8 +82,19 @@ def _unreadable(error: SettingsError) -> str:
     )
 
 
-def _check_llm(settings: Settings) -> None:
-    if settings.composer.default == "llm":
-        for key in ("base_url", "model"):
-            if not getattr(settings.llm, key):
-                raise BadSettings(f'composer.default is "llm", which needs the setting llm.{key}.')
+def _check_servers(settings: Settings) -> None:
+    """Whoever is chosen to answer has to be named."""
+    chosen = {
+        'composer.default is "llm"': (
+            ("llm.base_url", "llm.model") if settings.composer.default == "llm" else ()
+        ),
+        f'reranker.kind is "{settings.reranker.kind}"': {
+            "api": ("reranker.base_url", "reranker.model"),
+            "cross-encoder": ("reranker.model",),
+        }.get(settings.reranker.kind, ()),
+    }
+    for choice, needed in chosen.items():
+        for key in needed:
+            table, name = key.split(".")
+            if not getattr(getattr(settings, table), name):
+                raise BadSettings(f"{choice}, which needs the setting {key}.")

@@ -19,6 +19,7 @@ StylusError
 │   ├── StorageUnavailable disk full, blob store away
 │   ├── DownloadFailed     another server did not give the file
 │   ├── EmbedderUnavailable
+│   ├── RerankerUnavailable
 │   ├── ComposerUnavailable
 │   └── CheckpointUnavailable
 ├── CompositionRefused     a composer's answer that breaks the rules
@@ -102,6 +103,10 @@ class DownloadFailed(Unavailable):
 
 class EmbedderUnavailable(Unavailable):
     """The embedder does not answer."""
+
+
+class RerankerUnavailable(Unavailable):
+    """The reranker does not answer."""
 
 
 class ComposerUnavailable(Unavailable):

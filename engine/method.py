@@ -2,11 +2,13 @@
 
     Request -> Candidates -> Composition -> Masks -> ImagePlans
 
+Where a reranker is configured, it puts the candidates into another order in between.
+
 What follows, rendering, happens in another process: see `engine/rendering`.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,6 +21,7 @@ from engine.masks import Draw, draw_duel, draw_masks
 from engine.plan import plan_images
 from engine.requests import answers
 from engine.requests.revision import revise_composition, revise_masks
+from engine.reranker import rerank
 from engine.retriever import Selection, retrieve
 from engine.retrieving.embedder import MiniLM
 from engine.retrieving.retrieval import Retrieval
@@ -57,12 +60,14 @@ async def plan_request(
 ) -> Planned:
     """Plans the request's images, has that kept, and returns it with how it came about.
 
-    No transaction is open while the composer thinks: a language model may take long. Drawing masks
-    and keeping them is one decision, so that two rerolls at once never draw the same.
+    No transaction is open while a reranker or the composer thinks: that may take long. Drawing
+    masks and keeping them is one decision, so that two rerolls at once never draw the same.
     """
     began = perf_counter()
     async with database.transaction() as connection:
         sources = await _gather(connection, request, embedder, settings, shortlist)
+    found = await rerank(request.prompt, sources.found, settings.reranker)
+    sources = replace(sources, found=found)
     composition = await _compose(request, sources, settings)
     async with database.transaction() as connection:
         used = await answers.used_masks(connection, request.root_id)

@@ -29,6 +29,7 @@ from engine.settings_rendering import (
     Sampling,
     Section,
 )
+from engine.settings_retrieving import Reranker, Retriever
 
 ENV_PREFIX = "STYLUS_"
 
@@ -67,12 +68,6 @@ class Limits(Section):
     workspace_waiting: int = Field(200, ge=1)
     #: ... and all together; beyond that people are asked to come back later.
     queue: int = Field(2000, ge=1)
-
-
-class Retriever(Section):
-    """How many candidates the composer sees."""
-
-    candidates: int = Field(150, ge=1, le=1000)
 
 
 class Composer(Section):
@@ -299,6 +294,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     renderer: Renderer = Renderer()
     retriever: Retriever = Retriever()
+    reranker: Reranker = Reranker()
     composer: Composer = Composer()
     llm: Llm = Llm()
     refiner: Refiner = Refiner()

@@ -8,6 +8,7 @@ from time import perf_counter
 from engine.composer import choose_composer, compose
 from engine.composing.local_model import load_model
 from engine.requests.admission import clean_prompt
+from engine.reranker import rerank
 from engine.retriever import Selection, retrieve
 from engine.retrieving.embedder import MiniLM, load_embedder
 from engine.retrieving.retrieval import Retrieval
@@ -35,7 +36,10 @@ class Stages:
     embedder: MiniLM
 
     async def retrieve(self, prompt: str, base: str | None, k: int | None = None) -> Retrieval:
-        """Returns the candidates of the family `base`, by default the checkpoint's."""
+        """Returns the candidates of the family `base`, by default the checkpoint's.
+
+        In the reranker's order and number where one is configured.
+        """
         family = base or self.settings.checkpoint.family
         people = self.settings.library.real_people
         selection = Selection(base=family, people=people, with_file=False)
@@ -43,7 +47,8 @@ class Stages:
         model = load_model(self.settings.composer.weights)
         text = clean_prompt(prompt)
         async with self.database.transaction() as connection:
-            return await retrieve(connection, self.embedder, text, selection, count, model)
+            found = await retrieve(connection, self.embedder, text, selection, count, model)
+        return await rerank(text, found, self.settings.reranker)
 
     async def compose(self, prompt: str, base: str | None, name: ComposerName | None) -> Composed:
         """Returns the composition from the candidates of the family `base`."""

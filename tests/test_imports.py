@@ -36,6 +36,7 @@ TORCH = (
     "engine.builtin",
     "engine.evaluating",
     "engine.retrieving.bulk_embedder",
+    "engine.retrieving.cross_encoder",
     "engine.learning.tagger_training",
 )
 HOMES: dict[str, tuple[str, ...]] = {
@@ -47,6 +48,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "diffusers": TORCH,
     "transformers": TORCH,
     "peft": ("engine.builtin",),
+    "sentence_transformers": ("engine.retrieving.cross_encoder",),
     "torchmetrics": ("engine.evaluating.scores",),
     "matplotlib": ("engine.evaluating.plots",),
     "procrastinate": (
@@ -73,6 +75,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "engine.library.addresses",
         "engine.library.downloads",
         "engine.library.wire",
+        "engine.retrieving.rerank_api",
     ),
     "yarl": (
         "bot.benchmarks",

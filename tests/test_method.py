@@ -11,13 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from engine.errors import UnknownAdapter
 from engine.method import ALL_USED, Planned, plan_request
 from engine.requests import answers, ledger
+from engine.reranker import card_text
 from engine.retrieving.embedder import MiniLM
 from engine.settings import Settings
 from engine.settings_rendering import OtherCheckpoint
+from engine.settings_retrieving import Reranker
 from engine.storage.database import Database
 from engine.values import ImagePlan, Mask, Overrides, Phase, Request
 from tests.cards import adapter_id
 from tests.loopback_llm import LoopbackLlm
+from tests.loopback_models import by_length, serve_model
 from tests.samples import SAMPLING, request
 from tests.stages import COMPOSING, claim, stored
 
@@ -223,3 +226,20 @@ async def test_the_same_request_gives_the_same_plans(engine: Engine) -> None:
     same = await engine.plan(request(PROMPT, id="r9", root_id="r9"))
     assert same.plans == first.plans
     assert same.composition == first.composition
+
+
+async def test_a_reranker_stands_between_retriever_and_composer(
+    engine: Engine, settings: Settings
+) -> None:
+    async with serve_model("rerank", by_length) as server:
+        asking = Reranker(kind="api", base_url=server.url, model="stub", keep=2)
+        engine.settings = settings.model_copy(update={"reranker": asking})
+        planned = await engine.wish()
+    assert len(server.bodies) == 1
+    lengths = [len(card_text(one.adapter)) for one in planned.candidates]
+    assert len(lengths) == 2
+    assert lengths == sorted(lengths)
+    assert {p.adapter_id for p in planned.composition.picks} <= {
+        candidate.adapter.id for candidate in planned.candidates
+    }
+    assert planned.retrieve_seconds > 0

@@ -102,6 +102,16 @@ def test_the_llm_composer_needs_a_server(monkeypatch: pytest.MonkeyPatch) -> Non
     assert load_settings().composer.default == "llm"
 
 
+def test_a_reranker_needs_a_name_and_an_api_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().reranker.kind == "none"
+    monkeypatch.setenv("STYLUS_RERANKER__KIND", "cross-encoder")
+    assert refusal().endswith('"cross-encoder", which needs the setting reranker.model.')
+    monkeypatch.setenv("STYLUS_RERANKER__MODEL", "m")
+    assert load_settings().reranker.model == "m"
+    monkeypatch.setenv("STYLUS_RERANKER__KIND", "api")
+    assert refusal().endswith("which needs the setting reranker.base_url.")
+
+
 def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STYLUS_LLM__API_KEY", SECRET)
     monkeypatch.setenv("STYLUS_DATABASE__URL", f"postgresql://u:{SECRET}@host/db")

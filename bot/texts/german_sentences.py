@@ -145,6 +145,20 @@ SENTENCES = {
         "Alle Masken dieses Textes waren schon da; sie kommen noch einmal, mit neuen Startzahlen."
     ),
     "{} The local composer took over.": "{0:said} Der lokale Komponist ist eingesprungen.",
+    "{} The retriever's order was kept.": "{0:said} Die Reihenfolge der Suche blieb.",
+    "The reranker took longer than {} s.": "Das Umordnen brauchte länger als {0} s.",
+    "The reranker answered with status {}.": "Das Umordnen antwortete mit Status {0}.",
+    "The reranker did not answer.": "Das Umordnen antwortete nicht.",
+    "The reranker's answer could not be read.": "Die Antwort des Umordnens war nicht zu lesen.",
+    "The cross encoder {} cannot be used; check reranker.model.": (
+        "Der Cross-Encoder {0} ist nicht zu gebrauchen; prüfe reranker.model."
+    ),
+    "A cross encoder needs sentence-transformers; run pip install sentence-transformers.": (
+        "Ein Cross-Encoder braucht sentence-transformers; pip install sentence-transformers."
+    ),
+    "The cross encoder {} does not give one number a text.": (
+        "Der Cross-Encoder {0} gibt nicht eine Zahl je Text."
+    ),
     "The LLM took longer than {} s.": "Das Sprachmodell brauchte länger als {0} s.",
     "The LLM answered with status {}.": "Das Sprachmodell antwortete mit Status {0}.",
     "The LLM did not answer.": "Das Sprachmodell antwortete nicht.",

@@ -24,3 +24,5 @@ class Retrieval:
     headings: Vectors = field(default_factory=lambda: no_vectors(0))
     bodies: Vectors = field(default_factory=lambda: no_vectors(0))
     seconds: float = 0.0
+    #: Sentences about parts that answered in a lesser way.
+    degraded: tuple[str, ...] = ()
