@@ -17,6 +17,8 @@ from engine.community.duels import Tally as Tally
 from engine.community.events import Events
 from engine.community.feedback import Feedback
 from engine.community.forgetting import Forgetting
+from engine.community.installations import Installation as Installation
+from engine.community.installations import Installations
 from engine.community.workspaces import Workspaces
 from engine.errors import StylusError, Unavailable
 from engine.library.addition_rows import Addition as Addition
@@ -43,6 +45,8 @@ from engine.settings import Settings
 from engine.storage.blobs import BlobStore
 from engine.storage.database import open_database
 from engine.storage.schema import check_schema
+from engine.storage.sealing import Sealing
+from engine.storage.sealing import Unsealable as Unsealable
 from engine.values import Answer, Asker, Home, Phase, Progress, Request, Standings, Worker
 
 log = get_log("desk")
@@ -72,6 +76,8 @@ class Desk(Intake):
     duels: Duels
     history: History
     workspaces: Workspaces
+    #: Slack alone has pages that add an app.
+    installations: Installations
     lookup: Lookup
     forgetting: Forgetting
     additions: Additions
@@ -232,6 +238,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
                     Duels(database, settings.duels),
                     History(database),
                     Workspaces(database),
+                    Installations(database, "slack", Sealing(settings.slack.token_keys)),
                     Lookup(settings, database, store),
                     Forgetting(database, store),
                     Additions(settings, database, queue, store),

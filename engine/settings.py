@@ -30,6 +30,7 @@ from engine.settings_rendering import (
     Section,
 )
 from engine.settings_retrieving import Reranker, Retriever
+from engine.storage.sealing import split_keys
 
 ENV_PREFIX = "STYLUS_"
 
@@ -174,6 +175,14 @@ class Slack(Section):
     app_token: SecretStr = SecretStr("")
     #: What Slack signs its requests with, for HTTP instead of Socket Mode.
     signing_secret: SecretStr = SecretStr("")
+    #: Where Slack reaches /slack/events by HTTP, such as "https://stylus.example.org".
+    public_url: str = Field("", pattern=r"^(https?://\S+[^/\s])?$")
+    #: The app's client id and secret, to serve every workspace that adds it at /slack/install ...
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    #: ... and what their tokens are sealed with in the database: keys in base64, separated by
+    #: spaces; the first seals, all open.
+    token_keys: SecretStr = SecretStr("")
     #: Where HTTP requests are taken, at /slack/events.
     listen: str = Field("127.0.0.1:3000", pattern=r"^[^:/\s]+:\d{1,5}$")
     #: Slack's Web API; GovSlack has one of its own.
@@ -185,6 +194,25 @@ class Slack(Section):
     good: str = Field("+1", min_length=1)
     bad: str = Field("-1", min_length=1)
     mail: str = Field("email", min_length=1)
+
+    @field_validator("token_keys")
+    @classmethod
+    def _readable_keys(cls, keys: SecretStr) -> SecretStr:
+        split_keys(keys.get_secret_value())
+        return keys
+
+    @property
+    def missing(self) -> str:
+        """The first setting that an app which is set up in part still lacks; empty where it can
+        run."""
+        door = "app_token" if self.app_token.get_secret_value() else "signing_secret"
+        many = ("client_secret", "token_keys", "signing_secret", "public_url")
+        needed = many if self.client_id else ("token", door)
+        return next((name for name in needed if not _plain(getattr(self, name))), "")
+
+
+def _plain(value: str | SecretStr) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
 class Storage(Section):

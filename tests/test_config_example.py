@@ -23,6 +23,8 @@ SECRETS = [
     "slack.token",
     "slack.app_token",
     "slack.signing_secret",
+    "slack.client_secret",
+    "slack.token_keys",
     "refiner.api_key",
     "library.civitai_token",
     "library.huggingface_token",

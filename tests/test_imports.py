@@ -67,6 +67,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "slack_sdk": ("bot.slack_frontend",),
     "slack_bolt": ("bot.slack_frontend",),
     "prometheus_client": ("engine.operations.metrics",),
+    "cryptography": ("engine.storage.sealing",),
     "aiohttp": (
         "engine.operations.endpoint",
         "bot.benchmarks",

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -115,6 +116,21 @@ workspaces = Table(
     Column("workspace", Text, nullable=False),
     Column("rules", JSONB, nullable=False, server_default=text("'{}'")),
     time_column("updated_at", now=True),
+    PrimaryKeyConstraint("platform", "workspace"),
+)
+
+# The workspaces that an app was added to by its own page, with what lets it act there.
+installations = Table(
+    "installations",
+    metadata,
+    Column("platform", Text, nullable=False),
+    Column("workspace", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("bot_user", Text, nullable=False),
+    Column("bot_id", Text, nullable=False),
+    # Never in plain: `engine.storage.sealing`.
+    Column("sealed_token", LargeBinary, nullable=False),
+    time_column("installed_at", now=True),
     PrimaryKeyConstraint("platform", "workspace"),
 )
 

@@ -145,14 +145,17 @@ def _discord(settings: Settings) -> Finding:
 
 def _slack(settings: Settings) -> Finding:
     ours = settings.slack
-    if not ours.token.get_secret_value():
+    if not (ours.token.get_secret_value() or ours.client_id):
         return Finding("slack", "no app", "ok", "no STYLUS_SLACK__TOKEN is set, none is needed")
+    if ours.missing:
+        says = f"set STYLUS_SLACK__{ours.missing.upper()}; README.md says where it comes from"
+        return Finding("slack", f"no {ours.missing}", "broken", says)
+    if ours.client_id:
+        says = f"workspaces add it at {ours.public_url}/slack/install"
+        return Finding("slack", f"HTTP at {ours.listen}", "ok", says)
     if ours.app_token.get_secret_value():
         return Finding("slack", "Socket Mode", "ok", "`stylus status` shows whether the app runs")
-    if ours.signing_secret.get_secret_value():
-        return Finding("slack", f"HTTP at {ours.listen}", "ok", "requests are checked by signature")
-    says = "set STYLUS_SLACK__APP_TOKEN for Socket Mode, or STYLUS_SLACK__SIGNING_SECRET for HTTP"
-    return Finding("slack", "bot token alone", "broken", says)
+    return Finding("slack", f"HTTP at {ours.listen}", "ok", "requests are checked by signature")
 
 
 async def _composer(settings: Settings) -> Finding:
