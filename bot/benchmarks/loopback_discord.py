@@ -7,7 +7,7 @@ can wait for one.
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,10 @@ import yarl
 from aiohttp import WSMsgType, web
 
 APP, GUILD, CHANNEL, USER = "1000", "2000", "3000", "4000"
+#: Where the bot and a person are alone.
+DIRECT = "5000"
+#: How long Discord takes changes by an interaction's token.
+TOKEN_SECONDS = 15 * 60
 #: The kind of an acknowledgement without words.
 DEFERRED = 5
 EVERYTHING = str((1 << 53) - 1)
@@ -111,15 +115,25 @@ class LoopbackDiscord:
         assert self._socket
         await self._socket.close(code=4000)
 
-    async def slash(self, path: str, user: str = USER, **options: Any) -> str:
-        """Somebody uses a slash command; returns the interaction's id."""
+    async def slash(
+        self,
+        path: str,
+        user: str = USER,
+        event: str | None = None,
+        context: Json | None = None,
+        **options: Any,
+    ) -> str:
+        """Somebody uses a slash command; returns the interaction's id.
+
+        `context` is what Discord says of another place than the server.
+        """
         root, name = path.split()
         kinds = {str: 3, int: 4, bool: 5}
         given = [{"name": k, "type": kinds[type(v)], "value": v} for k, v in options.items()]
         leaf = {"name": name, "type": 1, "options": given}
         command = next(one for one in self.commands if one["name"] == root)
         data = {"id": command["id"], "name": root, "type": 1, "options": [leaf]}
-        return await self.interact(2, data, member=member(user))
+        return await self.interact(2, data, id=event, **{"member": member(user), **(context or {})})
 
     async def click(self, message: Json, custom_id: str) -> str:
         """Presses a button; returns the interaction's id."""
@@ -171,13 +185,17 @@ class LoopbackDiscord:
         return answer
 
     def _answer(self, method: str, path: str, body: Any, files: dict[str, bytes]) -> web.Response:
-        fixed = {
+        fixed: dict[str, Callable[[], Json]] = {
             "gateway/bot": self._way_in,
             "users/@me": lambda: person(APP, "stylus", bot=True),
             "oauth2/applications/@me": application,
+            "users/@me/channels": direct_channel,
+            f"users/{USER}": lambda: person(USER, "ann"),
         }
         if path in fixed:
             return _json(fixed[path]())
+        if path.startswith("webhooks/") and _is_dead(path.split("/")[2]):
+            return _json({"message": "Invalid Webhook Token", "code": 50027}, 401)
         if path.endswith("/commands"):
             if method == "PUT":
                 theirs = {"application_id": APP, "version": "1", "description": ""}
@@ -215,11 +233,19 @@ class LoopbackDiscord:
             return _json(list(self.messages.values())[::-1])
         if last == "@original":
             last = self._first.get(path.split("/")[2], "")
+        if method == "DELETE":
+            self.messages.pop(last, None)
+            self._thinking = {token: at for token, at in self._thinking.items() if at != last}
+            return web.Response(status=204)
         if method == "PATCH" and last not in self.messages:
             return _json({"message": "Unknown Message", "code": 10008}, 404)
-        return _json(self._store(body, files, last if method == "PATCH" else self.new_id()))
+        channel = path.split("/")[1] if path.startswith("channels/") else CHANNEL
+        message_id = last if method == "PATCH" else self.new_id()
+        return _json(self._store(body, files, message_id, channel))
 
-    def _store(self, body: Json, files: dict[str, bytes], message_id: str) -> Json:
+    def _store(
+        self, body: Json, files: dict[str, bytes], message_id: str, channel: str = CHANNEL
+    ) -> Json:
         described = {
             one["filename"]: one for one in body.get("attachments", []) if "filename" in one
         }
@@ -237,7 +263,7 @@ class LoopbackDiscord:
         ]
         self.messages[message_id] = {
             "id": message_id,
-            "channel_id": CHANNEL,
+            "channel_id": channel,
             "author": person(APP, "stylus", bot=True),
             "content": "",
             "timestamp": "2026-01-01T00:00:00+00:00",
@@ -280,6 +306,17 @@ def shard_of(identified: Json) -> Json:
 def snowflake() -> int:
     """Returns an id of this moment: tokens live as long as their interaction's id says."""
     return discord.utils.time_snowflake(discord.utils.utcnow())
+
+
+def _is_dead(token: str) -> bool:
+    made = discord.utils.snowflake_time(int(token.removeprefix("token")))
+    return (discord.utils.utcnow() - made).total_seconds() > TOKEN_SECONDS
+
+
+def direct_channel() -> Json:
+    """Returns the channel in which the bot and a person are alone."""
+    recipients = [person(USER, "ann")]
+    return {"id": DIRECT, "type": 1, "last_message_id": None, "recipients": recipients}
 
 
 def person(user_id: str, name: str, *, bot: bool = False) -> Json:

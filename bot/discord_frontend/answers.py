@@ -1,9 +1,11 @@
 """Answering an interaction: a new request with its message, one sentence, or a screen."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import aiohttp
 import discord
 import structlog
 
@@ -12,7 +14,7 @@ from bot.discord_frontend.screens import Screen, sentence_screen, status_screen
 from bot.status import first_status
 from bot.texts import Texts, said, texts_for
 from engine.desk import Desk
-from engine.errors import StylusError
+from engine.errors import DatabaseUnavailable, StylusError
 from engine.values import Request
 
 log = structlog.get_logger(part="discord")
@@ -39,20 +41,34 @@ async def open_request(
 ) -> None:
     """Stores the request, then shows that it is queued; a refusal is told to the asker.
 
-    `slow` is for what has to fetch files first: that is acknowledged before, so that a refusal
-    takes the place of the acknowledgement, for everybody to see.
+    `slow` is for what has to fetch files first: that is acknowledged before.
     """
     storing = asyncio.create_task(_store(desk, interaction, submit, private=private))
     if not slow:
         await asyncio.wait([storing], timeout=PATIENCE)
-    if not storing.done():
+    thinking = not storing.done()
+    if thinking:
         await _acknowledge(interaction, private=private)
     try:
         request, screen = await storing
     except StylusError as error:
+        if thinking and not private:
+            await _take_back(interaction)
         await say(interaction, str(error))
         return
-    message_id = await show(interaction, screen, private=private)
+    await _open(desk, interaction, request, screen, private=private)
+
+
+async def _open(
+    desk: Desk, interaction: discord.Interaction, request: Request, screen: Screen, *, private: bool
+) -> None:
+    """Shows what is stored. Where Discord fails, no more is lost than this sight of it: the board
+    and the answer have ways of their own."""
+    try:
+        message_id = await show(interaction, screen, private=private)
+    except (discord.HTTPException, aiohttp.ClientError) as error:
+        log.warning("a request could not be shown", request=request.id, reason=str(error))
+        return
     if message_id:
         await desk.homes.settle(request.id, message_id)
 
@@ -61,7 +77,11 @@ async def _store(
     desk: Desk, interaction: discord.Interaction, submit: Submit, *, private: bool
 ) -> tuple[Request, Screen]:
     entry = await enter(desk, interaction, private=private)
-    request = await submit(entry)
+    try:
+        request = await submit(entry)
+    except DatabaseUnavailable:
+        # Perhaps it is stored and only the word of it was lost: the same event gives it again.
+        request = await submit(entry)
     standings = await desk.outlook(request, entry.home)
     texts = texts_for(entry.home.locale)
     return request, status_screen(first_status(request, standings, texts))
@@ -71,10 +91,14 @@ async def _acknowledge(interaction: discord.Interaction, *, private: bool) -> No
     """Tells Discord that there will be an answer: after three seconds it takes none."""
     try:
         await interaction.response.defer(ephemeral=private, thinking=True)
-    except discord.HTTPException as error:
-        if error.code not in (ANSWERED, TOO_LATE):
-            raise
-        log.warning("an interaction could not be acknowledged", code=error.code)
+    except (discord.HTTPException, aiohttp.ClientError) as error:
+        log.warning("an interaction could not be acknowledged", reason=str(error))
+
+
+async def _take_back(interaction: discord.Interaction) -> None:
+    """Removes a public “thinking”: what came after it in its place would be as public."""
+    with contextlib.suppress(discord.HTTPException):
+        await interaction.delete_original_response()
 
 
 @asynccontextmanager

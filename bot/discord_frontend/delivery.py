@@ -97,12 +97,15 @@ class Mailman:
     async def _whisper(self, answer: Answer, screen: Screen) -> str:
         """A private answer whose message is out of reach goes to the person alone."""
         try:
-            return await self._poster.whisper(answer.request, screen)
+            channel, message_id = await self._poster.whisper(answer.request, screen)
         except (discord.Forbidden, discord.NotFound) as error:
             raise Undeliverable(
                 "The message cannot be changed any more and no direct message is taken; "
                 "`/stylus show` has the answer."
             ) from error
+        platform = answer.request.asker.platform
+        await self._desk.homes.copy(platform, channel, message_id, answer.request.id)
+        return message_id
 
     async def _explain(
         self, answer: Answer, home: Home, texts: Texts, error: discord.Forbidden

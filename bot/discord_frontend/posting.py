@@ -104,12 +104,12 @@ class Poster:
             pass  # without the right to read, the nonce alone has to do
         return None
 
-    async def whisper(self, request: Request, screen: Screen) -> str:
-        """Sends the screen to the person who asked, as a direct message."""
+    async def whisper(self, request: Request, screen: Screen) -> tuple[str, str]:
+        """Sends the screen to the person who asked; returns the ids of channel and message."""
         person = await self._bot.fetch_user(int(request.asker.user))
         channel = await person.create_dm()
         message = await channel.send(view=screen.view(), files=screen.files(), nonce=request.id)
-        return str(message.id)
+        return str(channel.id), str(message.id)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ ENGLISH = Texts(
     no_engine="No engine is running; this is taken up as soon as one is.",
     no_renderer="No renderer is running; this is rendered as soon as one is.",
     private_ends=(
-        "This private message cannot be changed much longer. Use /stylus show {id} to see the "
+        "This message cannot be changed much longer. Use /stylus show {id} to see the "
         "answer once it is done."
     ),
     summary_one="1 image",

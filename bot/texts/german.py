@@ -93,7 +93,7 @@ GERMAN = Texts(
     no_engine="Es läuft keine Engine; sobald eine läuft, geht es weiter.",
     no_renderer="Es läuft kein Renderer; sobald einer läuft, wird gezeichnet.",
     private_ends=(
-        "Diese private Nachricht lässt sich nicht mehr lange ändern. Mit /stylus show {id} siehst "
+        "Diese Nachricht lässt sich nicht mehr lange ändern. Mit /stylus show {id} siehst "
         "du die Antwort, sobald sie fertig ist."
     ),
     summary_one="1 Bild",
