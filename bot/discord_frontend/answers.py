@@ -96,8 +96,13 @@ async def _acknowledge(interaction: discord.Interaction, *, private: bool) -> No
 
 
 async def _take_back(interaction: discord.Interaction) -> None:
-    """Removes a public “thinking”: what came after it in its place would be as public."""
+    """Removes a public “thinking”: what came in its place would be as public.
+
+    It is completed first, for as long as it says “thinking” Discord takes the next message for
+    its completion, even where it was deleted.
+    """
     with contextlib.suppress(discord.HTTPException):
+        await interaction.edit_original_response(view=sentence_screen("…").view())
         await interaction.delete_original_response()
 
 
