@@ -2,7 +2,26 @@
 
 from bot.pictures import Picture
 from bot.texts import Texts, said
+from engine.desk import Addition, title_of
 from engine.values import Adapter
+
+
+def progress_of(addition: Addition, texts: Texts) -> str:
+    """Returns how far a LoRA is on its way into the library."""
+    title = title_of(addition)
+    if addition.state == "fetching" and addition.fetched_bytes is not None:
+        here = f"{addition.fetched_bytes / 2**20:.1f}"
+        if not addition.total_bytes:
+            return texts.lora_fetched.format(title=title, here=here)
+        whole = f"{addition.total_bytes / 2**20:.1f}"
+        return texts.lora_fetched_of.format(title=title, here=here, whole=whole)
+    by_state = {
+        "waiting": texts.lora_waiting,
+        "fetching": texts.lora_fetching,
+        "fetched": texts.lora_waits_for_check,
+        "checking": texts.lora_examined,
+    }
+    return by_state[addition.state].format(title=title)
 
 
 def facts_of(adapter: Adapter, texts: Texts) -> list[tuple[str, str]]:

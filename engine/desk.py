@@ -25,6 +25,7 @@ from engine.library.addition_rows import Addition as Addition
 from engine.library.addition_rows import Described as Described
 from engine.library.addition_rows import title_of as title_of
 from engine.library.additions import Additions
+from engine.library.announcing import Announcing
 from engine.library.upkeep import Upkeep
 from engine.operations.log import get_log
 from engine.processes import workers
@@ -81,6 +82,7 @@ class Desk(Intake):
     lookup: Lookup
     forgetting: Forgetting
     additions: Additions
+    announcing: Announcing
     upkeep: Upkeep
     _senders: dict[str, Sender] = field(default_factory=dict)
 
@@ -242,6 +244,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
                     Lookup(settings, database, store),
                     Forgetting(database, store),
                     Additions(settings, database, queue, store),
+                    Announcing(database, store),
                     Upkeep(database, store),
                 )
             finally:

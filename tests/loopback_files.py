@@ -17,17 +17,30 @@ class LoopbackFiles:
         self.asked: list[str] = []
         #: Headers of the requests, in the same order.
         self.headers: list[dict[str, str]] = []
-        #: Files of the test's own by path.
+        #: Files of the test's own by path; of those with a gate the second half waits for it.
         self.contents: dict[str, bytes] = {}
+        self.gates: dict[str, asyncio.Event] = {}
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path)
         self.headers.append(dict(request.headers))
+        if request.path in self.gates:
+            return await self._halting(request)
         if request.path in self.contents:
             return web.Response(body=self.contents[request.path])
         handler = getattr(self, request.path.strip("/").split(".")[0])
         answer: web.StreamResponse = await handler(request)
         return answer
+
+    async def _halting(self, request: web.Request) -> web.StreamResponse:
+        content = self.contents[request.path]
+        response = web.StreamResponse()
+        response.content_length = len(content)
+        await response.prepare(request)
+        await response.write(content[: len(content) // 2])
+        await self.gates[request.path].wait()
+        await response.write(content[len(content) // 2 :])
+        return response
 
     async def whole(self, _: web.Request) -> web.StreamResponse:
         return web.Response(body=CONTENT)

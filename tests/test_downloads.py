@@ -40,13 +40,13 @@ async def refusal(url: str, reach: Reach = HERE, bounds: Bounds = BOUNDS) -> str
 @pytest.mark.parametrize("path", ["whole", "moved", "breaking", "forgetful"])
 async def test_the_whole_file_arrives(files: LoopbackFiles, tmp_path: Path, path: str) -> None:
     """Also by a redirect, and over connections that break."""
-    heard: list[int] = []
+    heard: list[tuple[int, int | None]] = []
     url = f"{files.url}/{path}.safetensors"
-    async with download(url, HERE, BOUNDS, heard.append) as file:
+    async with download(url, HERE, BOUNDS, lambda *told: heard.append(told)) as file:
         assert file.path.read_bytes() == CONTENT
         assert (file.size, file.sha256) == (len(CONTENT), sha256(CONTENT).hexdigest())
         assert file.name == f"{path}.safetensors"
-    assert heard[-1] == len(CONTENT)
+    assert heard[-1] == (len(CONTENT), len(CONTENT))
     assert left(tmp_path) == [], "nothing is left behind"
 
 

@@ -41,10 +41,15 @@ def describe(progress: Progress) -> str:
 
 
 @contextmanager
-def download_progress(console: Console) -> Iterator[Callable[[int], None]]:
+def download_progress(console: Console) -> Iterator[Callable[[int, int | None], None]]:
     """Yields what is told how many bytes are here; shows it where somebody watches."""
     with console.status("fetching") as status:
-        yield lambda count: status.update(f"fetching, {count / 2**20:.1f} MB are here")
+
+        def tell(have: int, announced: int | None) -> None:
+            of = f" of {announced / 2**20:.1f}" if announced else ""
+            status.update(f"fetching, {have / 2**20:.1f}{of} MB are here")
+
+        yield tell
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import discord
 from discord import ui
 
 from bot.actions import Action, Click
-from bot.adapter_card import facts_of, measured_of, sample_picture
+from bot.adapter_card import facts_of, measured_of, progress_of, sample_picture
 from bot.breakdown import safe_link
 from bot.discord_frontend.admin import refuse_others
 from bot.discord_frontend.answers import texts_of
@@ -19,25 +19,41 @@ from engine.values import Adapter, Phase
 
 
 class Announcer:
-    """Tells in the channel how a check went; the desk's teller."""
+    """Shows in the channel how a LoRA gets on; the desk's teller."""
 
     def __init__(self, bot: discord.Client) -> None:
         self._bot = bot
 
     async def tell(self, addition: Addition, adapter: Adapter | None, sample: bytes | None) -> str:
-        """Posts the card, or the reason, and returns the message's id."""
+        """Shows progress, the card or a refusal in its message, and returns the message's id.
+
+        A message that somebody has deleted is posted anew once there is something to decide.
+        """
         channel = self._bot.get_partial_messageable(int(addition.asker.channel))
         workspace = addition.asker.workspace
         guild = self._bot.get_guild(int(workspace)) if workspace.isdecimal() else None
         texts = texts_for(str(guild.preferred_locale) if guild else "")
         screen = addition_screen(addition, adapter, sample, texts)
+        nonce = addition.id
+        if addition.message_id:
+            if await _change(channel, addition.message_id, screen) or not addition.settled:
+                return addition.message_id
+            nonce = f"{addition.id}-again"
         try:
-            message = await channel.send(
-                view=screen.view(), files=screen.files(), nonce=addition.id
-            )
+            message = await channel.send(view=screen.view(), files=screen.files(), nonce=nonce)
         except (discord.NotFound, discord.Forbidden):
             return ""  # nobody can be told there; the admins' list still has it
         return str(message.id)
+
+
+async def _change(channel: discord.PartialMessageable, message_id: str, screen: Screen) -> bool:
+    """Changes a message of ours; returns False where it is not there any more."""
+    try:
+        message = channel.get_partial_message(int(message_id))
+        await message.edit(view=screen.view(), attachments=screen.files())
+    except (discord.NotFound, discord.Forbidden):
+        return False
+    return True
 
 
 class Deciding:
@@ -65,8 +81,10 @@ class Deciding:
 def addition_screen(
     addition: Addition, adapter: Adapter | None, sample: bytes | None, texts: Texts
 ) -> Screen:
-    """Returns the card of a proposed LoRA with its buttons, or why one was refused."""
+    """Returns how far a LoRA is, its card with the buttons, or why it was refused."""
     title = title_of(addition)
+    if not addition.settled:
+        return sentence_screen(progress_of(addition, texts), WORKING)
     if adapter is None:
         words = texts.lora_refused.format(title=title, reason=said(addition.sentence or "", texts))
         return sentence_screen(words, COLOURS[Phase.FAILED])

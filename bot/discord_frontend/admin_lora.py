@@ -9,7 +9,7 @@ from discord import app_commands
 from bot.discord_frontend.additions import addition_screen
 from bot.discord_frontend.admin import refuse_others
 from bot.discord_frontend.answers import say, show, telling, texts_of
-from bot.discord_frontend.people import asker_of
+from bot.discord_frontend.people import PLATFORM, asker_of
 from bot.texts import said
 from engine.desk import Addition, Described, Desk, title_of
 from engine.errors import BadFile, BadOption
@@ -109,6 +109,7 @@ def proposing(
             words = tuple(word.strip() for word in triggers.split(",") if word.strip())
             described = Described(title, description, words, weight)
             made = await _propose(desk, asker_of(interaction), url, file)(described)
+            await desk.announcing.tell_waiting(PLATFORM)
             checking = texts_of(interaction).lora_checking
             await say(interaction, checking.format(title=title_of(made), id=made.id))
 

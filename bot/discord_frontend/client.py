@@ -68,7 +68,7 @@ class StylusBot(commands.Bot):
             self.tree.add_command(command)
         self.tree.error(self._command_failed)
         desk.register(PLATFORM, self.mailman.deliver)
-        desk.additions.register(PLATFORM, Announcer(self).tell)
+        desk.announcing.register(PLATFORM, Announcer(self).tell)
 
     async def setup_hook(self) -> None:
         """Publishes the commands where they have changed."""

@@ -6,10 +6,11 @@ from typing import Any, Literal
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, PlainTextObject
 
 from bot.actions import Action, Click
-from bot.adapter_card import facts_of, measured_of, sample_picture
+from bot.adapter_card import facts_of, measured_of, progress_of, sample_picture
 from bot.slack_frontend.flags import Written, number, read_flags
 from bot.slack_frontend.languages import Languages
-from bot.slack_frontend.people import Place
+from bot.slack_frontend.people import PLATFORM, Place
+from bot.slack_frontend.posting import GONE
 from bot.slack_frontend.screens import Screen, lines_screen, sentence_screen
 from bot.slack_frontend.sharing import Sharing
 from bot.slack_frontend.web import SlackRefused, Web, ask
@@ -43,8 +44,7 @@ class Additions:
         made = await self._desk.additions.propose_url(
             written.prompt, _described(written), place.asker
         )
-        texts = await self._languages.of(place.asker)
-        return sentence_screen(texts.lora_checking.format(title=title_of(made), id=made.id))
+        return await self._is_checked(made, place)
 
     async def propose_file(self, place: Place, file: dict[str, Any], rest: str) -> Screen:
         """The same with an uploaded file in the place of the URL."""
@@ -53,6 +53,11 @@ class Additions:
         content = await self._web.download(file, most)
         name = str(file.get("name", ""))
         made = await self._desk.additions.propose_file(name, content, described, place.asker)
+        return await self._is_checked(made, place)
+
+    async def _is_checked(self, made: Addition, place: Place) -> Screen:
+        """Shows everybody that it has begun; returns what the person is told."""
+        await self._desk.announcing.tell_waiting(PLATFORM)
         texts = await self._languages.of(place.asker)
         return sentence_screen(texts.lora_checking.format(title=title_of(made), id=made.id))
 
@@ -79,31 +84,47 @@ class Additions:
         return sentence_screen(words)
 
     async def tell(self, addition: Addition, adapter: Adapter | None, sample: bytes | None) -> str:
-        """Posts the card with its samples in a thread, or the reason, and returns the message's
-        id; the desk's teller."""
+        """Shows progress, the card or a refusal in its message, samples in a thread, and returns
+        the message's id; the desk's teller.
+
+        A message that somebody has deleted is posted anew once there is something to decide.
+        """
         texts = await self._languages.of(addition.asker)
         screen = addition_screen(addition, adapter, texts)
-        try:
-            sent = await ask(
-                self._web.client.chat_postMessage(
-                    channel=addition.asker.channel,
-                    text=screen.text,
-                    blocks=screen.as_json(),
-                    unfurl_links=False,
-                    unfurl_media=False,
+        message_id = await self._show(addition, screen)
+        picture = adapter and sample_picture(adapter, sample, texts)
+        if message_id and picture:
+            with suppress(StylusError):  # the card says what is needed without them, too
+                await self._sharing.share(
+                    addition.asker.channel, message_id, picture.alt, [picture]
                 )
-            )
+        return message_id
+
+    async def _show(self, addition: Addition, screen: Screen) -> str:
+        shown: dict[str, Any] = {
+            "channel": addition.asker.channel,
+            "text": screen.text,
+            "blocks": screen.as_json(),
+        }
+        try:
+            if addition.message_id and await self._change(addition.message_id, addition, shown):
+                return addition.message_id
+            post = self._web.client.chat_postMessage
+            return str((await ask(post(unfurl_links=False, unfurl_media=False, **shown)))["ts"])
         except SlackRefused as error:
             if error.code in OUT_OF_REACH:
                 return ""  # nobody can be told there; the admins' list still has it
             raise
-        picture = adapter and sample_picture(adapter, sample, texts)
-        if picture:
-            with suppress(StylusError):  # the card says what is needed without them, too
-                await self._sharing.share(
-                    addition.asker.channel, str(sent["ts"]), picture.alt, [picture]
-                )
-        return str(sent["ts"])
+
+    async def _change(self, ts: str, addition: Addition, shown: dict[str, Any]) -> bool:
+        """Changes its message; returns whether that is to be left at that."""
+        try:
+            await ask(self._web.client.chat_update(ts=ts, **shown))
+        except SlackRefused as error:
+            if error.code not in GONE:
+                raise
+            return not addition.settled
+        return True
 
     async def decide(self, place: Place, click: Click) -> Screen:
         """Approves or rejects; the card then says so, and has no buttons any more."""
@@ -144,8 +165,10 @@ def _described(written: Written) -> Described:
 
 
 def addition_screen(addition: Addition, adapter: Adapter | None, texts: Texts) -> Screen:
-    """Returns the card of a proposed LoRA with its buttons, or why one was refused."""
+    """Returns how far a LoRA is, its card with the buttons, or why it was refused."""
     title = title_of(addition)
+    if not addition.settled:
+        return sentence_screen(progress_of(addition, texts))
     if adapter is None:
         reason = said(addition.sentence or "", texts)
         return sentence_screen(texts.lora_refused.format(title=title, reason=reason))

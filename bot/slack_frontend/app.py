@@ -94,7 +94,7 @@ class StylusApp(AsyncApp):
         self._messages = Messages(desk, self.web, opener, additions, telling)
         self._reactions = Reactions(desk, opener, removal, mailman)
         desk.register(PLATFORM, mailman.deliver)
-        desk.additions.register(PLATFORM, additions.tell)
+        desk.announcing.register(PLATFORM, additions.tell)
         self._listen()
 
     def _listen(self) -> None:

@@ -183,6 +183,12 @@ ENGLISH = Texts(
     lora_checking=(
         "“{title}” is fetched and checked now; how that went is told here. Its id is {id}."
     ),
+    lora_waiting="“{title}” waits to be fetched.",
+    lora_fetching="“{title}” is being fetched.",
+    lora_fetched="“{title}” is being fetched: {here} MB are here.",
+    lora_fetched_of="“{title}” is being fetched: {here} of {whole} MB are here.",
+    lora_waits_for_check="“{title}” is here and waits for a renderer to check it.",
+    lora_examined="“{title}” is being checked: loaded, described, and shown in sample images.",
     lora_proposed="“{title}” is proposed for the library",
     lora_refused="“{title}” was not taken: {reason}",
     lora_by="proposed by {user}",

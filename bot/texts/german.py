@@ -261,6 +261,12 @@ GERMAN = Texts(
     lora_checking=(
         "„{title}“ wird jetzt geholt und geprüft; wie es ausging, steht dann hier. Kennung: {id}."
     ),
+    lora_waiting="„{title}“ wartet darauf, geholt zu werden.",
+    lora_fetching="„{title}“ wird geholt.",
+    lora_fetched="„{title}“ wird geholt: {here} MB sind da.",
+    lora_fetched_of="„{title}“ wird geholt: {here} von {whole} MB sind da.",
+    lora_waits_for_check="„{title}“ ist da und wartet auf einen Renderer, der ihn prüft.",
+    lora_examined="„{title}“ wird geprüft: geladen, beschrieben und in Probebildern gezeigt.",
     lora_proposed="„{title}“ ist für die Sammlung vorgeschlagen",
     lora_refused="„{title}“ wurde nicht genommen: {reason}",
     lora_by="vorgeschlagen von {user}",

@@ -172,6 +172,12 @@ class Texts:
 
     # LoRAs on their way into the library
     lora_checking: str
+    lora_waiting: str
+    lora_fetching: str
+    lora_fetched: str
+    lora_fetched_of: str
+    lora_waits_for_check: str
+    lora_examined: str
     lora_proposed: str
     lora_refused: str
     lora_by: str

@@ -59,7 +59,10 @@ class Addition:
     adapter_id: str | None = None
     #: What the source says of it, in the shape of a card.
     found: Mapping[str, Any] = field(default_factory=dict)
-    #: The message that told how the check went.
+    #: Bytes that are here while it is fetched, and that its server announces.
+    fetched_bytes: int | None = None
+    total_bytes: int | None = None
+    #: The message that shows how it goes; empty where nobody can be told.
     message_id: str | None = None
 
     @property
@@ -129,5 +132,7 @@ def to_addition(row: Row[Any]) -> Addition:
         sentence=row.sentence,
         adapter_id=row.adapter_id,
         found=row.found or {},
+        fetched_bytes=row.fetched_bytes,
+        total_bytes=row.total_bytes,
         message_id=row.message_id,
     )

@@ -9,8 +9,8 @@ it away.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -34,7 +34,6 @@ from engine.library.addresses import Reach, check_url
 from engine.library.library_tables import additions
 from engine.library.references import PlainFile, read_reference, text_of
 from engine.library.wire import parse_url
-from engine.operations.log import get_log
 from engine.processes.queue import Queue, render_queue
 from engine.requests.admission import new_id
 from engine.settings import Settings
@@ -42,17 +41,10 @@ from engine.storage.blobs import BlobStore
 from engine.storage.database import Database
 from engine.values import Adapter, Asker
 
-log = get_log("additions")
-
 #: Undecided additions one person may have.
 MOST_OPEN = 10
 #: Seconds between two looks of a follower.
 LOOK = 0.5
-
-
-#: Tells in a chat how a check went, with a PNG of sample images where there is one, and returns
-#: the message's id.
-Teller = Callable[[Addition, Adapter | None, bytes | None], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +55,6 @@ class Additions:
     database: Database
     queue: Queue
     store: BlobStore
-    _tellers: dict[str, Teller] = field(default_factory=dict)
 
     async def propose_url(
         self, url: str, described: Described, asker: Asker, *, everybody: bool = False
@@ -141,59 +132,11 @@ class Additions:
             )
             return [to_addition(row) for row in rows]
 
-    def register(self, platform: str, teller: Teller) -> None:
-        """Names who tells a platform's people how checks went."""
-        self._tellers[platform] = teller
-
-    async def tell_waiting(self, platform: str) -> int:
-        """Tells of every check that has ended since; returns how many were told.
-
-        Frontends call this from time to time. One that cannot be told keeps no other waiting.
-        """
-        teller = self._tellers.get(platform)
-        if teller is None:
-            return 0
-        told = [await self._tell(teller, one) for one in await self._untold(platform)]
-        return sum(told)
-
-    async def _untold(self, platform: str) -> list[Addition]:
-        async with self.database.transaction() as connection:
-            rows = await connection.execute(
-                select(additions)
-                .where(
-                    additions.c.platform == platform,
-                    additions.c.state.in_(("proposed", "refused")),
-                    additions.c.message_id.is_(None),
-                )
-                .order_by(additions.c.created_at)
-            )
-            return [to_addition(row) for row in rows]
-
-    async def _tell(self, teller: Teller, addition: Addition) -> bool:
-        try:
-            adapter = await self._adapter(addition)
-            message_id = await teller(addition, adapter, await self.sample(adapter))
-        except Exception:  # told again later
-            log.exception("nobody was told of an addition", addition=addition.id)
-            return False
-        async with self.database.transaction() as connection:
-            await connection.execute(
-                update(additions).where(additions.c.id == addition.id).values(message_id=message_id)
-            )
-        return True
-
     async def sample(self, adapter: Adapter | None) -> bytes | None:
         """Returns the PNG of an adapter's sample images, above without and below with it."""
         if adapter is None or adapter.sample is None:
             return None
         return await asyncio.to_thread(self.store.read, adapter.sample)
-
-    async def _adapter(self, addition: Addition) -> Adapter | None:
-        if addition.adapter_id is None:
-            return None
-        async with self.database.transaction() as connection:
-            found = await catalogue.find_adapters(connection, [addition.adapter_id])
-        return found[addition.adapter_id]
 
     async def decide(
         self, addition_id: str, admin: Asker, *, approve: bool, allowed: bool

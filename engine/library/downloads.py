@@ -21,6 +21,14 @@ from engine.errors import DownloadFailed, StorageUnavailable
 from engine.library.addresses import Reach
 from engine.library.wire import open_session, opened, page_instead, parse_url
 
+#: Hears how many bytes are here, and how many the server announces, where it does.
+OnBytes = Callable[[int, int | None], None]
+
+
+def nobody_listens(have: int, announced: int | None) -> None:
+    """Hears it and does nothing."""
+
+
 #: Connections for one file: the first and those that go on where one broke.
 CONNECTIONS = 4
 _CHUNK = 256 * 1024
@@ -52,10 +60,10 @@ async def download(
     url: str,
     reach: Reach,
     bounds: Bounds,
-    on_bytes: Callable[[int], None] = lambda _: None,
+    on_bytes: OnBytes = nobody_listens,
     token: SecretStr | None = None,
 ) -> AsyncIterator[Downloaded]:
-    """Yields the file, which is deleted at the end. `on_bytes` hears how many are here.
+    """Yields the file, which is deleted at the end. `on_bytes` hears how much is here.
 
     `token` is sent to the URL's own host alone.
 
@@ -90,7 +98,7 @@ class _Asked:
     url: URL
     reach: Reach
     most: int
-    on_bytes: Callable[[int], None]
+    on_bytes: OnBytes
     token: SecretStr | None
 
 
@@ -133,6 +141,7 @@ async def _receive(
     response: aiohttp.ClientResponse, file: BinaryIO, have: int, asked: _Asked
 ) -> None:
     host = str(response.url.host)
+    announced = response.content_length and have + response.content_length
     async for chunk in response.content.iter_chunked(_CHUNK):
         if not have and chunk[:64].lstrip().lower().startswith(_PAGES):
             raise DownloadFailed(page_instead(host))
@@ -142,4 +151,4 @@ async def _receive(
                 f"{host} sends more than {asked.most // 2**20} MB, the most that is fetched."
             )
         file.write(chunk)
-        asked.on_bytes(have)
+        asked.on_bytes(have, announced)

@@ -14,6 +14,7 @@ from engine.library import catalogue, editing
 from engine.library.adapter_files import attach_file, drop_files
 from engine.library.addition_rows import Described
 from engine.library.catalogue import Filters, Imported
+from engine.library.downloads import OnBytes, nobody_listens
 from engine.library.editing import export
 from engine.library.references import read_reference
 from engine.library.sidecars import card_beside, card_of_header
@@ -79,7 +80,7 @@ class Library:
         url: str,
         described: Described,
         embedder: MiniLM,
-        on_bytes: Callable[[int], None] = lambda _: None,
+        on_bytes: OnBytes = nobody_listens,
     ) -> Adapter:
         """Fetches a LoRA from its source and adds it, with what the source says of it.
 

@@ -4,7 +4,7 @@ A reference goes in; the file's address, its hash and a card come out. What is a
 the same checks of addresses as every download.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ from yarl import URL
 from engine.errors import DownloadFailed
 from engine.library import civitai, hugging_face
 from engine.library.addresses import Reach
-from engine.library.downloads import Bounds, Downloaded, download
+from engine.library.downloads import Bounds, Downloaded, OnBytes, download, nobody_listens
 from engine.library.found import Ask, Found
 from engine.library.references import (
     CivitaiFile,
@@ -83,7 +83,7 @@ def _page(found: Found, reference: Reference, library: Library) -> str:
 
 @asynccontextmanager
 async def fetched(
-    found: Found, library: Library, on_bytes: Callable[[int], None] = lambda _: None
+    found: Found, library: Library, on_bytes: OnBytes = nobody_listens
 ) -> AsyncIterator[Downloaded]:
     """Yields the file, deleted at the end, once it is the one that its source describes.
 

@@ -106,7 +106,7 @@ async def _look_again(desk: Desk, part: Part) -> None:
         with contextlib.suppress(DatabaseUnavailable):
             posted = await desk.deliver_waiting(part.platform, part.serves)
             DELIVERIES.labels(part.platform, "posted").inc(posted)
-            await desk.additions.tell_waiting(part.platform)
+            await desk.announcing.tell_waiting(part.platform, part.serves)
         await asyncio.sleep(LOOK_AGAIN)
 
 

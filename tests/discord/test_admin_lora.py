@@ -102,8 +102,8 @@ async def test_only_admins_decide_and_the_card_says_what(
     server = discord_server
     eve = admin_of(server)
     addition = await checked(server, catalogue, server.ann)
-    assert await server.desk.additions.tell_waiting("discord") == 1
-    assert await server.desk.additions.tell_waiting("discord") == 0
+    assert await server.desk.announcing.tell_waiting("discord") == 1
+    assert await server.desk.announcing.tell_waiting("discord") == 0
     card = server.last
     assert "“Starry” is proposed for the library" in words_of(card)
     for words in (
@@ -137,7 +137,7 @@ async def test_a_refusal_is_told_where_it_was_asked(discord_server: Server) -> N
     await server.ann.slash(server.channel, "stylus lora propose", url=URL, title="<@1> Starry")
     sentence = "It is made for another base."
     await change(server, "update additions set state = 'refused', sentence = :it", it=sentence)
-    assert await server.desk.additions.tell_waiting("discord") == 1
+    assert await server.desk.announcing.tell_waiting("discord") == 1
     said = words_of(server.last)
     assert sentence in said
     assert "<@1>" not in said

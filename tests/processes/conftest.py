@@ -31,18 +31,19 @@ def furnished(server: Server, migrated: str, blobs: Path) -> str:
 @pytest.fixture(scope="session")
 def running(server: Server, furnished: str, blobs: Path) -> Iterator[Installation]:
     """An installation with an engine and a renderer at work."""
-    yield from _installation(server, furnished, blobs, ("engine", "renderer"))
+    yield from installed(server, furnished, blobs, ("engine", "renderer"))
 
 
 @pytest.fixture
 def idle(server: Server, furnished: str, blobs: Path) -> Iterator[Installation]:
     """An installation of the test's own, in which nothing runs yet."""
-    yield from _installation(server, furnished, blobs, ())
+    yield from installed(server, furnished, blobs, ())
 
 
-def _installation(
+def installed(
     server: Server, template: str, home: Path, roles: tuple[str, ...]
 ) -> Iterator[Installation]:
+    """Yields a new installation in which these processes run."""
     name = server.create(template)
     url = server.database(name)
     environment = environment_for(home, url)

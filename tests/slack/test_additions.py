@@ -26,7 +26,7 @@ async def checked(workspace: Workspace) -> Json:
         "update adapters set status = 'proposed', workspace = :here where id = 'test:star'",
         here=":T1",
     )
-    assert await workspace.desk.additions.tell_waiting("slack") == 1
+    assert await workspace.desk.announcing.tell_waiting("slack") == 1
     return workspace.slack.messages(ART)[-1]
 
 
@@ -82,7 +82,7 @@ async def test_a_refusal_is_told_where_it_was_asked(workspace: Workspace) -> Non
     await told(workspace, PROPOSE)
     sentence = "It is made for <!channel>."
     await change(workspace, "update additions set state = 'refused', sentence = :it", it=sentence)
-    assert await workspace.desk.additions.tell_waiting("slack") == 1
+    assert await workspace.desk.announcing.tell_waiting("slack") == 1
     message = workspace.slack.messages(ART)[-1]
     assert "was not taken" in words_of(message)
     assert "<!channel>" not in message["text"]
