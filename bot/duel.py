@@ -1,12 +1,25 @@
 """Duels in words: what a voter is told, and what a duel's result says."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from bot.actions import Action, Button, Click
 from bot.breakdown import uses
 from bot.reply import Reply, reveal_reply
 from bot.texts import Texts
 from engine.desk import Desk, Tally
-from engine.values import Asker
+from engine.values import Answer, Asker
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A result as everybody gets to see it."""
+
+    request_id: str
+    title: str
+    lines: tuple[str, ...]
+    #: Stands under no other message of the duel's, so that this one is found by it.
+    button: Button
 
 
 async def cast_vote(desk: Desk, request_id: str, image: int, asker: Asker, texts: Texts) -> str:
@@ -28,6 +41,18 @@ async def duel_result(desk: Desk, request_id: str, asker: Asker, texts: Texts) -
     if not tally.decided:
         return [_standing(tally, texts)]
     return list(_result(reveal_reply(answer, texts), tally, tally.method, texts))
+
+
+async def announce(desk: Desk, answer: Answer, texts: Texts) -> Announcement:
+    """Returns the result of a duel that is decided."""
+    tally = await desk.duels.tally(answer)
+    request = answer.request
+    lines = [texts.duel_alike]
+    if tally.method is not None:
+        lines = list(_result(reveal_reply(answer, texts), tally, tally.method, texts))
+    again = Button(Click(Action.REROLL, request.id), texts.reroll)
+    title = texts.duel_over.format(prompt=request.prompt)
+    return Announcement(request.id, title, tuple(lines), again)
 
 
 def _result(reply: Reply, tally: Tally, method: int, texts: Texts) -> Iterator[str]:

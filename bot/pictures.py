@@ -1,10 +1,11 @@
 """Pictures: the files that an answer comes with, on any platform."""
 
+import asyncio
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bot.reply import Reply
+from bot.reply import Reply, ReplyImage
 from bot.status import Status
 from bot.texts import Texts
 from engine.desk import Desk
@@ -36,11 +37,21 @@ async def load_pictures(desk: Desk, reply: Reply) -> dict[int, Picture]:
     return {
         image.rendering.index: Picture(
             name=f"stylus-{reply.request_id}-{image.rendering.index + 1}.png",
-            content=await desk.image(image.rendering),
+            content=await _content(desk, image, blind=reply.duel),
             alt=image.alt,
         )
         for image in reply.images
     }
+
+
+async def _content(desk: Desk, image: ReplyImage, *, blind: bool) -> bytes:
+    """A file says which adapters made it: of a duel, it may hold no more than pixels."""
+    content = await desk.image(image.rendering)
+    return await asyncio.to_thread(_pixels, content) if blind else content
+
+
+def _pixels(content: bytes) -> bytes:
+    return encode_plain(open_image(content))
 
 
 def fit(picture: Picture, limit: int) -> Picture:

@@ -237,7 +237,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
                     feed,
                     Events(database),
                     Feedback(database),
-                    Duels(database, settings.duels),
+                    Duels(database, queue, settings.duels),
                     History(database),
                     Workspaces(database),
                     Installations(database, "slack", Sealing(settings.slack.token_keys)),

@@ -1,5 +1,7 @@
 """Duels: which image comes first is chance, and time decides what votes do not."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import text
 
@@ -23,6 +25,15 @@ async def duel(desk: Desk) -> Answer:
     return await desk.answer(made.id)
 
 
+async def results(desk: Desk) -> list[tuple[str, str]]:
+    """Returns state and nonce of the results that are to be posted."""
+    async with desk.database.transaction() as connection:
+        rows = await connection.execute(
+            text("select state, nonce from deliveries where part = 'result'")
+        )
+        return [(row.state, row.nonce) for row in rows]
+
+
 def test_a_duel_is_the_best_mask_against_none_in_either_order() -> None:
     made = composition(("a", "b"), ("c",))
     pair = {best_mask(made), Mask(frozenset())}
@@ -37,7 +48,7 @@ def test_a_duel_is_the_best_mask_against_none_in_either_order() -> None:
 
 async def test_hours_decide_what_votes_do_not(desk: Desk) -> None:
     answer = await duel(desk)
-    duels = Duels(desk.database, Rules(votes=100, hours=2))
+    duels = Duels(desk.database, desk.queue, Rules(votes=100, hours=2))
     assert not (await duels.tally(answer)).decided
     counted = await duels.vote(answer, "ann", 0)
     assert counted
@@ -47,14 +58,26 @@ async def test_hours_decide_what_votes_do_not(desk: Desk) -> None:
             text("update requests set created_at = created_at - interval '3 hours'")
         )
     assert (await duels.tally(answer)).decided
+    assert [await duels.announce_due() for _ in range(2)] == [1, 0]
+    assert await results(desk) == [("wanted", f"{answer.request.id}-result")]
     with pytest.raises(BadOption, match="is decided"):
         await duels.vote(answer, "bob", 1)
 
 
 async def test_nobody_decides_by_not_voting(desk: Desk) -> None:
     answer = await duel(desk)
-    duels = Duels(desk.database, Rules(hours=1e-9))
+    duels = Duels(desk.database, desk.queue, Rules(hours=1e-9))
     assert not (await duels.tally(answer)).decided
+    assert await duels.announce_due() == 0
+
+
+async def test_of_two_who_vote_at_once_one_decides(desk: Desk) -> None:
+    answer = await duel(desk)
+    duels = Duels(desk.database, desk.queue, Rules(votes=2))
+    tallies = await asyncio.gather(*(duels.vote(answer, who, 0) for who in ("ann", "bob")))
+    assert sorted(one.decided for one in tallies if one) == [False, True]
+    assert len(await results(desk)) == 1
+    assert await duels.announce_due() == 0
 
 
 async def test_ballots_count_for_the_image_with_adapters(desk: Desk) -> None:

@@ -4,12 +4,19 @@ import asyncio
 import contextlib
 from dataclasses import replace
 from datetime import timedelta
+from typing import Protocol
 
 import discord
 
 from bot.board import Board
 from bot.discord_frontend.posting import BROKEN, TOO_MANY, Poster, token_lives
-from bot.discord_frontend.screens import Screen, reply_screen, sentence_screen
+from bot.discord_frontend.screens import (
+    Screen,
+    announcement_screen,
+    reply_screen,
+    sentence_screen,
+)
+from bot.duel import announce
 from bot.pictures import Picture, fit, load_pictures, make_sheet
 from bot.reply import make_reply
 from bot.texts import Texts, texts_for
@@ -26,6 +33,18 @@ TOKEN_LIFE = timedelta(minutes=14)
 OPENING = timedelta(seconds=10)
 
 
+class Claimed(Protocol):
+    """What is needed of the right to post."""
+
+    @property
+    def part(self) -> str:
+        """What is to be posted: the answer, or a duel's result."""
+
+    @property
+    def nonce(self) -> str:
+        """What Discord knows the message by."""
+
+
 class Mailman:
     """Delivers for one bot; `deliver` is the desk's sender."""
 
@@ -34,11 +53,13 @@ class Mailman:
         self._poster = poster
         self._board = board
 
-    async def deliver(self, answer: Answer, _claimed: object) -> str:
-        """Shows the answer and returns the message's id.
+    async def deliver(self, answer: Answer, claimed: Claimed) -> str:
+        """Shows the answer or a duel's result and returns the message's id.
 
         Raises `NotPosted` where that may work later, and `Undeliverable` where it never will.
         """
+        if claimed.part == "result":
+            return await self._announce(answer, claimed.nonce)
         async with self._board.answering(answer.request.id):
             home = await self._desk.homes.of(answer.request.id)
             if _is_opening(home):
@@ -46,6 +67,24 @@ class Mailman:
             message_id = await self._deliver(answer, home)
         await self._desk.homes.settle(answer.request.id, message_id)
         await self._desk.homes.drop_token(answer.request.id)
+        return message_id
+
+    async def _announce(self, answer: Answer, nonce: str) -> str:
+        """A duel's result stands under its images; where the bot cannot write, whoever asked for
+        the duel gets it as a direct message."""
+        request = answer.request
+        home = await self._desk.homes.of(request.id)
+        told = await announce(self._desk, answer, texts_for(home.locale))
+        screen = announcement_screen(told)
+        if not home.direct:
+            return await self._whisper(answer, screen, nonce)
+        under, mark = replace(home, reply_to=home.message_id), told.button.click.custom_id
+        try:
+            message_id = await self._poster.post_once(request, under, screen, nonce, mark)
+        except discord.HTTPException as error:
+            raise _for_good(error) from error
+        channel, platform = request.asker.channel, request.asker.platform
+        await self._desk.homes.copy(platform, channel, message_id, request.id)
         return message_id
 
     async def _deliver(self, answer: Answer, home: Home) -> str:
@@ -56,9 +95,7 @@ class Mailman:
             # Most likely no files may be sent there; words may still be.
             return await self._explain(answer, home, texts, error)
         except discord.HTTPException as error:
-            if error.status == TOO_MANY or error.status >= BROKEN:
-                raise
-            raise Undeliverable(f"Discord refuses the message ({error.code}).") from error
+            raise _for_good(error) from error
 
     async def _show_or_shrink(self, answer: Answer, home: Home, texts: Texts) -> str:
         """The place may take less than it said, or no more than so much of all files together."""
@@ -88,16 +125,16 @@ class Mailman:
         if changed:
             return changed
         if home.private or not home.direct:
-            return await self._whisper(answer, screen)
+            return await self._whisper(answer, screen, answer.request.id)
         try:
             return await self._poster.post(answer.request, home, screen)
         except discord.NotFound as error:
             raise Undeliverable("The channel is gone; `/stylus show` has the answer.") from error
 
-    async def _whisper(self, answer: Answer, screen: Screen) -> str:
+    async def _whisper(self, answer: Answer, screen: Screen, nonce: str) -> str:
         """A private answer whose message is out of reach goes to the person alone."""
         try:
-            channel, message_id = await self._poster.whisper(answer.request, screen)
+            channel, message_id = await self._poster.whisper(answer.request, screen, nonce)
         except (discord.Forbidden, discord.NotFound) as error:
             raise Undeliverable(
                 "The message cannot be changed any more and no direct message is taken; "
@@ -114,6 +151,13 @@ class Mailman:
         with contextlib.suppress(discord.Forbidden):  # perhaps no word may be said either
             await self._show(answer, home, sentence_screen(sentence))
         raise Undeliverable(f"Discord does not let the bot post there ({error.code}).") from error
+
+
+def _for_good(error: discord.HTTPException) -> Exception:
+    """Returns what to raise: Discord may answer another time, or has refused for good."""
+    if error.status == TOO_MANY or error.status >= BROKEN:
+        return error
+    return Undeliverable(f"Discord refuses the message ({error.code}).")
 
 
 def _is_opening(home: Home) -> bool:

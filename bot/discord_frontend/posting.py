@@ -5,7 +5,7 @@ there is none to change, one is posted. Changing twice does no harm. Posting twi
 own last messages are searched first, and Discord refuses a nonce that it knows.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -74,15 +74,35 @@ class Poster:
 
     async def post(self, request: Request, home: Home, screen: Screen) -> str:
         """Posts a message for the request, or changes the one that is out already."""
+
+        def shows_it(custom_id: str) -> bool:
+            return request.id in custom_id.split(":")
+
+        return await self._post_once(request, home, screen, request.id, shows_it)
+
+    async def post_once(
+        self, request: Request, home: Home, screen: Screen, nonce: str, custom_id: str
+    ) -> str:
+        """Posts another message about the request; a button's id tells it from all others."""
+        return await self._post_once(request, home, screen, nonce, custom_id.__eq__)
+
+    async def _post_once(
+        self,
+        request: Request,
+        home: Home,
+        screen: Screen,
+        nonce: str,
+        is_it: Callable[[str], bool],
+    ) -> str:
         channel = self._bot.get_partial_messageable(int(request.asker.channel))
-        found = await self._search(channel, request.id)
+        found = await self._search(channel, is_it)
         if found:
             await found.edit(view=screen.view(), attachments=screen.files())
             return str(found.id)
         message = await channel.send(
             view=screen.view(),
             files=screen.files(),
-            nonce=request.id,
+            nonce=nonce,
             reference=_reference(channel, home),
             mention_author=False,
         )
@@ -92,23 +112,22 @@ class Poster:
         return str(message.id)
 
     async def _search(
-        self, channel: discord.PartialMessageable, request_id: str
+        self, channel: discord.PartialMessageable, is_it: Callable[[str], bool]
     ) -> discord.Message | None:
         try:
             async for message in channel.history(limit=SEARCHED):
-                if message.author.id == cast(discord.ClientUser, self._bot.user).id and any(
-                    request_id in custom_id.split(":") for custom_id in custom_ids(message)
-                ):
+                ours = message.author.id == cast(discord.ClientUser, self._bot.user).id
+                if ours and any(map(is_it, custom_ids(message))):
                     return message
         except discord.Forbidden:
             pass  # without the right to read, the nonce alone has to do
         return None
 
-    async def whisper(self, request: Request, screen: Screen) -> tuple[str, str]:
+    async def whisper(self, request: Request, screen: Screen, nonce: str) -> tuple[str, str]:
         """Sends the screen to the person who asked; returns the ids of channel and message."""
         person = await self._bot.fetch_user(int(request.asker.user))
         channel = await person.create_dm()
-        message = await channel.send(view=screen.view(), files=screen.files(), nonce=request.id)
+        message = await channel.send(view=screen.view(), files=screen.files(), nonce=nonce)
         return str(channel.id), str(message.id)
 
 

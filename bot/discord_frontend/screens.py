@@ -12,6 +12,7 @@ from discord import ui
 from bot.actions import Action, Button, buttons_for
 from bot.breakdown import summary, uses
 from bot.discord_frontend.escaping import plain
+from bot.duel import Announcement
 from bot.lines import cut, join_lines
 from bot.pictures import Picture
 from bot.reply import Reply, Row
@@ -114,6 +115,13 @@ def lines_screen(title: str, lines: list[str]) -> Screen:
     body = join_lines(lines, TEXT_LIMIT - 300, "…")
     text = ui.TextDisplay[ui.LayoutView](f"### {title}\n{body}")
     return Screen((ui.Container[ui.LayoutView](text, accent_colour=WORKING),))
+
+
+def announcement_screen(told: Announcement) -> Screen:
+    """Returns how a duel's result looks."""
+    lines = [plain(line, 300) for line in told.lines]
+    screen = lines_screen(plain(told.title, PROMPT_LIMIT), lines)
+    return Screen((*screen.items, *_rows([[told.button]])))
 
 
 def sentence_screen(sentence: str, colour: int = COLOURS[Phase.CANCELLED]) -> Screen:

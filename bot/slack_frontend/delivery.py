@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bot.board import Board
+from bot.duel import announce
 from bot.lines import cut
 from bot.pictures import Picture, load_pictures, make_sheet
 from bot.reply import Reply, make_reply
@@ -12,7 +13,7 @@ from bot.slack_frontend.escaping import escape
 from bot.slack_frontend.languages import Languages
 from bot.slack_frontend.people import PLATFORM, Place, address_of, is_opening
 from bot.slack_frontend.posting import Poster
-from bot.slack_frontend.screens import Screen, reply_screen
+from bot.slack_frontend.screens import Screen, announcement_screen, reply_screen
 from bot.slack_frontend.sharing import Sharing
 from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.web import SlackRefused
@@ -30,6 +31,10 @@ class Claimed(Protocol):
     @property
     def attempt(self) -> int:
         """How often it was claimed."""
+
+    @property
+    def part(self) -> str:
+        """What is to be posted: the answer, or a duel's result."""
 
 
 class Mailman:
@@ -52,10 +57,12 @@ class Mailman:
         self._languages = languages
 
     async def deliver(self, answer: Answer, claimed: Claimed) -> str:
-        """Shows the answer and returns the message's id.
+        """Shows the answer or a duel's result and returns the message's id.
 
         Raises `NotPosted` where that may work later, and `Undeliverable` where it never will.
         """
+        if claimed.part == "result":
+            return await self._announce(answer)
         async with self._board.answering(answer.request.id):
             home = await self._desk.homes.of(answer.request.id)
             if is_opening(home):
@@ -68,6 +75,18 @@ class Mailman:
         await self._desk.homes.settle(answer.request.id, message_id)
         await self._desk.homes.drop_token(answer.request.id)
         return message_id
+
+    async def _announce(self, answer: Answer) -> str:
+        """A duel's result stands where its images do."""
+        request = answer.request
+        home = await self._desk.homes.of(request.id)
+        told = await announce(self._desk, answer, texts_for(home.locale))
+        try:
+            ts = await self._poster.post_result(request, home, announcement_screen(told))
+        except SlackRefused as error:
+            raise Undeliverable(str(error)) from error
+        await self._desk.homes.copy(PLATFORM, request.asker.channel, ts, request.id)
+        return ts
 
     async def _deliver(self, answer: Answer, home: Home, *, again: bool) -> str:
         texts = texts_for(home.locale)

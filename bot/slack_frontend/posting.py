@@ -73,6 +73,15 @@ class Poster:
             return found
         return await self.post(request, home, screen)
 
+    async def post_result(self, request: Request, home: Home, screen: Screen) -> str:
+        """Posts a duel's result, unless an earlier try has; returns the message's id."""
+        key = f"{request.id}-result"
+        found = await self._search(request, home, key)
+        if found:
+            return found
+        sent = await self._send(request.asker.channel, home.reply_to, key, screen)
+        return str(sent["ts"])
+
     async def post_copy(
         self, channel: str, thread: str | None, request_id: str, screen: Screen
     ) -> tuple[str, str]:
@@ -127,10 +136,13 @@ class Poster:
 
     async def search(self, request: Request, home: Home) -> str | None:
         """Returns the id of the message of ours that shows the request, if it is out."""
+        return await self._search(request, home, request.id)
+
+    async def _search(self, request: Request, home: Home, key: str) -> str | None:
         async for message in self.own_messages(request, home):
             metadata = message.get("metadata") or {}
             payload = metadata.get("event_payload") or {}
-            if metadata.get("event_type") == EVENT and payload.get("request_id") == request.id:
+            if metadata.get("event_type") == EVENT and payload.get("request_id") == key:
                 return str(message["ts"])
         return None
 

@@ -20,6 +20,7 @@ from slack_sdk.models.blocks import (
 
 from bot.actions import Action, Button, buttons_for
 from bot.breakdown import safe_link, summary, uses
+from bot.duel import Announcement
 from bot.lines import cut, join_lines
 from bot.reply import Reply, Row
 from bot.slack_frontend.escaping import escape, ours, plain
@@ -100,6 +101,12 @@ def lines_screen(title: str, lines: list[str]) -> Screen:
     shown = join_lines([cut(line, FIELD) for line in lines], SENTENCE, "…")
     body = SectionBlock(text=PlainTextObject(text=shown, emoji=False))
     return Screen((HeaderBlock(text=plain(title, HEADER)), body), escape(cut(title, HEADER)))
+
+
+def announcement_screen(told: Announcement) -> Screen:
+    """Returns how a duel's result looks."""
+    screen = lines_screen(told.title, list(told.lines))
+    return Screen((*screen.blocks, *_actions([[told.button]])), screen.text)
 
 
 def sentence_screen(sentence: str) -> Screen:

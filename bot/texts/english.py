@@ -69,6 +69,7 @@ ENGLISH = Texts(
     duel_won="Image {number} had the adapters and won: {won} of {cast} votes.",
     duel_lost="Image {number} had the adapters and lost: {won} of {cast} votes.",
     duel_drawn="Image {number} had the adapters; a draw: {won} of {cast} votes.",
+    duel_over="The duel is decided: {prompt}",
     tasks_title="Ideas and their adapters",
     tasks_help="Choose, then render again: same seeds, so you see what the choice changes.",
     ideas_on="Ideas that get adapters",

@@ -147,6 +147,7 @@ GERMAN = Texts(
     duel_won="Bild {number} hatte die Adapter und gewann: {won} von {cast} Stimmen.",
     duel_lost="Bild {number} hatte die Adapter und verlor: {won} von {cast} Stimmen.",
     duel_drawn="Bild {number} hatte die Adapter; unentschieden: {won} von {cast} Stimmen.",
+    duel_over="Das Duell ist entschieden: {prompt}",
     tasks_title="Ideen und ihre Adapter",
     tasks_help="Wähle und zeichne neu: gleiche Startzahlen, also siehst du, was die Wahl ändert.",
     ideas_on="Ideen, die Adapter bekommen",

@@ -81,6 +81,7 @@ class Texts:
     duel_won: str
     duel_lost: str
     duel_drawn: str
+    duel_over: str
 
     # The screen of tasks
     tasks_title: str

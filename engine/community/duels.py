@@ -2,6 +2,7 @@
 
 Two images of one prompt and seed, one with the best adapters and one without, shown in an order
 that the seed decided. Everybody has one vote; nobody sees the tally before the duel is decided.
+Then its frontend posts the result, by the rows that answers are posted by.
 """
 
 from collections.abc import Sequence
@@ -14,10 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.community.chat_tables import duel_votes
 from engine.errors import BadOption
+from engine.processes.queue import Queue
 from engine.requests import answers
+from engine.requests.ending import announce_result
 from engine.settings import Duels as DuelSettings
 from engine.storage.database import Database
-from engine.storage.tables import requests
+from engine.storage.tables import deliveries, requests
 from engine.values import Answer, Phase
 
 IMAGES = 2
@@ -59,6 +62,7 @@ class Duels:
     """The duels of all workspaces."""
 
     database: Database
+    queue: Queue
     rules: DuelSettings
 
     async def vote(self, answer: Answer, user: str, image: int) -> Tally | None:
@@ -69,13 +73,43 @@ class Duels:
         if answer.request.kind != "duel" or not 0 <= image < IMAGES:
             raise BadOption("That is no duel; ask for one with /stylus duel.")
         async with self.database.transaction() as connection:
+            await _line_up(connection, answer.request.id)
             if (await self._tally(connection, answer)).decided:
                 raise BadOption("This duel is decided; its result is behind the button beside.")
             row = insert(duel_votes).values(request_id=answer.request.id, user_id=user, image=image)
             counted = row.on_conflict_do_nothing().returning(duel_votes.c.user_id)
             if await connection.scalar(counted) is None:
                 return None
-            return await self._tally(connection, answer)
+            tally = await self._tally(connection, answer)
+            if tally.decided:
+                request = answer.request
+                await announce_result(self.queue, connection, request.id, request.asker.platform)
+            return tally
+
+    async def announce_due(self) -> int:
+        """Has the results posted of all duels that time has decided; returns how many."""
+        told = select(deliveries.c.request_id).where(
+            deliveries.c.request_id == requests.c.id, deliveries.c.part == "result"
+        )
+        due = (
+            select(requests.c.id, requests.c.platform)
+            .where(
+                requests.c.id.in_(select(duel_votes.c.request_id)),
+                requests.c.created_at <= self._begun(),
+                ~told.exists(),
+            )
+            .order_by(requests.c.created_at)
+        )
+        async with self.database.transaction() as connection:
+            found = (await connection.execute(due)).all()
+            announced = [
+                await announce_result(self.queue, connection, row.id, row.platform) for row in found
+            ]
+        return sum(announced)
+
+    def _begun(self) -> datetime:
+        """Returns when the duels were asked for whose time is up now."""
+        return datetime.now(UTC) - timedelta(hours=self.rules.hours)
 
     async def tally(self, answer: Answer) -> Tally:
         """Returns how the duel stands."""
@@ -90,9 +124,8 @@ class Duels:
         )
         counted = {row[0]: row[1] for row in rows}
         votes = (counted.get(0, 0), counted.get(1, 0))
-        begun = datetime.now(UTC) - timedelta(hours=self.rules.hours)
         over = await connection.scalar(
-            select(requests.c.created_at <= begun).where(requests.c.id == answer.request.id)
+            select(requests.c.created_at <= self._begun()).where(requests.c.id == answer.request.id)
         )
         decided = sum(votes) >= self.rules.votes or (bool(over) and any(votes))
         return Tally(votes, self.rules.votes, decided, _method(answer))
@@ -108,6 +141,12 @@ class Duels:
                 if tally.method is not None:
                     found.append(_ballot(answer, tally.votes[tally.method], tally.cast))
             return found
+
+
+async def _line_up(connection: AsyncConnection, request_id: str) -> None:
+    """Of two who vote at once, the second sees the first: one of them decides."""
+    row = select(requests.c.id).where(requests.c.id == request_id)
+    await connection.execute(row.with_for_update(key_share=True))
 
 
 def _method(answer: Answer) -> int | None:

@@ -8,6 +8,7 @@ from engine.library.addition_fetch import fetch_addition
 from engine.library.on_demand import OnDemand
 from engine.method import Planned, plan_request
 from engine.operations.metrics import count_stages
+from engine.processes.duel_ending import register_duel_ending
 from engine.processes.expiry import register_expiry
 from engine.processes.jobs import run_stage
 from engine.processes.process import Post, open_post, work
@@ -38,6 +39,7 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
     async with open_post(settings) as post:
         register_rescue(post)
         register_expiry(post)
+        register_duel_ending(post)
         nearby = Nearby(post.database)
         nearby.look()
 

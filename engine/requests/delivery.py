@@ -1,21 +1,27 @@
-"""Deliveries: one row for each answer that a frontend must post, exactly once in sight.
+"""Deliveries: one row for all that a frontend must post, exactly once in sight: each answer, and
+the result of each duel.
 
 wanted -> posting -> posted. A row that was left at "posting" is ambiguous: the message may be
 out already, so the sender is told to look for it before it posts again.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
-from sqlalchemy import and_, func, insert, or_, select, text, update
+from sqlalchemy import and_, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.storage.tables import deliveries, requests
 from engine.values import Asker
 
+#: The answer itself, or what a duel's votes came to.
+Part = Literal["answer", "result"]
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The right to post one answer."""
+    """The right to post one answer, or one result."""
 
     request_id: str
     attempt: int
@@ -23,13 +29,23 @@ class Delivery:
     nonce: str
     #: An earlier attempt may have posted it.
     ambiguous: bool
+    part: Part = "answer"
 
 
 async def want(connection: AsyncConnection, request_id: str, platform: str) -> None:
-    """Asks for a delivery, in the transaction that ends the request."""
+    """Asks for an answer's delivery, in the transaction that ends the request."""
     await connection.execute(
         insert(deliveries).values(request_id=request_id, platform=platform, nonce=request_id)
     )
+
+
+async def want_result(connection: AsyncConnection, request_id: str, platform: str) -> bool:
+    """Asks for the delivery of a duel's result; returns False where it was asked for before."""
+    row = insert(deliveries).values(
+        request_id=request_id, part="result", platform=platform, nonce=f"{request_id}-result"
+    )
+    wanted = row.on_conflict_do_nothing().returning(deliveries.c.request_id)
+    return await connection.scalar(wanted) is not None
 
 
 async def waiting(
@@ -69,6 +85,8 @@ async def claim(
                     and_(deliveries.c.state == "posting", deliveries.c.posting_at < limit),
                 ),
             )
+            .order_by(deliveries.c.wanted_at)
+            .limit(1)
             .with_for_update(skip_locked=True)
         )
     ).one_or_none()
@@ -76,10 +94,11 @@ async def claim(
         return None
     await connection.execute(
         update(deliveries)
-        .where(deliveries.c.request_id == request_id)
+        .where(deliveries.c.request_id == request_id, deliveries.c.part == row.part)
         .values(state="posting", attempt=row.attempt + 1, posting_at=func.clock_timestamp())
     )
-    return Delivery(request_id, row.attempt + 1, row.nonce, ambiguous=row.state == "posting")
+    ambiguous = row.state == "posting"
+    return Delivery(request_id, row.attempt + 1, row.nonce, ambiguous, row.part)
 
 
 async def record_posted(connection: AsyncConnection, delivery: Delivery, message_id: str) -> bool:
@@ -107,6 +126,7 @@ async def _record(
         update(deliveries)
         .where(
             deliveries.c.request_id == delivery.request_id,
+            deliveries.c.part == delivery.part,
             deliveries.c.state == "posting",
             deliveries.c.attempt == delivery.attempt,
         )

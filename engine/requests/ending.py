@@ -1,4 +1,4 @@
-"""Ending: whichever way a request ends, its people hear of it once."""
+"""Ending: whichever way a request or a duel ends, its people hear of it once."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,3 +23,18 @@ async def announce_end(
         await delivery.want(connection, request.id, platform)
         await queue.defer(connection, "deliver", delivery_queue(platform), request.id, 0)
     await publish(connection, Progress(request.id, phase))
+
+
+async def announce_result(
+    queue: Queue, connection: AsyncConnection, request_id: str, platform: str
+) -> bool:
+    """Asks the duel's frontend to post the result; returns False where that was done before.
+
+    Belongs into the transaction that decides the duel.
+    """
+    if platform in WITHOUT_DELIVERY:
+        return False
+    if not await delivery.want_result(connection, request_id, platform):
+        return False
+    await queue.defer(connection, "deliver", delivery_queue(platform), request_id, 0)
+    return True

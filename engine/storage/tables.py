@@ -263,7 +263,7 @@ previews = Table(
     Column("image", LargeBinary, nullable=False),
 )
 
-# One row for each answer that a frontend must post: wanted -> posting -> posted | undeliverable.
+# One row for all that a frontend must post: wanted -> posting -> posted | undeliverable.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -273,6 +273,8 @@ deliveries = Table(
         ForeignKey("stylus.requests.id", ondelete="CASCADE"),
         primary_key=True,
     ),
+    # "answer", and for a duel later on "result".
+    Column("part", Text, primary_key=True, server_default="answer"),
     Column("platform", Text, nullable=False),
     Column("state", Text, nullable=False, server_default="wanted"),
     Column("attempt", Integer, nullable=False, server_default="0"),

@@ -1,5 +1,13 @@
 """Duels on Discord: nobody can tell the images apart by words, and everybody votes once."""
 
+from io import BytesIO
+
+import pytest
+from PIL import Image, PngImagePlugin
+from sqlalchemy import text
+
+from bot.discord_frontend import create_bot
+from engine.requests import delivery
 from engine.values import Request
 from tests.discord.atelier import finish
 from tests.discord.conftest import Server, ids_of, words_of
@@ -32,6 +40,65 @@ async def test_nothing_tells_which_image_has_adapters(discord_server: Server) ->
         f"stylus:result:{request.id}",
         f"stylus:delete:{request.id}",
     ]
+
+
+async def test_the_files_hold_nothing_but_pixels(
+    discord_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A renderer writes into each file which adapters made it."""
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_itxt("stylus", "Big star")
+    drawn = BytesIO()
+    Image.new("RGB", (32, 32), "red").save(drawn, "PNG", pnginfo=chunks)
+    monkeypatch.setattr("tests.discord.atelier.png", lambda: drawn.getvalue())
+    request = await duelling(discord_server)
+    answer = await discord_server.desk.answer(request.id)
+    kept = await discord_server.desk.image(answer.renderings[0])
+    assert b"Big star" in kept
+    shown = [await one.read() for one in discord_server.last.attachments]
+    assert len(shown) == 3
+    assert not [one for one in shown if b"Big star" in one]
+    assert Image.open(BytesIO(shown[0])).tobytes() == Image.open(drawn).tobytes()
+
+
+async def decided(server: Server) -> Request:
+    """Returns a duel that Ann and Bob and three guests have decided by their votes."""
+    request = await duelling(server)
+    answer = await server.desk.answer(request.id)
+    for number in range(5):
+        await server.desk.duels.vote(answer, f"guest{number}", number % 2)
+    return request
+
+
+async def test_the_result_is_posted_under_the_duel_once(discord_server: Server) -> None:
+    request = await decided(discord_server)
+    duel = discord_server.last
+    await discord_server.env.restart_bot(create_bot(discord_server.desk))
+    assert await discord_server.desk.deliver_waiting("discord") == 1
+    result = discord_server.last
+    assert result.id != duel.id
+    assert result.reference
+    assert result.reference.message_id == duel.id
+    assert words_of(result).startswith(r"### The duel is decided\: red star")
+    assert "of 5 votes" in words_of(result)
+    assert "Big star" in words_of(result)
+    assert ids_of(result) == [f"stylus:reroll:{request.id}"]
+    assert await discord_server.desk.deliver_waiting("discord") == 0
+    seen = discord_server.seen()
+    async with discord_server.desk.database.transaction() as connection:
+        forgotten = "update deliveries set state = 'posting', posting_at = now() - interval '1 day'"
+        await connection.execute(text(f"{forgotten} where part = 'result'"))
+    assert await discord_server.desk.deliver_waiting("discord") == 1, "it looks for it first"
+    assert discord_server.seen() == seen
+
+
+async def test_a_result_without_a_channel_is_given_up(discord_server: Server) -> None:
+    request = await decided(discord_server)
+    discord_server.env.inject_error("POST", "/channels/*/messages", status=404)
+    assert await discord_server.desk.deliver_waiting("discord") == 0
+    async with discord_server.desk.database.transaction() as connection:
+        assert await delivery.claim(connection, request.id, 10) is None
+    assert await discord_server.desk.deliver_waiting("discord") == 0
 
 
 async def told(server: Server, who: str, custom_id: str) -> str:

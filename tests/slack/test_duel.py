@@ -1,8 +1,10 @@
 """Duels in Slack: the same as on Discord, by the same words."""
 
+from sqlalchemy import text
+
 from tests.discord.atelier import finish
 from tests.slack.conftest import Workspace, words_of
-from tests.slack.loopback import ANN, BOB
+from tests.slack.loopback import ANN, ART, BOB
 
 
 async def test_a_duel_is_asked_voted_on_and_told(workspace: Workspace) -> None:
@@ -30,6 +32,30 @@ async def test_a_duel_is_asked_voted_on_and_told(workspace: Workspace) -> None:
     told = words_of(workspace.slack.whispers[-1])
     assert f"Image {method + 1} had the adapters and won: 5 of 5 votes." in told
     assert "Big star" in told
+
+
+async def test_the_result_is_posted_once(workspace: Workspace) -> None:
+    await workspace.slack.slash("duel red star")
+    await workspace.settled()
+    request = await workspace.newest()
+    await finish(workspace.desk, request)
+    answer = await workspace.desk.answer(request.id)
+    for number in range(5):
+        await workspace.desk.duels.vote(answer, f"guest{number}", 0)
+    await workspace.restart()
+    assert await workspace.deliver() == 1
+    result = workspace.root
+    assert "The duel is decided: red star" in words_of(result)
+    assert "of 5 votes" in words_of(result)
+    assert "Big star" in words_of(result)
+    before = len(workspace.slack.messages(ART))
+    async with workspace.desk.database.transaction() as connection:
+        await connection.execute(
+            text("update deliveries set state = 'posting' where part = 'result'")
+        )
+    await workspace.grow_old()
+    assert await workspace.deliver() == 1, "it looks for it first"
+    assert len(workspace.slack.messages(ART)) == before
 
 
 async def test_a_private_duel_is_refused(workspace: Workspace) -> None:
