@@ -64,8 +64,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "typer": ("bot.console", "bot.command_line"),
     "fsspec": ("engine.storage.blobs",),
     "discord": ("bot.discord_frontend", "bot.benchmarks"),
-    "slack_sdk": ("bot.slack_frontend",),
-    "slack_bolt": ("bot.slack_frontend",),
+    "slack_sdk": ("bot.slack_frontend", "bot.benchmarks.slack"),
+    "slack_bolt": ("bot.slack_frontend", "bot.benchmarks.slack"),
     "prometheus_client": ("engine.operations.metrics",),
     "cryptography": ("engine.storage.sealing",),
     "aiohttp": (

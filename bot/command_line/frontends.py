@@ -9,7 +9,7 @@ from bot.command_line.common import Json, print_document, run, settings_for_comm
 from engine.desk import open_desk
 from engine.errors import BadSettings
 from engine.processes.delivery_worker import Part, run_frontend
-from engine.settings import Settings
+from engine.settings import Settings, Slack
 
 Tied = Annotated[bool, typer.Option(hidden=True, help="End when standard input is closed.")]
 Invite = Annotated[bool, typer.Option("--invite", help="Print the address that invites the bot.")]
@@ -70,18 +70,14 @@ def slack(
     if manifest:
         from bot.slack_frontend.manifest import manifest as app_manifest
 
-        text = app_manifest()
+        text = app_manifest(settings_for_command().slack.public_url)
         print_document({"manifest": text}) if as_json else typer.echo(text, nl=False)
         return None
     settings = settings_for_command()
     if not configured(settings, "slack"):
         if optional:
             return _idle("Slack")
-        raise BadSettings(
-            "Slack needs two tokens: set STYLUS_SLACK__TOKEN (xoxb-...) and "
-            "STYLUS_SLACK__APP_TOKEN (xapp-...) to those of the app that README.md makes, or "
-            "for HTTP STYLUS_SLACK__SIGNING_SECRET in the place of the second."
-        )
+        raise BadSettings(_what_slack_needs(settings.slack))
     run(_run_slack(settings, tied=tied))
     if as_json:
         print_document({"role": "slack", "stopped": True})
@@ -90,11 +86,11 @@ def slack(
 
 async def _run_slack(settings: Settings, *, tied: bool) -> None:
     from bot.slack_frontend import create_app
-    from bot.slack_frontend.connection import check_token, stay_connected
+    from bot.slack_frontend.connection import check_tokens, stay_connected
 
     async with open_desk(settings) as desk:
         app = create_app(desk)
-        await check_token(app)
+        await check_tokens(app)
         await run_frontend(desk, Part("slack"), [stay_connected(app), app.board.run()], tied=tied)
 
 
@@ -104,9 +100,21 @@ def _idle(platform: str) -> None:
     run(asyncio.Event().wait())
 
 
+def _what_slack_needs(slack: Slack) -> str:
+    if slack.client_id:
+        return (
+            f"Slack needs STYLUS_SLACK__{slack.missing.upper()} beside the client id; README.md "
+            "says where each comes from."
+        )
+    return (
+        "Slack needs two tokens: set STYLUS_SLACK__TOKEN (xoxb-...) and STYLUS_SLACK__APP_TOKEN "
+        "(xapp-...) to those of the app that README.md makes, or for HTTP "
+        "STYLUS_SLACK__SIGNING_SECRET in the place of the second."
+    )
+
+
 def configured(settings: Settings, line: str) -> bool:
     """Returns whether a line of the Procfile has what it needs."""
-    slack = settings.slack
-    door = slack.app_token if slack.app_token.get_secret_value() else slack.signing_secret
-    needed = {"discord": (settings.discord.token,), "slack": (slack.token, door)}
-    return all(secret.get_secret_value() for secret in needed.get(line, ()))
+    if line == "slack":
+        return not settings.slack.missing
+    return line != "discord" or bool(settings.discord.token.get_secret_value())

@@ -16,10 +16,18 @@ __all__ = ["create_app"]
 def create_app(desk: Desk, client: AsyncWebClient | None = None) -> StylusApp:
     """Returns an app that is ready for events; it posts the desk's answers for Slack.
 
-    Raises `BadSettings` where there is neither a client with a token nor a token.
+    Raises `BadSettings` naming what is missing for one workspace, whose token the client or the
+    settings have, or for many, which add the app by themselves.
     """
     slack = desk.settings.slack
     token = slack.token.get_secret_value()
-    if not (token if client is None else client.token):
+    client = client or AsyncWebClient(token=token or None, base_url=slack.api_url)
+    if client.token and slack.client_id:
+        raise BadSettings(
+            "slack.token serves one workspace, slack.client_id serves many; set one of them."
+        )
+    if slack.client_id and slack.missing:
+        raise BadSettings(f"Slack needs STYLUS_SLACK__{slack.missing.upper()} beside a client id.")
+    if not (client.token or slack.client_id):
         raise BadSettings("Slack needs the bot's token: set STYLUS_SLACK__TOKEN (xoxb-...).")
-    return StylusApp(desk, client or AsyncWebClient(token=token, base_url=slack.api_url))
+    return StylusApp(desk, client)

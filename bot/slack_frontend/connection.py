@@ -8,17 +8,19 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_sdk.errors import SlackApiError
 
 from bot.slack_frontend.app import StylusApp
+from bot.slack_frontend.manifest import EVENTS_PATH
 from bot.slack_frontend.web import SlackRefused
 from engine.errors import BadSettings
 
-#: Where Slack is told to send its requests.
-PATH = "/slack/events"
 
-
-async def check_token(app: StylusApp) -> None:
-    """Asks Slack who we are. Raises `BadSettings` for a token that is refused."""
+async def check_tokens(app: StylusApp) -> None:
+    """Asks Slack who we are, or where there are many workspaces seals their tokens with the key
+    that counts now. Raises `BadSettings` for a token that is refused or cannot be opened."""
+    if app.oauth_flow:
+        await app.desk.installations.reseal()
+        return
     try:
-        await app.web.me()
+        await (await app.teams.of("")).web.me()
     except SlackRefused as error:
         raise BadSettings(
             f"Slack does not accept the bot's token ({error.code}); set STYLUS_SLACK__TOKEN to "
@@ -30,12 +32,13 @@ async def stay_connected(app: StylusApp) -> None:
     """Takes events until cancelled. Raises `BadSettings` for settings that do not work."""
     # The libraries speak of every reconnection; what matters reaches us as errors.
     logging.getLogger("slack_bolt").setLevel(logging.ERROR)
-    token = app.desk.settings.slack.app_token.get_secret_value()
+    slack = app.desk.settings.slack
+    token = "" if slack.client_id else slack.app_token.get_secret_value()
     await (_stay_in_socket(app, token) if token else _serve(app))
 
 
 async def _stay_in_socket(app: StylusApp, token: str) -> None:
-    handler = AsyncSocketModeHandler(app, token, web_client=app.web.client)
+    handler = AsyncSocketModeHandler(app, token, web_client=app.client)
     try:
         await handler.connect_async()  # type: ignore[no-untyped-call]
         await asyncio.Event().wait()
@@ -52,7 +55,8 @@ async def _stay_in_socket(app: StylusApp, token: str) -> None:
 async def _serve(app: StylusApp) -> None:
     """Takes signed requests; the library refuses all others, and those older than 5 minutes."""
     host, _, port = app.desk.settings.slack.listen.rpartition(":")
-    runner = web.AppRunner(app.web_app(path=PATH))
+    # Without a log of accesses: the address to which people come back has a secret in it.
+    runner = web.AppRunner(app.web_app(path=EVENTS_PATH), access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, int(port)).start()

@@ -4,8 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from bot.slack_frontend.app import ADMIN_COMMAND, COMMAND, FORM_SHORTCUT, SHORTCUT
-
+COMMAND, ADMIN_COMMAND = "/stylus", "/stylus-admin"
+SHORTCUT = "stylus_this"
+FORM_SHORTCUT = "stylus_form"
+#: Where Slack reaches us by HTTP: with events, with people who add the app, and with their answer.
+EVENTS_PATH, INSTALL, REDIRECT = "/slack/events", "/slack/install", "/slack/oauth_redirect"
 #: Each right with what needs it.
 SCOPES = {
     "app_mentions:read": "hear “@Stylus a fox”",
@@ -24,16 +27,32 @@ SCOPES = {
 EVENTS = (
     "app_home_opened",
     "app_mention",
+    "app_uninstalled",
     "file_shared",
     "message.im",
     "reaction_added",
     "reaction_removed",
+    "tokens_revoked",
 )
 
 
-def manifest() -> str:
-    """Returns the app manifest as YAML."""
-    return "\n".join(_yaml(_manifest(), "")) + "\n"
+def manifest(public_url: str = "") -> str:
+    """Returns the app manifest as YAML: for Socket Mode, or for HTTP at an address of ours."""
+    whole = _manifest()
+    if public_url:
+        _lead_to(whole, public_url)
+    return "\n".join(_yaml(whole, "")) + "\n"
+
+
+def _lead_to(whole: dict[str, Any], public_url: str) -> None:
+    address = {"request_url": f"{public_url}{EVENTS_PATH}"}
+    for command in whole["features"]["slash_commands"]:
+        command["url"] = address["request_url"]
+    whole["oauth_config"]["redirect_urls"] = [f"{public_url}{REDIRECT}"]
+    settings = whole["settings"]
+    settings["event_subscriptions"] |= address
+    settings["interactivity"] |= address
+    settings |= {"socket_mode_enabled": False, "org_deploy_enabled": True}
 
 
 def _manifest() -> dict[str, Any]:

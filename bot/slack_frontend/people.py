@@ -41,7 +41,8 @@ class Place:
 
 
 def workspace_of(context: AsyncBoltContext) -> str:
-    """Returns enterprise and team; the enterprise is empty outside of Enterprise Grid."""
+    """Returns enterprise and team; the enterprise is empty outside of Enterprise Grid, the team
+    where a whole organisation is meant."""
     return f"{context.enterprise_id or ''}:{context.team_id or ''}"
 
 

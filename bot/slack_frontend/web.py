@@ -28,6 +28,7 @@ REFUSALS = {
     "is_archived": "That channel is archived; ask in another one.",
     "restricted_action": "This workspace does not let me post there; ask in another channel.",
     "missing_scope": "I was not given all rights; an admin can install me again.",
+    "not_installed": "I am not installed in this workspace; an admin can install me.",
     "token_revoked": "I was removed from this workspace; an admin can install me again.",
     "account_inactive": "I was removed from this workspace; an admin can install me again.",
     "invalid_auth": "Slack does not know me any more; an admin can install me again.",
@@ -62,20 +63,25 @@ class SlackSilent(Unavailable):
 class Web:
     """The client of one workspace, for calls that must not be repeated blindly."""
 
-    def __init__(self, client: AsyncWebClient) -> None:
+    def __init__(self, client: AsyncWebClient, me: dict[str, Any] | None = None) -> None:
+        """`me` is what `auth.test` would say, where it is known."""
         # The client as it comes repeats a call when the connection breaks: that posts twice.
         self.client = copy(client)
         self.client.retry_handlers = [AsyncRateLimitErrorRetryHandler(max_retry_count=PATIENCE)]
         # For what is better left out than late.
         self.hasty_client = copy(client)
         self.hasty_client.retry_handlers = []
-        self._me: dict[str, Any] | None = None
+        self._me = me
+
+    async def identity(self) -> dict[str, Any]:
+        """Returns who we are there: `user_id` and `bot_id`."""
+        if self._me is None:
+            self._me = await ask(self.client.auth_test())
+        return self._me
 
     async def me(self) -> str:
         """Returns our own user id."""
-        if self._me is None:
-            self._me = await ask(self.client.auth_test())
-        return str(self._me["user_id"])
+        return str((await self.identity())["user_id"])
 
     async def is_admin(self, user: str) -> bool:
         """Returns whether the person administers the workspace."""

@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import text
 
+from bot.benchmarks.loopback_slack.workspace import ADMIN as SLACK_ADMIN
+from bot.benchmarks.loopback_slack.workspace import ART
 from engine.desk import Desk, open_desk
 from engine.library import catalogue
 from engine.library.addition_rows import Addition, Described
@@ -27,8 +29,6 @@ from tests.processes.installation import Installation, make_lora
 from tests.processes.test_path import ask, finish
 from tests.slack.conftest import Workspace, slack, workspace
 from tests.slack.conftest import words_of as slack_words
-from tests.slack.loopback import ADMIN as SLACK_ADMIN
-from tests.slack.loopback import ART
 
 __all__ = ["discord_server", "simcord_bot", "slack", "workspace"]  # fixtures
 

@@ -2,10 +2,10 @@
 
 import asyncio
 
+from bot.benchmarks.loopback_slack.people import serve_slack
+from bot.benchmarks.loopback_slack.workspace import APP_TOKEN, ART, TOKEN
 from tests.processes.installation import PROMPT, Installation
 from tests.slack.conftest import words_of
-from tests.slack.loopback import APP_TOKEN, ART, TOKEN
-from tests.slack.people import serve_slack
 
 
 async def test_a_prompt_becomes_images_and_an_honest_breakdown(running: Installation) -> None:

@@ -9,12 +9,12 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import text
 
+from bot.benchmarks.loopback_slack.people import People, serve_slack
+from bot.benchmarks.loopback_slack.workspace import APP_TOKEN, ART, TOKEN, Json
 from bot.slack_frontend import create_app
 from bot.slack_frontend.app import StylusApp
 from engine.desk import Desk
 from engine.values import Request
-from tests.slack.loopback import APP_TOKEN, ART, TOKEN, Json
-from tests.slack.people import People, serve_slack
 
 
 @dataclass
@@ -98,7 +98,7 @@ async def count(desk: Desk, table: str) -> int:
 
 async def start(slack: People, desk: Desk) -> tuple[StylusApp, AsyncSocketModeHandler]:
     app = create_app(desk, AsyncWebClient(token=TOKEN, base_url=slack.base_url))
-    handler = AsyncSocketModeHandler(app, APP_TOKEN, web_client=app.web.client)
+    handler = AsyncSocketModeHandler(app, APP_TOKEN, web_client=app.client)
     await handler.connect_async()  # type: ignore[no-untyped-call]
     await slack.connected.wait()
     return app, handler

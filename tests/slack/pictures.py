@@ -17,6 +17,8 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
+from bot.benchmarks.loopback_slack.people import serve_slack
+from bot.benchmarks.loopback_slack.workspace import ANN, ART
 from bot.workforce import temporary_workers
 from engine.configuration import load_settings
 from engine.desk import open_desk
@@ -26,8 +28,6 @@ from engine.settings import Settings
 from engine.storage.schema import migrate
 from engine.values import Phase
 from tests.slack.conftest import Workspace, start
-from tests.slack.loopback import ANN, ART
-from tests.slack.people import serve_slack
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs"

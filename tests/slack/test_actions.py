@@ -1,10 +1,10 @@
 """Buttons and reactions work by ids alone: after a restart, on old messages, for whoever may."""
 
+from bot.benchmarks.loopback_slack.workspace import ADMIN, ANN, ART, BOB, DM
 from engine.community.feedback import Verdicts
 from engine.values import Phase, Request
 from tests.discord.atelier import finish
 from tests.slack.conftest import Workspace, words_of
-from tests.slack.loopback import ADMIN, ANN, ART, BOB, DM
 
 
 async def answered(workspace: Workspace) -> Request:

@@ -2,8 +2,8 @@
 
 from sqlalchemy import text
 
+from bot.benchmarks.loopback_slack.workspace import ADMIN, ART, BOB, Json
 from tests.slack.conftest import Workspace, ids_of, words_of
-from tests.slack.loopback import ADMIN, ART, BOB, Json
 from tests.slack.test_commands import told
 
 PROPOSE = (

@@ -4,10 +4,10 @@ from typing import Any
 
 from sqlalchemy import update
 
+from bot.benchmarks.loopback_slack.workspace import ADMIN, ANN, ART, BOB
 from engine.storage.tables import adapters
 from engine.values import Asker
 from tests.slack.conftest import Workspace, ids_of, words_of
-from tests.slack.loopback import ADMIN, ANN, ART, BOB
 
 ADMINS = Asker("slack", ":T1", ART, ADMIN)
 

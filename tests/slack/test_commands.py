@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from bot.benchmarks.loopback_slack.workspace import ANN, ART, BOB, BOT, DM
 from engine.errors import BadOption
 from engine.values import Asker, Rules
 from tests.discord.atelier import compose, fail, finish, png, render
 from tests.slack.conftest import Workspace, words_of
-from tests.slack.loopback import ANN, ART, BOB, BOT, DM
 
 MINE = Asker("slack", ":T1", ART, ANN)
 

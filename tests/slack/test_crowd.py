@@ -6,10 +6,10 @@ from collections import Counter
 
 from aiohttp import web
 
+from bot.benchmarks.loopback_slack.workspace import ART, Channel
 from engine.desk import Desk
 from tests.discord.atelier import compose, render
 from tests.slack.conftest import Workspace
-from tests.slack.loopback import ART, Channel
 
 PEOPLE, EACH = 8, 5
 

@@ -3,10 +3,10 @@
 import pytest
 from aiohttp import web
 
+from bot.benchmarks.loopback_slack.workspace import ART, OLD, OTHER
 from bot.slack_frontend.posting import EVENT
 from tests.discord.atelier import compose, finish, render
 from tests.slack.conftest import Workspace, words_of
-from tests.slack.loopback import ART, OLD, OTHER
 
 
 def broken() -> web.Response:

@@ -2,9 +2,9 @@
 
 from sqlalchemy import text
 
+from bot.benchmarks.loopback_slack.workspace import ANN, ART, BOB
 from tests.discord.atelier import finish
 from tests.slack.conftest import Workspace, words_of
-from tests.slack.loopback import ANN, ART, BOB
 
 
 async def test_a_duel_is_asked_voted_on_and_told(workspace: Workspace) -> None:

@@ -10,13 +10,13 @@ from pydantic import SecretStr
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.benchmarks.loopback_slack.people import People
+from bot.benchmarks.loopback_slack.workspace import ANN, ART, TEAM, TOKEN
 from bot.slack_frontend import create_app
-from bot.slack_frontend.connection import PATH
+from bot.slack_frontend.manifest import EVENTS_PATH as PATH
 from engine.desk import open_desk
 from engine.settings import Settings
 from tests.slack.conftest import count
-from tests.slack.loopback import ANN, ART, TEAM, TOKEN
-from tests.slack.people import People
 
 SECRET = "loopback-secret"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

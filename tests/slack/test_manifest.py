@@ -11,7 +11,15 @@ import yaml  # type: ignore[import-untyped]
 import bot.slack_frontend
 from bot.command_line import run
 from bot.slack_frontend import create_app
-from bot.slack_frontend.manifest import EVENTS, SCOPES, manifest
+from bot.slack_frontend.manifest import (
+    EVENTS,
+    EVENTS_PATH,
+    FORM_SHORTCUT,
+    REDIRECT,
+    SCOPES,
+    SHORTCUT,
+    manifest,
+)
 from engine.desk import Desk
 from engine.errors import BadSettings
 
@@ -39,10 +47,12 @@ METHODS: dict[str, set[str]] = {
 LISTENED = {
     "app_home_opened": set(),
     "app_mention": {"app_mentions:read"},
+    "app_uninstalled": set(),
     "file_shared": {"files:read"},
     "message.im": {"im:history"},
     "reaction_added": {"reactions:read"},
     "reaction_removed": {"reactions:read"},
+    "tokens_revoked": set(),
 }
 
 
@@ -67,13 +77,24 @@ def test_exactly_the_rights_that_are_used() -> None:
     assert read["features"]["slash_commands"][0]["command"] == "/stylus"
 
 
+def test_with_an_address_the_manifest_is_for_http_and_many_workspaces() -> None:
+    read = yaml.safe_load(manifest("https://stylus.example.org"))
+    settings = read["settings"]
+    assert settings["socket_mode_enabled"] is False
+    address = f"https://stylus.example.org{EVENTS_PATH}"
+    assert settings["event_subscriptions"]["request_url"] == address
+    assert settings["interactivity"]["request_url"] == address
+    assert [one["url"] for one in read["features"]["slash_commands"]] == [address, address]
+    assert read["oauth_config"]["redirect_urls"] == [f"https://stylus.example.org{REDIRECT}"]
+
+
 def test_what_slack_is_told_of_has_a_listener() -> None:
     source = (FOLDER / "app.py").read_text("utf-8")
     heard = set(re.findall(r'self\.event\("(\w+)"\)', source))
     assert heard == {name.split(".")[0] for name in EVENTS}
     shortcuts = yaml.safe_load(manifest())["features"]["shortcuts"]
     named = {shortcut["callback_id"] for shortcut in shortcuts}
-    assert named == set(re.findall(r'SHORTCUT = "(\w+)"', source))
+    assert named == {SHORTCUT, FORM_SHORTCUT}
 
 
 @pytest.mark.usefixtures("clean_environment")

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
+from bot.benchmarks.loopback_slack.rules import refuse_message
+from bot.benchmarks.loopback_slack.workspace import ART, BOT, DM
 from bot.reply import make_reply
 from bot.slack_frontend.escaping import escape, read_text
 from bot.slack_frontend.screens import reply_screen, sentence_screen, status_screen, why_screen
@@ -15,8 +17,6 @@ from engine.values import Answer, Composition, Phase, Task, Timings
 from tests.discord.atelier import finish
 from tests.samples import loaded, pick, plan, planned, rendering, request
 from tests.slack.conftest import Workspace
-from tests.slack.loopback import ART, BOT, DM
-from tests.slack.rules import refuse_message
 
 HOSTILE = st.text(st.sampled_from("<>&!@*_~`|#:.abC \n👍"), min_size=1, max_size=400)
 

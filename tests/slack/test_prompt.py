@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from bot.benchmarks.loopback_slack.workspace import ANN, ART, BOB, DM
 from engine.errors import UnknownRequest
 from tests.discord.atelier import compose, fail, finish, render
 from tests.slack.conftest import Workspace, ids_of, words_of
-from tests.slack.loopback import ANN, ART, BOB, DM
 
 
 async def test_a_prompt_is_stored_before_it_is_acknowledged(workspace: Workspace) -> None:

@@ -4,14 +4,22 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.slack.loopback import BOT, BOT_ID, TEAM, Channel, Json, LoopbackSlack
-from tests.slack.rules import refuse_message, refuse_view
+from bot.benchmarks.loopback_slack.rules import refuse_message, refuse_view
+from bot.benchmarks.loopback_slack.workspace import (
+    ADMIN,
+    APP,
+    BOT,
+    BOT_ID,
+    Channel,
+    Json,
+    LoopbackSlack,
+)
 
 Method = Callable[[LoopbackSlack, Json], Json]
 
 
 def auth_test(slack: LoopbackSlack, arguments: Json) -> Json:
-    return {"user_id": BOT, "bot_id": BOT_ID, "team_id": TEAM, "url": "https://t.slack.com/"}
+    return {"user_id": BOT, "bot_id": BOT_ID, "team_id": slack.team, "url": "https://t.slack.com/"}
 
 
 def open_connection(slack: LoopbackSlack, arguments: Json) -> Json:
@@ -182,7 +190,28 @@ def open_direct(slack: LoopbackSlack, arguments: Json) -> Json:
     return {"channel": {"id": _direct(slack, arguments["users"])}}
 
 
+def give_token(slack: LoopbackSlack, arguments: Json) -> Json:
+    """A code that an admin's browser has brought becomes the token, once."""
+    workspace = slack.codes.pop(arguments["code"], None)
+    if workspace is None:
+        return {"error": "invalid_code"}
+    whole = bool(workspace.enterprise) and not workspace.team
+    org = {"id": workspace.enterprise, "name": "Org"} if workspace.enterprise else None
+    return {
+        "access_token": workspace.token,
+        "token_type": "bot",
+        "scope": "commands",
+        "bot_user_id": BOT,
+        "app_id": APP,
+        "team": None if whole else {"id": workspace.team, "name": "Team"},
+        "enterprise": org,
+        "is_enterprise_install": whole,
+        "authed_user": {"id": ADMIN},
+    }
+
+
 METHODS: dict[str, Method] = {
+    "oauth.v2.access": give_token,
     "conversations.open": open_direct,
     "auth.test": auth_test,
     "apps.connections.open": open_connection,

@@ -7,7 +7,16 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.slack.loopback import ANN, APP, ART, BOB, BOT, DM, TEAM, Json, LoopbackSlack
+from bot.benchmarks.loopback_slack.workspace import (
+    ANN,
+    APP,
+    ART,
+    BOB,
+    BOT,
+    DM,
+    Json,
+    LoopbackSlack,
+)
 
 
 class People(LoopbackSlack):
@@ -21,7 +30,8 @@ class People(LoopbackSlack):
             {
                 "command": command,
                 "text": text,
-                "team_id": TEAM,
+                "team_id": self.team,
+                "enterprise_id": self.enterprise,
                 "channel_id": channel,
                 "user_id": user,
                 "api_app_id": APP,
@@ -82,8 +92,9 @@ class People(LoopbackSlack):
             "interactive",
             {
                 "type": kind,
-                "team": {"id": TEAM, "domain": "t"},
-                "user": {"id": user, "team_id": TEAM},
+                "team": {"id": self.team, "domain": "t"},
+                "enterprise": {"id": self.enterprise} if self.enterprise else None,
+                "user": {"id": user, "team_id": self.team},
                 "api_app_id": APP,
                 "trigger_id": self.trigger(),
                 "response_url": self.address(),
@@ -96,12 +107,14 @@ class People(LoopbackSlack):
         event_id = event_id or self.number("Ev")
         body = {
             "type": "event_callback",
-            "team_id": TEAM,
+            "team_id": self.team,
             "api_app_id": APP,
             "event": event,
             "event_id": event_id,
             "event_time": int(time.time()),
-            "authorizations": [{"enterprise_id": None, "team_id": TEAM, "user_id": BOT}],
+            "authorizations": [
+                {"enterprise_id": self.enterprise or None, "team_id": self.team, "user_id": BOT}
+            ],
         }
         await self.send("events_api", body, retry)
         return event_id

@@ -8,24 +8,28 @@ import asyncio
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMsgType, encode_basic_auth, web
 
-from tests.slack.rules import refuse_message
+from bot.benchmarks.loopback_slack.rules import refuse_message
 
 TEAM, BOT, BOT_ID, APP = "T1", "UBOT", "BBOT", "A1"
 TOKEN, APP_TOKEN = "xoxb-loopback", "xapp-loopback"
+#: Of the app, where workspaces add it by themselves.
+CLIENT_ID, CLIENT_SECRET = "1.2", "loopback-client-secret"
 ANN, BOB, ADMIN = "UANN", "UBOB", "UADMIN"
 ART, OTHER, OLD, DM = "CART", "COTHER", "COLD", "DANN"
 #: Seconds in which Slack wants its acknowledgement.
 DEADLINE = 3.0
 
 Json = dict[str, Any]
+#: Hands a payload of some kind to the app, and returns what came with the acknowledgement.
+Door = Callable[[str, Json], Awaitable[Json | None]]
 
 
 @dataclass
@@ -36,10 +40,19 @@ class Channel:
 
 
 class LoopbackSlack:
-    """One workspace with one app in it."""
+    """One workspace with one app in it, and a server for it and its neighbours."""
 
-    def __init__(self) -> None:
-        self._numbers = count(1)
+    def __init__(
+        self, team: str = TEAM, enterprise: str = "", token: str = TOKEN, numbers: Any = None
+    ) -> None:
+        self.team = team
+        self.enterprise = enterprise
+        self.token = token
+        self._numbers = numbers or count(1)
+        #: The workspaces that the server serves, by the app's token there.
+        self.served: dict[str, LoopbackSlack] = {token: self}
+        #: What admins have allowed: codes, each good for one token.
+        self.codes: dict[str, LoopbackSlack] = {}
         self.channels = {
             ART: Channel({BOT, ANN, BOB, ADMIN}),
             OTHER: Channel({ANN}),
@@ -59,12 +72,14 @@ class LoopbackSlack:
         self.before: dict[str, list[web.Response]] = defaultdict(list)
         self.after: dict[str, list[web.Response]] = defaultdict(list)
         self.slowest_ack = 0.0
-        self._addresses: dict[str, list[float]] = {}
+        self._addresses: dict[str, tuple[LoopbackSlack, list[float]]] = {}
         self._acks: dict[str, asyncio.Future[Any]] = {}
         self._socket: web.WebSocketResponse | None = None
         self.connected = asyncio.Event()
         self.changed = asyncio.Condition()
         self.url = ""
+        #: Takes envelopes in the place of the socket: an app that listens to HTTP.
+        self.door: Door | None = None
 
     @property
     def base_url(self) -> str:
@@ -79,6 +94,14 @@ class LoopbackSlack:
         app.router.add_get("/socket", self._serve_socket)
         app.router.add_get("/files/{id}", self._download)
         return app
+
+    def neighbour(self, team: str, token: str, enterprise: str = "") -> Self:
+        """Returns another workspace of the same server."""
+        other = type(self)(team, enterprise, token, self._numbers)
+        other.served, other.codes, other.url = self.served, self.codes, self.url
+        other._addresses, other.door = self._addresses, self.door
+        self.served[token] = other
+        return other
 
     # ---- what people see -------------------------------------------------------------------
 
@@ -125,6 +148,8 @@ class LoopbackSlack:
 
     async def send(self, kind: str, payload: Json, retry: int = 0) -> Json | None:
         """Sends an envelope and returns what came with its acknowledgement, within 3 seconds."""
+        if self.door:
+            return await asyncio.wait_for(self.door(kind, payload), DEADLINE)
         envelope: Json = {"envelope_id": self.number("envelope"), "type": kind, "payload": payload}
         if retry:
             envelope |= {"retry_attempt": retry, "retry_reason": "timeout"}
@@ -162,11 +187,11 @@ class LoopbackSlack:
 
     def address(self) -> str:
         name = self.number("r")
-        self._addresses[name] = []
+        self._addresses[name] = (self, [])
         return f"{self.url}/response/{name}"
 
     async def _respond(self, request: web.Request) -> web.Response:
-        uses = self._addresses[request.match_info["id"]]
+        workspace, uses = self._addresses[request.match_info["id"]]
         uses.append(time.time())
         if len(uses) > 5 or uses[-1] - uses[0] > 1800:
             return web.Response(status=404, text="used_url")
@@ -174,19 +199,23 @@ class LoopbackSlack:
         refused = refuse_message(body.get("text", ""), body.get("blocks", []))
         if refused:
             return web.Response(status=400, text=refused)
-        self.whispers.append(body)
-        await self._tell()
+        workspace.whispers.append(body)
+        await workspace._tell()
         return web.Response(text="ok")
 
     # ---- Web API ---------------------------------------------------------------------------
 
     async def _api(self, request: web.Request) -> web.Response:
+        authorization = request.headers.get("Authorization", "")
+        workspace = self.served.get(authorization.removeprefix("Bearer "), self)
         method = request.match_info["method"]
-        arguments = await _arguments(request)
+        return await workspace._answer(method, await _arguments(request), authorization)
+
+    async def _answer(self, method: str, arguments: Json, authorization: str) -> web.Response:
         self.calls.append((method, arguments))
         if self.before[method]:
             return self.before[method].pop(0)
-        answer = self._carry_out(method, arguments, request.headers.get("Authorization", ""))
+        answer = self._carry_out(method, arguments, authorization)
         await self._tell()
         if self.after[method]:
             return self.after[method].pop(0)
@@ -197,10 +226,11 @@ class LoopbackSlack:
             self.changed.notify_all()
 
     def _carry_out(self, method: str, arguments: Json, authorization: str) -> Json:
-        from tests.slack.methods import METHODS
+        from bot.benchmarks.loopback_slack.methods import METHODS
 
-        expected = APP_TOKEN if method == "apps.connections.open" else TOKEN
-        if authorization != f"Bearer {expected}":
+        expected = {"apps.connections.open": f"Bearer {APP_TOKEN}"}
+        expected["oauth.v2.access"] = encode_basic_auth(CLIENT_ID, CLIENT_SECRET)
+        if authorization != expected.get(method, f"Bearer {self.token}"):
             return {"ok": False, "error": "invalid_auth"}
         if self.revoked:
             return {"ok": False, "error": "token_revoked"}
@@ -209,15 +239,19 @@ class LoopbackSlack:
         return {"ok": not refused, **answer}
 
     async def _download(self, request: web.Request) -> web.Response:
-        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+        file, workspace = self._find(request.match_info["id"])
+        if request.headers.get("Authorization") != f"Bearer {workspace.token}":
             return web.Response(status=302, headers={"Location": "/login"})
-        return web.Response(body=self.files[request.match_info["id"]]["content"])
+        return web.Response(body=file["content"])
 
     async def _upload(self, request: web.Request) -> web.Response:
-        file = self.files[request.match_info["id"]]
+        file, _ = self._find(request.match_info["id"])
         file["content"] = await request.read()
         right = len(file["content"]) == file["length"]
         return web.Response(status=200 if right else 400, text="OK")
+
+    def _find(self, file_id: str) -> tuple[Json, "LoopbackSlack"]:
+        return next((w.files[file_id], w) for w in self.served.values() if file_id in w.files)
 
 
 async def _arguments(request: web.Request) -> Json:
