@@ -5,6 +5,7 @@ itself, a card's name and its description have vectors of their own, and its wor
 too, rare ones counting more. The five rankings are fused by rank. Filters are inside the query.
 """
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from time import perf_counter
@@ -19,11 +20,11 @@ from engine.composing.local_model import LocalModel, load_model
 from engine.composing.segmentation import segment
 from engine.composing.subjects import spoken_names
 from engine.library.catalogue import ADAPTER_COLUMNS, to_adapter
-from engine.retrieving.embedder import MINILM, MiniLM, Vectors
-from engine.retrieving.retrieval import Retrieval, no_vectors
-from engine.retrieving.search_index import half_text, read_half
+from engine.retrieving.embedder import MINILM, MiniLM
+from engine.retrieving.retrieval import Retrieval
+from engine.retrieving.search_index import half_text, read_halves
 from engine.retrieving.selection import Selection as Selection
-from engine.retrieving.shortlist import LARGE, Shortlist
+from engine.retrieving.shortlist import LARGE, MOST_FRESH, Shortlist
 from engine.values import Candidate
 
 #: Where the ranked cards come from: all of them, the index, or a shortlist.
@@ -45,8 +46,6 @@ RANK_OFFSET = 5
 DEPTH = 200
 #: Cards that the index gives for each keyword; for the whole prompt it gives a whole ranking.
 POOL = 120
-#: Cards that changed since a shortlist was taken and are looked at anyway.
-MOST_FRESH = 2000
 #: A word of more than this share of the cards finds too many to tell anything ...
 COMMON = 0.1
 #: ... and of more cards than this, too many to look at.
@@ -95,14 +94,16 @@ async def retrieve(
     }
     rows: Sequence[Row[Any]] = ()
     if shortlist:
-        more = {"near": shortlist.near(asked, selection, spoken), "since": shortlist.since}
+        near = json.dumps(shortlist.near(asked, selection, spoken))  # cheaper than an array
+        more = {"near": near, "since": shortlist.since}
         rows = await _run(connection, len(phrases), "listed", parameters | more)
     elif not everything and await _prepare_index(connection):
         rows = await _run(connection, len(phrases), "indexed", parameters)
     if len(rows) < k:  # a small catalogue, or filters that leave little
         rows = await _run(connection, len(phrases), "exact", parameters)
     found = tuple(Candidate(to_adapter(row), float(row.score)) for row in rows)
-    headings, bodies = _vectors(rows, "heading_vector"), _vectors(rows, "body_vector")
+    headings = read_halves([row.heading_vector for row in rows], embedder.dimensions)
+    bodies = read_halves([row.body_vector for row in rows], embedder.dimensions)
     heard = with_calls(prompt, segmented, [one.adapter for one in found], embedder)
     return Retrieval(heard, found, headings, bodies, perf_counter() - began)
 
@@ -116,13 +117,6 @@ async def _run(
 async def _prepare_index(connection: AsyncConnection) -> bool:
     """Sets up the index for this transaction; returns whether the catalogue is large."""
     return bool((await connection.execute(_INDEX_SETTINGS)).one().cards >= LARGE)
-
-
-def _vectors(rows: Sequence[Row[Any]], name: str) -> Vectors:
-    vectors = no_vectors(len(rows))
-    for n, row in enumerate(rows):
-        vectors[n] = read_half(getattr(row, name))
-    return vectors
 
 
 _FILTERS = """
@@ -177,11 +171,15 @@ _INDEX_SETTINGS = text(
 _ALL = f"select id as adapter_id from adapters where {_FILTERS}"
 #: Those of the shortlist, those that changed since, and those that share words with the prompt.
 _LISTED = f"""
-    select id as adapter_id from (
-        select unnest(cast(:near as text[])) as id
-        union (select id from adapters where updated_at > :since limit {MOST_FRESH})
+    select listed.id as adapter_id from (
+        select json_array_elements_text(cast(:near as json)) as id
+        union (
+            select id from adapters where updated_at > :since
+            order by updated_at desc limit {MOST_FRESH}
+        )
         union select adapter_id from matches
-    ) listed join adapters using (id) where {_FILTERS}"""
+    ) listed
+    cross join lateral (select from adapters where id = listed.id and {_FILTERS} offset 0) as one"""
 #: The cards that the index finds near one of the prompt's vectors, and those that share words.
 _INDEXED = " union ".join(
     [

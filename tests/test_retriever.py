@@ -13,6 +13,7 @@ from engine.retriever import Selection, retrieve
 from engine.retrieving import shortlist
 from engine.retrieving.embedder import MiniLM
 from engine.retrieving.retrieval import Retrieval
+from engine.retrieving.search_index import embed_pending
 from engine.retrieving.shortlist import Nearby, Shortlist
 from engine.storage.database import Database
 from tests.cards import BASE, adapter_id, card
@@ -306,3 +307,31 @@ async def test_a_shortlist_is_taken_in_the_background(
     (taking,) = [task for task in asyncio.all_tasks() if task.get_name() == "shortlist"]
     await taking
     assert nearby.look() is not None
+
+
+async def test_a_card_that_waits_for_its_vectors_is_looked_at_anyway(
+    stock: Database, embedder: MiniLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Embedded after the shortlist was taken, long after it was changed."""
+    monkeypatch.setattr(shortlist, "LARGE", 1)
+    await import_cards(stock, embedder, [card("moth", "Quixotic moth")])
+    async with stock.transaction() as connection:
+        await connection.execute(text("update adapters set updated_at = now() - interval '1 day'"))
+        await connection.execute(
+            text("update adapter_vectors set digest = 'older' where adapter_id = :id"),
+            {"id": adapter_id("moth")},
+        )
+    nearby = Nearby(stock)
+    await nearby.take()
+    assert nearby.newest
+    assert list(nearby.newest.waiting) == [adapter_id("moth")]
+    usual = nearby.newest.near(embedder.embed(["a heart"]), HERE, [])
+    assert usual[-1] == adapter_id("moth")
+    assert await embed_pending(stock, embedder) == 1
+    older = nearby.newest
+    await nearby.take()
+    assert nearby.newest is not older, "it is taken anew until nothing waits"
+    assert not nearby.newest.waiting
+    older = nearby.newest
+    await nearby.take()
+    assert nearby.newest is older

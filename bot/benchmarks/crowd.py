@@ -3,7 +3,8 @@
 The seeds are imported as any cards are. Each made card has the title of one, the trigger words of
 another, and vectors between those of a seed and of one of its neighbours, off by a part of the
 difference of two more. So distances and word counts are like those of real cards, and no two
-vectors are the same, while embedding a hundred thousand texts is spared.
+vectors are the same, while embedding a hundred thousand texts is spared. Made cards came a day
+ago, as most of a large catalogue did.
 """
 
 import random
@@ -83,9 +84,9 @@ _MULTIPLY = (
     """,
     """
     insert into adapters (id, source, source_id, title, base, kind, names, weight, tags,
-                          trigger_words)
+                          trigger_words, updated_at)
     select 'bench:' || number, 'bench', number::text, a.title, a.base, a.kind, a.names, a.weight,
-           a.tags, b.trigger_words
+           a.tags, b.trigger_words, now() - interval '1 day'
     from made join adapters a on a.id = one join adapters b on b.id = other
     """,
     """

@@ -5,6 +5,7 @@ is built.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from engine.values import Adapter, fold
 
 #: Words of the longest name that is listened for.
 LONGEST_CALL = 4
+#: Cards whose names are kept: most prompts come near the same ones.
+CARDS = 10_000
 
 
 def with_calls(
@@ -36,18 +39,19 @@ def with_calls(
 
 def _names(adapters: Iterable[Adapter]) -> list[str]:
     """Names worth listening for, longer ones first."""
-    found = {
-        fold(name)
-        for adapter in adapters
-        for name in (adapter.title, *adapter.trigger_words)
-        if _tells(adapter, name)
-    }
+    found = {name for a in adapters for name in _names_of(a.title, a.trigger_words)}
     return sorted(found, key=lambda name: (-len(name.split()), name))
 
 
-def _tells(adapter: Adapter, name: str) -> bool:
+@lru_cache(maxsize=CARDS)
+def _names_of(title: str, trigger_words: tuple[str, ...]) -> tuple[str, ...]:
+    names = (title, *trigger_words)
+    return tuple({fold(name): None for name in names if _tells(title, name)})
+
+
+def _tells(title: str, name: str) -> bool:
     """Whether a name means this card: some words, or one that its title has too."""
     words = tuple(fold(name).split())
     if not 1 <= len(words) <= LONGEST_CALL or Phrase(name, words).bare or HABITS.issuperset(words):
         return False
-    return len(words) > 1 or stems(name) <= stems(adapter.title)
+    return len(words) > 1 or stems(name) <= stems(title)

@@ -291,8 +291,8 @@ async def count_adapters(connection: AsyncConnection) -> dict[str, int]:
 
 
 def to_adapter(row: Row[Any]) -> Adapter:
-    """Returns the value of a row that has `ADAPTER_COLUMNS`."""
-    fields = {name: getattr(row, name) for name in Adapter.__dataclass_fields__}
+    """Returns the value of a row that begins with `ADAPTER_COLUMNS`."""
+    fields = dict(zip(Adapter.__dataclass_fields__, row, strict=False))
     for name in ("tags", "trigger_words", "names"):
         fields[name] = tuple(fields[name])
     return Adapter(**fields)

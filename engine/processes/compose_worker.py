@@ -96,4 +96,4 @@ async def compose_request(nearby: Nearby, post: Post, claimed: Claim) -> None:
             await publish(connection, Progress(request.id, Phase.PLANNED))
             count_stages(retrieve=planned.retrieve_seconds, compose=planned.compose_seconds)
 
-    await plan_request(post.database, request, load_embedder(), post.settings, keep, nearby.newest)
+    await plan_request(post.database, request, load_embedder(), post.settings, keep, nearby.look())

@@ -125,9 +125,11 @@ def half_text(vector: Vectors) -> str:
     return str(vector.astype(np.float16).tolist())
 
 
-def read_half(sent: bytes) -> Vectors:
-    """Returns the vector that `halfvec_send` wrote: two counts, then the numbers."""
-    return np.frombuffer(sent, ">f2", offset=4).astype(np.float32)
+def read_halves(sent: Sequence[bytes], dimensions: int) -> Vectors:
+    """Returns the vectors, shape (sent, dimensions), that `halfvec_send` wrote: each two counts,
+    then the numbers."""
+    row = np.dtype([("counts", ">i2", 2), ("numbers", ">f2", dimensions)])
+    return np.frombuffer(b"".join(sent), row)["numbers"].astype(np.float32)
 
 
 async def _count_words(connection: AsyncConnection) -> None:

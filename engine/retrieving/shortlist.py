@@ -1,9 +1,9 @@
 """The shortlist: a large catalogue's vectors, shortened, in the engine's memory.
 
-For every vector that is asked for, pgvector's index walks through thousands of pages. Shortened
-to their strongest 128 of 384 directions, the vectors of 100,000 cards are 100 MB, and all of them
-are compared with all that is asked by two products of matrices. It only tells where Postgres
-looks: that filters again by what it knows now, and ranks by the whole vectors.
+For every vector that is asked for, pgvector's index walks through thousands of pages. Here all
+cards are compared by their strongest 128 of 384 directions in two products of matrices, and those
+that come near by their whole vectors in a byte a number: 180 MB for 100,000 cards. It only tells
+where Postgres looks: that filters again by what it knows now, and ranks by the vectors as stored.
 """
 
 import asyncio
@@ -15,53 +15,116 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.operations.log import get_log
-from engine.retrieving.embedder import MINILM, Vectors
-from engine.retrieving.search_index import read_half
+from engine.retrieving.embedder import MINILM, MiniLM, Vectors
+from engine.retrieving.search_index import read_halves
 from engine.retrieving.selection import Selection
 from engine.storage.database import Database
 
 log = get_log("shortlist")
 
+Rows = NDArray[np.intp]
+
 #: Cards from which on a shortlist pays.
 LARGE = 20_000
-#: Numbers that are kept of a vector.
+#: Numbers that are kept of a vector in single precision.
 SHORT = 128
 #: Vectors that tell which directions are the strongest.
 SAMPLE = 10_000
-#: Cards for the whole prompt's vector and for each keyword's. With them 0.99 of the exact first
-#: 150 are found.
-FOR_PROMPT, FOR_KEYWORD = 500, 300
+#: Cards whose whole vectors are looked at, for the whole prompt's vector and for each keyword's.
+FOR_PROMPT, FOR_KEYWORD = 600, 400
+#: Cards that each ranking gets; the retriever's are 200 long, and some may be gone by now.
+LISTED = 250
 #: Rows read at once.
 CHUNK = 4000
 #: Seconds after which it is taken anew where cards have changed.
 AGE = 600.0
-#: Changed since so long before it was taken, a card is always looked at: it may have waited for
-#: its vectors, or its transaction for its end.
-OVERLAP = timedelta(hours=1)
+#: Changed since so long before it was taken, a card is always looked at: its transaction may have
+#: waited for its end.
+OVERLAP = timedelta(minutes=5)
+#: Cards that waited for their vectors, or changed since, and are looked at anyway.
+MOST_FRESH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two vectors of every card."""
+
+    #: The strongest directions, shape (384, SHORT), and the vectors along them, (SHORT, cards):
+    #: lying so, they are multiplied four times as fast.
+    basis: Vectors
+    short: Vectors
+    #: The vectors in a byte a number, (cards, 384), and what each card's are multiplied with.
+    whole: NDArray[np.int8]
+    scale: Vectors
+
+    def put(self, rows: Rows, vectors: Vectors) -> None:
+        """Stores vectors of shape (rows, 384) of some cards."""
+        self.short[:, rows] = (vectors @ self.basis).T
+        scale = np.abs(vectors).max(1) / 127 + np.float32(1e-12)
+        self.whole[rows] = np.rint(vectors / scale[:, None]).astype(np.int8)
+        self.scale[rows] = scale
+
+    def near(self, asked: Vectors, span: slice, allowed: NDArray[np.bool_], more: Rows) -> Rows:
+        """Returns the rows nearest to the first vector, and to any of the others.
+
+        They are looked for in the span where allowed; `more` are looked at anyway.
+        """
+        likeness = (asked @ self.basis) @ self.short[:, span]
+        if not allowed.all():
+            likeness[:, ~allowed] = -np.inf
+        likely = [
+            np.append(_first(scores, FOR_KEYWORD if n else FOR_PROMPT) + span.start, more)
+            for n, scores in enumerate(likeness)
+        ]
+        groups = [(likely[0], asked[:1])]
+        if len(asked) > 1:
+            groups.append((np.unique(np.concatenate(likely[1:])), asked[1:]))
+        return np.concatenate([self._nearest(rows, vectors) for rows, vectors in groups])
+
+    def _nearest(self, rows: Rows, asked: Vectors) -> Rows:
+        likeness = (self.whole[rows].astype(np.float32) @ asked.T).max(1) * self.scale[rows]
+        return rows[_first(likeness, LISTED)]
+
+
+def _side(cards: int, basis: Vectors) -> Side:
+    return Side(
+        basis,
+        np.zeros((SHORT, cards), np.float32),
+        np.zeros((cards, len(basis)), np.int8),
+        np.zeros(cards, np.float32),
+    )
+
+
+def _first(scores: Vectors, count: int) -> Rows:
+    if len(scores) <= count:
+        return np.flatnonzero(np.isfinite(scores))
+    found = np.argpartition(-scores, count)[:count]
+    return found[np.isfinite(scores[found])]
 
 
 @dataclass(frozen=True, slots=True)
 class Shortlist:
-    """All cards that were active at one moment; rows are cards."""
+    """All cards that were active at one moment, ordered by family, plain ones first."""
 
     taken: datetime
     ids: NDArray[np.object_]
-    #: Shape (cards, SHORT) each, and the directions, (384, SHORT).
-    headings: Vectors
-    bodies: Vectors
-    heading_basis: Vectors
-    body_basis: Vectors
-    bases: NDArray[np.object_]
-    workspaces: NDArray[np.object_]
+    headings: Side
+    bodies: Side
+    #: First row, first row of characters and people, and one behind the last, by family.
+    families: dict[str, tuple[int, int, int]]
+    #: Number of each card's workspace; those of everybody are 0.
+    places: NDArray[np.int32]
+    workspaces: dict[str, int]
     unsafe: NDArray[np.bool_]
     here: NDArray[np.bool_]
-    kinds: NDArray[np.object_]
     #: Rows of characters and people, by name.
     named: dict[str, list[int]]
+    #: Cards that waited for their vectors, or for newer ones.
+    waiting: tuple[str, ...]
 
     @property
     def since(self) -> datetime:
@@ -70,77 +133,83 @@ class Shortlist:
 
     def near(self, asked: Vectors, selection: Selection, spoken: Sequence[str]) -> list[str]:
         """Returns the ids of cards near one of the vectors; the first is the whole prompt's."""
-        rows = np.flatnonzero(self._allowed(selection, spoken))
-        found: set[int] = set()
-        pairs = ((self.headings, self.heading_basis), (self.bodies, self.body_basis))
-        for short, basis in pairs:
-            scores = short @ (basis.T @ asked.T)
-            for n in range(len(asked)):
-                count = FOR_KEYWORD if n else FOR_PROMPT
-                found.update(rows[_first(scores[rows, n], count)].tolist())
-        return [str(self.ids[row]) for row in found]
+        first, plain, behind = self.families.get(selection.base, (0, 0, 0))
+        span = slice(first, behind if selection.anybody else plain)
+        called = [] if selection.anybody else [r for n in spoken for r in self.named.get(n, ())]
+        more = np.array(sorted({row for row in called if first <= row < behind}), np.intp)
+        more = more[self._allowed(selection, more)]
+        allowed = self._allowed(selection, span)
+        sides = (self.headings, self.bodies)
+        found = np.concatenate([side.near(asked, span, allowed, more) for side in sides])
+        return [*map(str, self.ids[np.unique(found)]), *self.waiting]
 
-    def _allowed(self, selection: Selection, spoken: Sequence[str]) -> NDArray[np.bool_]:
-        allowed = (self.bases == selection.base) & (
-            (self.workspaces == "") | (self.workspaces == selection.workspace)
-        )
+    def _allowed(self, selection: Selection, rows: slice | Rows) -> NDArray[np.bool_]:
+        places = self.places[rows]
+        allowed: NDArray[np.bool_] = places == 0
+        if selection.workspace in self.workspaces:
+            allowed |= places == self.workspaces[selection.workspace]
         if not selection.unsafe:
-            allowed &= ~self.unsafe
+            allowed &= ~self.unsafe[rows]
         if selection.with_file and not selection.remote:
-            allowed &= self.here
-        if not selection.anybody:
-            called = np.zeros(len(self.ids), bool)
-            called[[row for name in spoken for row in self.named.get(name, ())]] = True
-            allowed &= (self.kinds == "") | called
-        return np.asarray(allowed, bool)
-
-
-def _first(scores: Vectors, count: int) -> NDArray[np.intp]:
-    return (
-        np.argpartition(-scores, count)[:count] if len(scores) > count else np.arange(len(scores))
-    )
+            allowed &= self.here[rows]
+        return allowed
 
 
 async def take_shortlist(connection: AsyncConnection) -> Shortlist:
     """Returns the catalogue as it is now."""
     taken: datetime = (await connection.execute(text("select now()"))).scalar_one()
-    heading_basis = _directions(await _sample(connection, "heading"))
-    body_basis = _directions(await _sample(connection, "body"))
-    headings: list[Vectors] = []
-    bodies: list[Vectors] = []
-    rows: list[tuple[Any, ...]] = []
-    found = await connection.stream(_CARDS, {"embedder": MINILM})
+    cards = sorted((await connection.execute(_CARDS)).all(), key=_order)
+    of = {card.id: row for row, card in enumerate(cards)}
+    headings = _side(len(cards), _directions(await _sample(connection, "heading")))
+    bodies = _side(len(cards), _directions(await _sample(connection, "body")))
+    found = await connection.stream(_VECTORS, {"embedder": MINILM})
     async for chunk in found.partitions(CHUNK):
-        headings.append(_whole([row.heading for row in chunk]) @ heading_basis)
-        bodies.append(_whole([row.body for row in chunk]) @ body_basis)
-        rows += [tuple(row[:7]) for row in chunk]
-    ids, families, workspaces, unsafe, here, kinds, names = zip(*rows, strict=True)
+        known = [row for row in chunk if row.adapter_id in of]
+        if known:
+            rows = np.array([of[row.adapter_id] for row in known])
+            headings.put(rows, read_halves([row.heading for row in known], MiniLM.dimensions))
+            bodies.put(rows, read_halves([row.body for row in known], MiniLM.dimensions))
+    workspaces = {"": 0}
+    for card in cards:
+        workspaces.setdefault(card.workspace, len(workspaces))
+    waiting = np.flatnonzero(headings.scale == 0)[:MOST_FRESH]
     return Shortlist(
         taken=taken,
-        ids=np.array(ids, object),
-        headings=np.concatenate(headings),
-        bodies=np.concatenate(bodies),
-        heading_basis=heading_basis,
-        body_basis=body_basis,
-        bases=np.array(families, object),
-        workspaces=np.array(workspaces, object),
-        unsafe=np.array(unsafe, bool),
-        here=np.array(here, bool),
-        kinds=np.array(kinds, object),
-        named=_by_name(names),
+        ids=np.array([card.id for card in cards], object),
+        headings=headings,
+        bodies=bodies,
+        families=_families(cards),
+        places=np.array([workspaces[card.workspace] for card in cards], np.int32),
+        workspaces=workspaces,
+        unsafe=np.array([card.unsafe for card in cards], bool),
+        here=np.array([card.here for card in cards], bool),
+        named=_by_name(cards),
+        waiting=tuple(cards[row].id for row in waiting),
     )
 
 
-def _by_name(names: Sequence[Sequence[str]]) -> dict[str, list[int]]:
+def _order(card: Row[Any]) -> tuple[str, bool]:
+    return card.base, bool(card.kind)
+
+
+def _families(cards: Sequence[Row[Any]]) -> dict[str, tuple[int, int, int]]:
+    counts: dict[str, tuple[int, int]] = {}
+    for card in cards:
+        plain, called = counts.get(card.base, (0, 0))
+        counts[card.base] = (plain + (not card.kind), called + bool(card.kind))
+    families, first = {}, 0
+    for base, (plain, called) in counts.items():
+        families[base] = (first, first + plain, first + plain + called)
+        first += plain + called
+    return families
+
+
+def _by_name(cards: Sequence[Row[Any]]) -> dict[str, list[int]]:
     named: dict[str, list[int]] = {}
-    for row, called in enumerate(names):
-        for name in called:
+    for row, card in enumerate(cards):
+        for name in card.names if card.kind else ():
             named.setdefault(name, []).append(row)
     return named
-
-
-def _whole(sent: Sequence[bytes]) -> Vectors:
-    return np.stack([read_half(one) for one in sent])
 
 
 async def _sample(connection: AsyncConnection, name: str) -> Vectors:
@@ -149,7 +218,7 @@ async def _sample(connection: AsyncConnection, name: str) -> Vectors:
         " where embedder = :embedder order by md5(adapter_id) limit :count"
     )
     sent = await connection.scalars(drawn, {"embedder": MINILM, "count": SAMPLE})
-    return _whole(sent.all())
+    return read_halves(sent.all(), MiniLM.dimensions)
 
 
 def _directions(vectors: Vectors) -> Vectors:
@@ -160,10 +229,15 @@ def _directions(vectors: Vectors) -> Vectors:
 
 _CARDS = text(
     """
-    select a.id, a.base, a.workspace, a.rating <> 'safe', a.blob is not null, a.kind, a.names,
-           halfvec_send(v.heading) as heading, halfvec_send(v.body) as body
-    from adapters a join adapter_vectors v on v.adapter_id = a.id and v.embedder = :embedder
-    where a.status = 'active'
+    select id, base, workspace, rating <> 'safe' as unsafe, blob is not null as here, kind, names
+    from adapters where status = 'active'
+    """
+)
+_VECTORS = text(
+    """
+    select v.adapter_id, halfvec_send(v.heading) as heading, halfvec_send(v.body) as body
+    from adapter_vectors v join adapter_texts t using (adapter_id, digest)
+    where v.embedder = :embedder
     """
 )
 
@@ -195,7 +269,8 @@ class Nearby:
         self._looked = monotonic()
         async with self._database.transaction() as connection:
             cards, changed = (await connection.execute(_STATE)).one()
-            known = self._newest and self._cards == cards and changed <= self._newest.since
+            one = self._newest
+            known = one and not one.waiting and self._cards == cards and changed <= one.since
             if cards < LARGE:
                 self._newest = None
             elif not known:
