@@ -5,8 +5,8 @@ Adapters and ideas are numbers here, their place in the composition, which never
 
 from dataclasses import dataclass, field, replace
 
-from engine.errors import BadOption
-from engine.values import MAX_WEIGHT, Composition, Overrides, Pick
+from bot.weights import read_weight
+from engine.values import Composition, Overrides, Pick
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,7 @@ def with_pins(choices: Choices, pinned: frozenset[int]) -> Choices:
 
 def with_weight(choices: Choices, adapter: int, text: str) -> Choices:
     """Gives an adapter another weight. Raises `BadOption` for what is no weight."""
-    try:
-        weight = float(text.replace(",", "."))
-    except ValueError:
-        raise BadOption(f"“{text[:20]}” is no weight; write a number such as 0.8.") from None
-    if not -MAX_WEIGHT <= weight <= MAX_WEIGHT:
-        raise BadOption(f"The weight is {weight:g}; it may be -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}.")
-    return replace(choices, weights={**choices.weights, adapter: round(weight, 3)})
+    return replace(choices, weights={**choices.weights, adapter: round(read_weight(text), 3)})
 
 
 def to_overrides(composition: Composition, choices: Choices) -> Overrides:

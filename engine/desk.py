@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from engine.community.audit import Change as Change
 from engine.community.duels import Duels
 from engine.community.duels import Tally as Tally
 from engine.community.events import Events

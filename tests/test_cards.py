@@ -19,6 +19,7 @@ from engine.library.cards import (
     Card,
     base_family,
     clean,
+    layered,
     read_card,
 )
 from engine.values import MAX_WEIGHT
@@ -165,3 +166,11 @@ def test_any_json_is_a_card_or_refused_and_can_be_stored(raw: dict[str, Any]) ->
     stored = json.dumps(made.raw, allow_nan=False, ensure_ascii=False)
     assert "\0" not in stored
     stored.encode()
+
+
+def test_the_weight_of_examples_is_kept_within_an_admins_range() -> None:
+    raw = card("star", "Star", example_prompts=["<lora:star:1.2>"], weight=None)
+    assert layered(raw, {}, {}).weight == 1.2
+    kept = layered(raw, {}, {"weight_range": [0.2, 0.5]})
+    assert (kept.weight, kept.weight_low, kept.weight_high) == (0.5, 0.2, 0.5)
+    assert layered(raw, {}, {"weight_range": [1.0, 1.5]}).weight == 1.2

@@ -16,7 +16,13 @@ from engine.values import Kind, Phase
 ROOT = Path(__file__).parents[1]
 #: What people in a chat may be told from; the rest speaks to operators, or is left in English.
 HEARD = ("engine/requests", "engine/community", "engine/composer.py", "engine/processes/jobs.py")
-HEARD_FRONTENDS = ("bot/choices.py", "bot/sizes.py", "bot/discord_frontend", "bot/slack_frontend")
+HEARD_FRONTENDS = (
+    "bot/choices.py",
+    "bot/sizes.py",
+    "bot/weights.py",
+    "bot/discord_frontend",
+    "bot/slack_frontend",
+)
 #: Modules of the frontends whose errors end the process and are told to its operator.
 OPERATORS = {"connection.py", "__init__.py", "manifest.py"}
 GERMAN = LANGUAGES["de"]
@@ -96,7 +102,7 @@ def test_what_people_are_told_is_said_in_their_language() -> None:
 
 
 def test_every_translated_sentence_is_said_somewhere() -> None:
-    trees = sources("engine", "bot/choices.py", "bot/sizes.py", *HEARD_FRONTENDS)
+    trees = sources("engine", *HEARD_FRONTENDS)
     known = {template(node) for tree in trees for node in ast.walk(tree)}
     words = {*Phase, *get_args(Kind)}
     assert set(GERMAN.sentences) - known - words == set()

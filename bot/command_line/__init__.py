@@ -11,6 +11,7 @@ from typing import NoReturn
 import typer
 
 from bot.command_line import (
+    audit,
     benchmarks,
     chaos,
     composing,
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (requests, stages, operations, frontends, benchmarks, chaos):
+for part in (requests, stages, operations, frontends, benchmarks, chaos, audit):
     part.register(app)
 app.add_typer(library.app, name="lora", help="The adapter library.")
 app.add_typer(composing.app, name="composer", help="The local composer.")

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -12,12 +12,14 @@ from bot.command_line.common import (
     Json,
     T,
     answer_console,
+    console_asker,
     news_console,
     print_document,
     run,
     settings_for_command,
 )
 from bot.console.progress import download_progress, import_progress
+from bot.weights import read_span
 from engine.library.addition_rows import Described
 from engine.library.card_files import read_cards
 from engine.library.catalogue import Filters
@@ -133,12 +135,16 @@ def edit(
     weight: Annotated[
         float | None, typer.Option(min=-2.0, max=2.0, help="Recommended weight.")
     ] = None,
+    weight_range: Annotated[
+        str | None,
+        typer.Option(help="Between which weights it works, such as 0.6-1; empty: unknown."),
+    ] = None,
     unsafe: Annotated[bool | None, typer.Option("--unsafe/--safe", help="Its rating.")] = None,
     notes: Annotated[str | None, typer.Option(help="A note for other admins.")] = None,
     as_json: Json = False,
 ) -> None:
     """Change what is known of an adapter; it stays so through imports and refiners."""
-    named = {
+    named: dict[str, Any] = {
         "title": title,
         "description": description,
         "trigger_words": trigger,
@@ -147,6 +153,8 @@ def edit(
         "nsfw": unsafe,
     }
     changes = {name: value for name, value in named.items() if value is not None}
+    if weight_range is not None:
+        changes["weight_range"] = read_span(weight_range)
 
     async def work(library: Library) -> dict[str, object]:
         return asdict(await library.edit(adapter_id, changes, notes, load_embedder()))
@@ -190,8 +198,9 @@ def refine(
             failed += reason is not None
             if reason or n % 100 == 0:
                 news_console().print(f"{n} of {len(waiting)}: {reason or adapter_id}")
-        await library.import_cards([], load_embedder())  # embeds what has changed
-        return {"refiner": refining.name, "cards": len(waiting) - failed, "failed": failed}
+        done = len(waiting) - failed
+        await library.refined(done, refining.name, load_embedder())
+        return {"refiner": refining.name, "cards": done, "failed": failed}
 
     document = _run(work)
     if as_json:
@@ -239,7 +248,7 @@ def _set_status(adapter_id: str, status: str, as_json: bool) -> None:
 
 def _run(work: Callable[[Library], Awaitable[T]]) -> T:
     async def command() -> T:
-        async with open_library(settings_for_command()) as library:
+        async with open_library(settings_for_command(), console_asker()) as library:
             return await work(library)
 
     return run(command())

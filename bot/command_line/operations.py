@@ -11,6 +11,7 @@ from rich.text import Text
 from bot.command_line.common import (
     Json,
     answer_console,
+    console_asker,
     news_console,
     print_document,
     run,
@@ -57,7 +58,7 @@ def up(as_json: Json = False) -> None:
 
 
 async def _check_database(settings: Settings) -> None:
-    async with open_library(settings):
+    async with open_library(settings, console_asker()):
         pass
 
 
@@ -78,7 +79,7 @@ def migrate(as_json: Json = False) -> None:
 
 
 async def _fill(settings: Settings) -> Imported:
-    async with open_library(settings) as library:
+    async with open_library(settings, console_asker()) as library:
         return await library.fill_builtin(load_embedder())
 
 

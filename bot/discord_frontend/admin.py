@@ -9,13 +9,15 @@ import discord
 from discord import app_commands
 
 from bot.actions import Action, Click
+from bot.audit import change_lines
 from bot.discord_frontend.admin_screen import settings_screen
 from bot.discord_frontend.answers import show, telling, texts_of
+from bot.discord_frontend.escaping import plain
 from bot.discord_frontend.people import asker_of
 from bot.discord_frontend.screens import Screen, lines_screen
 from bot.discord_frontend.tasks import number_form, read_form
 from bot.texts import Texts
-from engine.desk import Desk
+from engine.desk import Change, Desk
 from engine.errors import BadOption, NotAllowed
 from engine.values import Rules
 
@@ -50,10 +52,7 @@ class AdminCommands(app_commands.Group, name="stylus-admin"):
             refuse_others(interaction)
             texts = texts_of(interaction)
             changes = await self._desk.workspaces.changes(asker_of(interaction), 20)
-            lines = [
-                f"<t:{one.at.timestamp():.0f}:R> <@{one.user}> {_in_words(one.details)}"
-                for one in changes
-            ]
+            lines = change_lines(changes, _when, _mention, lambda words: plain(words, 600))
             screen = lines_screen(texts.audit_title, lines or [texts.audit_empty])
             await show(interaction, screen, private=True)
 
@@ -95,7 +94,7 @@ async def settings_of(desk: Desk, interaction: discord.Interaction) -> Screen:
     changes = await desk.workspaces.changes(asker, 1)
     last = texts.audit_empty
     if changes:
-        last = f"<t:{changes[0].at.timestamp():.0f}:R> <@{changes[0].user}>"
+        last = change_lines([changes[0]], _when, _mention, lambda words: plain(words, 200))[0]
     rules = await desk.workspaces.rules(asker)
     return settings_screen(rules, desk.settings.checkpoint_names, last, texts)
 
@@ -153,5 +152,9 @@ def _number(text: str, most: int) -> int | None:
     return int(text)
 
 
-def _in_words(details: dict[str, Any]) -> str:
-    return " · ".join(f"`{name}` {was} → {now}" for name, (was, now) in details.items())
+def _when(change: Change) -> str:
+    return f"<t:{change.at.timestamp():.0f}:R>"
+
+
+def _mention(user: str) -> str:
+    return f"<@{user}>"

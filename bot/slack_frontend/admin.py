@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from bot.audit import change_lines
 from bot.slack_frontend.additions import STATUSES, Additions
 from bot.slack_frontend.admin_form import read_rules, rules_form
 from bot.slack_frontend.people import Place
@@ -77,11 +78,7 @@ class Admin:
     async def _audit(self, place: Place) -> Screen:
         texts = await self._telling.texts(place)
         changes = await self._desk.workspaces.changes(place.asker, 20)
-        lines = [
-            f"{one.at:%Y-%m-%d %H:%M} · {one.user} · {one.action} · "
-            + " · ".join(f"{name} {was} → {now}" for name, (was, now) in one.details.items())
-            for one in changes
-        ]
+        lines = change_lines(changes, lambda one: f"{one.at:%Y-%m-%d %H:%M}", str)
         return lines_screen(texts.audit_title, lines or [texts.audit_empty])
 
     async def _set(self, word: str, place: Place, adapter_id: str) -> Screen:

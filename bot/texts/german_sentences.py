@@ -60,6 +60,15 @@ SENTENCES = {
     "“{}” is no weight; write a number such as 0.8.": (
         "„{0}“ ist kein Gewicht; schreib eine Zahl wie 0.8."
     ),
+    "“{}” is no range of weights; write it as 0.6-1, or nothing.": (
+        "„{0}“ ist kein Bereich von Gewichten; schreib ihn wie 0.6-1, oder nichts."
+    ),
+    "A weight range has two ends, the lower first, both from -{} to {}.": (
+        "Ein Bereich von Gewichten hat zwei Enden, das kleinere zuerst, beide von -{0} bis {1}."
+    ),
+    "The weight {} is outside of its range, {} to {}; change one of them.": (
+        "Das Gewicht {0} liegt nicht in seinem Bereich, {1} bis {2}; ändere eines von beiden."
+    ),
     "“{}” is no size; write it as 512x512.": "„{0}“ ist keine Größe; schreib sie wie 512x512.",
     "“{}” cannot be pinned: {}.": "„{0}“ kann nicht verlangt werden: {1:said}.",
     "it is made for {}, and this checkpoint is {}": (

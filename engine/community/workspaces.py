@@ -2,32 +2,21 @@
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
 from time import monotonic
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import insert as plain_insert
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.community.chat_tables import audit, workspaces
+from engine.community.audit import Change, load_changes, write_down
+from engine.community.chat_tables import workspaces
 from engine.errors import NotAllowed
 from engine.storage.database import Database
 from engine.values import Asker, Rules
 
 _rules = TypeAdapter(Rules)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One entry of the audit log."""
-
-    user: str
-    action: str
-    details: dict[str, Any]
-    at: datetime
 
 
 #: Seconds for which rules are remembered: everybody's every click asks for them.
@@ -73,24 +62,18 @@ class Workspaces:
             was, now = asdict(before), asdict(after)
             details = {k: [was[k], now[k]] for k in now if was[k] != now[k]}
             if details:
-                await _write_down(connection, asker, "settings", details)
+                await write_down(connection, asker, "settings", details)
         return self._remember((asker.platform, asker.workspace), after)
 
     async def note(self, asker: Asker, action: str, **details: Any) -> None:
-        """Writes something that an admin or moderator did into the audit log."""
+        """Writes something that somebody did there into the audit log."""
         async with self.database.transaction() as connection:
-            await _write_down(connection, asker, action, details)
+            await write_down(connection, asker, action, details)
 
     async def changes(self, asker: Asker, limit: int = 10) -> list[Change]:
         """Returns the newest entries of the workspace's audit log."""
         async with self.database.transaction() as connection:
-            rows = await connection.execute(
-                select(audit)
-                .where(audit.c.platform == asker.platform, audit.c.workspace == asker.workspace)
-                .order_by(audit.c.id.desc())
-                .limit(limit)
-            )
-            return [Change(row.user_id, row.action, row.details, row.at) for row in rows]
+            return await load_changes(connection, asker, limit)
 
     async def admit(self, asker: Asker, channels: Collection[str]) -> Rules:
         """Returns the rules if the asker may ask there; `channels` are the channel and those that
@@ -118,19 +101,5 @@ async def _store(connection: AsyncConnection, asker: Asker, rules: Rules) -> Non
         row.on_conflict_do_update(
             index_elements=["platform", "workspace"],
             set_={"rules": kept, "updated_at": text("now()")},
-        )
-    )
-
-
-async def _write_down(
-    connection: AsyncConnection, asker: Asker, action: str, details: dict[str, Any]
-) -> None:
-    await connection.execute(
-        plain_insert(audit).values(
-            platform=asker.platform,
-            workspace=asker.workspace,
-            user_id=asker.user,
-            action=action,
-            details=details,
         )
     )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.community.workspaces import Workspaces
+from engine.community.audit import write_down_adapter
 from engine.errors import BadFile, BadOption, NotAllowed, UnknownAddition
 from engine.library import catalogue
 from engine.library.adapter_files import drop_files
@@ -158,11 +158,11 @@ class Additions:
             if changed.rowcount == 0 or addition.adapter_id is None:
                 raise BadOption(f"“{title_of(addition)}” is {addition.state}; nothing is decided.")
             status = "active" if approve else "removed"
-            await catalogue.set_status(connection, addition.adapter_id, status)
+            adapter = await catalogue.set_status(connection, addition.adapter_id, status)
+            changed_to = {adapter.id: ["proposed", state]}
+            await write_down_adapter(connection, admin, adapter, changed_to)
         if not approve:
             await drop_files(self.database, self.store, addition.adapter_id)
-        changed_to = {addition.adapter_id: ["proposed", state]}
-        await Workspaces(self.database).note(admin, "lora", **changed_to)
         return await self.load(addition_id)
 
 

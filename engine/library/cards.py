@@ -62,6 +62,9 @@ class Card:
     #: Folded names by which a prompt calls for a character or a person.
     names: tuple[str, ...]
     weight: float
+    #: Between which weights it works, where the card says so.
+    weight_low: float | None
+    weight_high: float | None
     rating: Literal["safe", "unsafe"]
     sha256: str | None
     file_name: str | None
@@ -113,6 +116,7 @@ def read_card(raw: Mapping[str, Any]) -> Card:
     title, tags, triggers = _required(raw, "title"), _labels(raw, "tags"), _triggers(raw)
     description = clean(str(raw.get("description") or ""), DESCRIPTION_CHARACTERS)
     kind = _kind(raw, tags)
+    low, high = weight_span(raw.get("weight_range")) or (None, None)
     return Card(
         id=f"{source}:{source_id}",
         source=source,
@@ -126,6 +130,8 @@ def read_card(raw: Mapping[str, Any]) -> Card:
         kind=kind,
         names=names_of(title, [*triggers, *tags]) if kind else (),
         weight=recommended_weight(raw, examples),
+        weight_low=low,
+        weight_high=high,
         rating="unsafe" if raw.get("nsfw") else "safe",
         sha256=sha256 if re.fullmatch(r"[0-9a-f]{64}", sha256) else None,
         file_name=clean(str(raw.get("file_name") or ""), 255) or None,
@@ -140,8 +146,11 @@ def read_card(raw: Mapping[str, Any]) -> Card:
 
 def layered(raw: Mapping[str, Any], refined: Mapping[str, Any], edited: Mapping[str, Any]) -> Card:
     """Returns the card as it came, with what a refiner made of it and what admins wrote, which
-    wins. Raises `BadFile` like `read_card`."""
-    return replace(read_card({**raw, **refined, **edited}), raw=_storable(raw))
+    wins. Within a range that admins wrote the weight is kept. Raises `BadFile` like `read_card`."""
+    card = read_card({**raw, **refined, **edited})
+    if edited.get("weight_range") and card.weight_low is not None and card.weight_high is not None:
+        card = replace(card, weight=min(max(card.weight, card.weight_low), card.weight_high))
+    return replace(card, raw=_storable(raw))
 
 
 def digest_of(raw: Mapping[str, Any]) -> str:
@@ -185,10 +194,22 @@ def states_weight(raw: Mapping[str, Any]) -> bool:
     )
 
 
-def _middle(span: object) -> float:
-    ends = [_number(end) for end in span] if isinstance(span, list | tuple) else []
-    known = [end for end in ends if end is not None]
-    return sum(known) / 2 if len(ends) == len(known) == 2 else DEFAULT_WEIGHT
+def _middle(told: object) -> float:
+    ends = _ends(told)
+    return sum(ends) / 2 if ends else DEFAULT_WEIGHT
+
+
+def weight_span(told: object) -> tuple[float, float] | None:
+    """Returns the lower and upper end of a range of weights; None for what is none."""
+    ends = _ends(told)
+    return ends if ends and -MAX_WEIGHT <= ends[0] <= ends[1] <= MAX_WEIGHT else None
+
+
+def _ends(told: object) -> tuple[float, float] | None:
+    match [_number(end) for end in told] if isinstance(told, list | tuple) else []:
+        case [float(low), float(high)]:
+            return low, high
+    return None
 
 
 def _number(value: object) -> float | None:

@@ -55,10 +55,11 @@ async def store_cards(connection: AsyncConnection, cards: Sequence[Card]) -> Non
 
 
 def _adapter_row(card: Card) -> dict[str, Any]:
-    same = ("id", "source", "source_id", "title", "description", "base", "kind", "weight", "rating")
-    more = ("sha256", "file_name", "creator", "licence", "lineage", "link")
+    same = ("id", "source", "source_id", "title", "description", "base", "kind", "weight")
+    more = ("weight_low", "weight_high", "rating", "sha256")
+    told = ("file_name", "creator", "licence", "lineage", "link")
     return {
-        **{name: getattr(card, name) for name in same + more},
+        **{name: getattr(card, name) for name in same + more + told},
         "names": list(card.names),
         "tags": list(card.tags),
         "trigger_words": list(card.trigger_words),
@@ -263,14 +264,15 @@ def _conditions(filters: Filters) -> list[Any]:
     return told
 
 
-async def set_status(connection: AsyncConnection, adapter_id: str, status: str) -> None:
-    """Enables, disables or removes an adapter. Raises `UnknownAdapter`."""
-    await find_adapters(connection, [adapter_id])
+async def set_status(connection: AsyncConnection, adapter_id: str, status: str) -> Adapter:
+    """Enables, disables or removes an adapter; returns it as it was. Raises `UnknownAdapter`."""
+    adapter = (await find_adapters(connection, [adapter_id]))[adapter_id]
     await connection.execute(
         update(adapters)
         .where(adapters.c.id == adapter_id)
         .values(status=status, updated_at=func.now())
     )
+    return adapter
 
 
 async def activate(connection: AsyncConnection, adapter_id: str) -> None:

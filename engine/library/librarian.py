@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from engine.checkpoints import configured
+from engine.community.audit import Change, load_all_changes, write_down, write_down_adapter
 from engine.errors import BadFile
 from engine.library import catalogue, editing
 from engine.library.adapter_files import attach_file, drop_files
@@ -23,11 +24,12 @@ from engine.rendering.safetensors_header import read_header
 from engine.requests.admission import clean_prompt
 from engine.retriever import Selection, retrieve
 from engine.retrieving.embedder import MiniLM
+from engine.retrieving.search_index import embed_pending
 from engine.settings import Settings
 from engine.storage.blobs import BlobStore
 from engine.storage.database import Database, open_database
 from engine.storage.schema import check_schema
-from engine.values import Adapter
+from engine.values import Adapter, Asker
 
 if TYPE_CHECKING:
     from engine.rendering.trial import Trial
@@ -40,6 +42,8 @@ class Library:
     settings: Settings
     database: Database
     store: BlobStore
+    #: Who works with it: the audit log has their name.
+    by: Asker
 
     async def fill_builtin(self, embedder: MiniLM) -> Imported:
         """Catalogues the adapters that ship with us."""
@@ -55,7 +59,19 @@ class Library:
 
         Raises `BadFile`; the cards before the bad one stay.
         """
-        return await catalogue.import_cards(self.database, embedder, cards, tell=tell)
+        imported = await catalogue.import_cards(self.database, embedder, cards, tell=tell)
+        await self._note({"import": ["", f"{imported.cards} cards"]})
+        return imported
+
+    async def refined(self, cards: int, refiner: str, embedder: MiniLM) -> None:
+        """Embeds what a refiner has changed, and writes it down."""
+        await embed_pending(self.database, embedder)
+        if cards:
+            await self._note({"refine": ["", f"{cards} cards by {refiner}"]})
+
+    async def _note(self, details: dict[str, Any]) -> None:
+        async with self.database.transaction() as connection:
+            await write_down(connection, self.by, "lora", details)
 
     async def add_file(self, path: Path, described: Described, embedder: MiniLM) -> Adapter:
         """Adds a LoRA file, after loading it onto the checkpoint once. Raises `BadFile`."""
@@ -122,14 +138,16 @@ class Library:
             "file_name": name,
             "file_sha256": tried.sha256,
         }
-        await self.import_cards([card], embedder)
+        await catalogue.import_cards(self.database, embedder, [card])
         adapter_id = f"{source}:{tried.sha256[:16]}"
         blob = await asyncio.to_thread(self.store.put_file, "adapters", path, ".safetensors")
         async with self.database.transaction() as connection:
             link, size = told.get("link"), tried.size
             await attach_file(connection, adapter_id, blob, tried.sha256, link, size)
             await catalogue.activate(connection, adapter_id)
-        return await self.find(adapter_id)
+            adapter = (await catalogue.find_adapters(connection, [adapter_id]))[adapter_id]
+            await write_down_adapter(connection, self.by, adapter, {adapter_id: ["", "active"]})
+        return adapter
 
     async def find(self, adapter_id: str) -> Adapter:
         """Returns one adapter. Raises `UnknownAdapter`."""
@@ -156,9 +174,9 @@ class Library:
         Raises `UnknownAdapter`, `BadOption` and `BadFile`.
         """
         async with self.database.transaction() as connection:
-            await editing.edit(connection, adapter_id, changes, notes)
-        await self.import_cards([], embedder)  # embeds what has changed
-        return await self.find(adapter_id)
+            adapter = await editing.edit(connection, adapter_id, changes, notes, self.by)
+        await embed_pending(self.database, embedder)
+        return adapter
 
     async def export(self, path: Path) -> int:
         """Writes all cards into a JSONL file and returns how many. Raises `BadFile`."""
@@ -170,9 +188,16 @@ class Library:
     async def set_status(self, adapter_id: str, status: str) -> None:
         """Enables, disables or removes an adapter. Raises `UnknownAdapter`."""
         async with self.database.transaction() as connection:
-            await catalogue.set_status(connection, adapter_id, status)
+            adapter = await catalogue.set_status(connection, adapter_id, status)
+            changed = {adapter_id: [adapter.status, status]}
+            await write_down_adapter(connection, self.by, adapter, changed)
         if status == "removed":
             await drop_files(self.database, self.store, adapter_id)
+
+    async def changes(self, limit: int) -> list[Change]:
+        """Returns the newest entries of the audit log, of all places."""
+        async with self.database.transaction() as connection:
+            return await load_all_changes(connection, limit)
 
 
 def _write(path: Path, lines: Sequence[str]) -> None:
@@ -191,9 +216,9 @@ def _check_readable(path: Path) -> None:
 
 
 @asynccontextmanager
-async def open_library(settings: Settings) -> AsyncIterator[Library]:
-    """Opens the catalogue. Raises `DatabaseUnavailable` and `SchemaOutdated`."""
+async def open_library(settings: Settings, by: Asker) -> AsyncIterator[Library]:
+    """Opens the catalogue for somebody. Raises `DatabaseUnavailable` and `SchemaOutdated`."""
     async with open_database(settings) as database:
         async with database.transaction() as connection:
             await check_schema(connection)
-        yield Library(settings, database, BlobStore(settings))
+        yield Library(settings, database, BlobStore(settings), by)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.community.workspaces import Workspaces
+from engine.community.audit import write_down_adapter
 from engine.errors import NotAllowed, UnknownAdapter
 from engine.library import catalogue
 from engine.library.adapter_files import drop_files
@@ -46,9 +46,8 @@ class Upkeep:
             if adapter.status == "proposed":
                 raise NotAllowed(f"“{adapter.title}” waits for approval; decide that first.")
             await catalogue.set_status(connection, adapter_id, status)
+            changed = {adapter_id: [adapter.status, status]}
+            await write_down_adapter(connection, admin, adapter, changed)
         if status == "removed":
             await drop_files(self.database, self.store, adapter_id)
-        await Workspaces(self.database).note(
-            admin, "lora", **{adapter_id: [adapter.status, status]}
-        )
         return adapter

@@ -39,6 +39,9 @@ class Adapter:
     names: tuple[str, ...] = ()
     #: The finer kind of base model, such as "Pony", as its source has it.
     lineage: str = ""
+    #: Between which weights it works, where somebody has said so.
+    weight_low: float | None = None
+    weight_high: float | None = None
     #: What admins note for each other.
     notes: str = ""
     #: Size of the file.

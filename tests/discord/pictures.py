@@ -78,7 +78,7 @@ def use_chromium() -> None:
 
 async def take_all(settings: Settings) -> None:
     """Takes every picture."""
-    async with open_library(settings) as library:
+    async with open_library(settings, Asker("console")) as library:
         await library.fill_builtin(load_embedder())
     async with (
         open_desk(settings) as desk,

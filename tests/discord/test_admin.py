@@ -57,7 +57,7 @@ async def test_every_setting_is_changed_on_one_screen(discord_server: Server) ->
     log = await eve.slash(discord_server.channel, "stylus-admin audit")
     assert log.response
     assert f"<@{eve.id}>" in words_of(log.response)
-    assert "`daily` None → 3" in words_of(log.response)
+    assert "daily – → 3" in words_of(log.response)
     assert await discord_server.count("audit") == 9
 
 

@@ -129,7 +129,7 @@ async def test_only_admins_decide_and_the_card_says_what(
     assert ids_of(server.last) == []
     log = await eve.slash(server.channel, "stylus-admin audit")
     assert log.response
-    assert "`test:star` proposed → approved" in words_of(log.response)
+    assert "test:star proposed → approved" in words_of(log.response)
 
 
 async def test_a_refusal_is_told_where_it_was_asked(discord_server: Server) -> None:

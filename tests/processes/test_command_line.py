@@ -1,6 +1,7 @@
 """The command line contract: one JSON document, one sentence an error, exit codes 0, 1, 2."""
 
 import asyncio
+import getpass
 import hashlib
 import json
 from pathlib import Path
@@ -144,6 +145,17 @@ def test_the_library_by_commands(idle: Installation, tmp_path: Path) -> None:
     document(idle, "lora", "enable", added["id"])
     assert document(idle, "compose", "wavy")["tasks"][0]["adapters"][0]["id"] == added["id"]
     document(idle, "lora", "remove", added["id"])
+    log = json.loads(idle.run("audit", "--json").stdout)
+    assert [one["details"] for one in log] == [
+        {added["id"]: [was, now]}
+        for was, now in (
+            ("active", "removed"),
+            ("disabled", "active"),
+            ("active", "disabled"),
+            ("", "active"),
+        )
+    ]
+    assert {one["user"] for one in log} == {getpass.getuser()}
     assert idle.run("lora", "show", added["id"]).returncode == 2
     beside = {"title": "Waves", "trigger_words": ["waves"], "base_model": "Made for a toy"}
     file.with_suffix(".json").write_text(json.dumps(beside))

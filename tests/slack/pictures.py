@@ -26,7 +26,7 @@ from engine.library.librarian import open_library
 from engine.retrieving.embedder import load_embedder
 from engine.settings import Settings
 from engine.storage.schema import migrate
-from engine.values import Phase
+from engine.values import Asker, Phase
 from tests.slack.conftest import Workspace, start
 
 HERE = Path(__file__).parent
@@ -86,7 +86,7 @@ def trimmed(png: bytes) -> Image.Image:
 
 async def take_all(settings: Settings, camera: Camera) -> None:
     """Takes every picture."""
-    async with open_library(settings) as library:
+    async with open_library(settings, Asker("console")) as library:
         await library.fill_builtin(load_embedder())
     async with (
         serve_slack() as slack,

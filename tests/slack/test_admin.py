@@ -61,7 +61,7 @@ async def test_settings_are_chosen_in_a_form_and_written_down(workspace: Workspa
     rules = await workspace.desk.workspaces.rules(ADMINS)
     assert (rules.images, rules.daily, rules.gallery) == (2, 5, ART)
     assert (rules.mentions, rules.unsafe) == (True, False)
-    assert "daily None → 5" in await told(workspace, "audit")
+    assert "daily – → 5" in await told(workspace, "audit")
     await told_nothing(workspace, "")
     again = {b["block_id"]: b["element"] for b in workspace.slack.forms[-1]["blocks"]}
     assert again["daily"]["initial_value"] == "5"
