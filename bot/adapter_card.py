@@ -1,9 +1,12 @@
 """An adapter's card in words, on any platform: facts with their names, and what was measured."""
 
+import contextlib
+
 from bot.pictures import Picture
 from bot.texts import Texts, said
-from engine.desk import Addition, title_of
-from engine.values import Adapter
+from engine.desk import Addition, Desk, Opinion, title_of
+from engine.errors import UnknownAdapter
+from engine.values import Adapter, Asker
 
 
 def progress_of(addition: Addition, texts: Texts) -> str:
@@ -50,6 +53,27 @@ def measured_of(adapter: Adapter, texts: Texts) -> list[str]:
         return []
     warning = [texts.lora_broken.format(**adapter.measured)] if adapter.broken else []
     return [*warning, texts.lora_measured.format(**adapter.measured)]
+
+
+def opinion_of(opinion: Opinion, texts: Texts) -> str:
+    """Returns what people think of it; nothing where nobody has said."""
+    if not opinion.judged:
+        return ""
+    words = texts.lora_disliked if opinion.disliked else texts.lora_liked
+    return words.format(liked=opinion.liked, judged=opinion.judged)
+
+
+async def disliked_here(desk: Desk, asker: Asker) -> list[str]:
+    """Returns title, id and counts of the adapters that are left out for being disliked."""
+    if desk.settings.library.use_disliked:
+        return []
+    lines = []
+    for one in await desk.opinions.here(asker):
+        if one.disliked:
+            with contextlib.suppress(UnknownAdapter):  # it has left the library since
+                title = (await desk.lookup.find(one.adapter_id, asker)).title
+                lines.append(f"{title} · {one.adapter_id} · 👍 {one.liked}/{one.judged}")
+    return lines
 
 
 def sample_picture(adapter: Adapter, sample: bytes | None, texts: Texts) -> Picture | None:

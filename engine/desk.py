@@ -20,6 +20,8 @@ from engine.community.feedback import Feedback
 from engine.community.forgetting import Forgetting
 from engine.community.installations import Installation as Installation
 from engine.community.installations import Installations
+from engine.community.opinions import Opinion as Opinion
+from engine.community.opinions import Opinions
 from engine.community.workspaces import Workspaces
 from engine.errors import StylusError, Unavailable
 from engine.library.addition_rows import Addition as Addition
@@ -76,6 +78,7 @@ class Desk(Intake):
     events: Events
     feedback: Feedback
     duels: Duels
+    opinions: Opinions
     history: History
     workspaces: Workspaces
     #: Slack alone has pages that add an app.
@@ -239,6 +242,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
                     Events(database),
                     Feedback(database),
                     Duels(database, queue, settings.duels),
+                    Opinions(database),
                     History(database),
                     Workspaces(database),
                     Installations(database, "slack", Sealing(settings.slack.token_keys)),

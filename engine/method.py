@@ -14,6 +14,7 @@ from time import perf_counter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.checkpoints import find
+from engine.community.opinions import load_disliked
 from engine.composer import choose_composer, compose, pin_adapters
 from engine.composing.local_model import load_model
 from engine.library import catalogue
@@ -106,13 +107,16 @@ async def _gather(
         return _Sources(await answers.load_answer(connection, request.parent_id), pinned)
     if wishes.adapters == "none":
         return _Sources(None, pinned)
+    disliked: tuple[str, ...] = ()
+    if not settings.library.use_disliked:
+        disliked = await load_disliked(connection, request.asker)
     selection = Selection(
         base=find(settings, request.sampling.checkpoint).family,
         workspace=request.asker.workspace,
         unsafe=wishes.unsafe,
         people=settings.library.real_people,
         remote=settings.library.remote_adapters != "never",
-        drop=wishes.drop,
+        drop=(*wishes.drop, *disliked),
     )
     k = settings.retriever.candidates
     model = load_model(settings.composer.weights)

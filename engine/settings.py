@@ -256,6 +256,8 @@ class Library(Section):
     download_seconds: float = Field(900.0, gt=0, le=86400)
     #: Whether adapters of real people may be used where the prompt names them.
     real_people: bool = False
+    #: Whether adapters that most people of a workspace dislike are chosen there all the same.
+    use_disliked: bool = False
 
 
 class Moderation(Section):

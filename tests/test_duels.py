@@ -88,7 +88,7 @@ async def test_ballots_count_for_the_image_with_adapters(desk: Desk) -> None:
         await desk.duels.vote(answer, user, image)
     (ballot,) = await desk.duels.ballots()
     assert (ballot.won, ballot.cast, ballot.adapters) == (2, 3, ("a", "b"))
-    assert (ballot.checkpoint, ballot.composer) == ("builtin", "local")
+    assert (ballot.checkpoint, ballot.composer, ballot.ideas) == ("builtin", "local", 2)
     await desk.forgetting.person("discord", "cid")
     (ballot,) = await desk.duels.ballots()
     assert (ballot.won, ballot.cast) == (2, 2)
@@ -101,6 +101,9 @@ async def test_shares_come_with_how_sure_they_are(desk: Desk) -> None:
         await desk.duels.vote(answer, user, image)
     await desk.feedback.judge(answer, "ann", 1)
     figures = {f.name: f for f in await votes.measure(desk.settings)}
+    liked = figures["liked by people, a"]
+    assert (round(liked.value, 3), liked.unit) == (0.667, "of 3"), "Ann counts once"
+    assert figures["duels, 2 ideas served"].value == figures["duels, checkpoint builtin"].value
     preferred = figures["duels: adapters preferred"]
     assert (round(preferred.value, 3), preferred.unit) == (0.667, "of 3")
     assert preferred.interval == pytest.approx((0.2077, 0.9385), abs=1e-4)

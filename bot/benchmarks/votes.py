@@ -9,6 +9,7 @@ from engine.evaluating.statistics import wilson_interval
 from engine.operations.figures import Figure
 from engine.settings import Settings
 
+NOBODY = "Nobody has voted yet: ask /stylus duel in a chat, or judge answers there with 👍 and 👎."
 #: The paper's preference over its base, of about 145 pairs (section 4.2).
 GOAL = 0.5
 
@@ -18,7 +19,11 @@ async def measure(settings: Settings) -> list[Figure]:
     async with open_desk(settings) as desk:
         ballots = await desk.duels.ballots()
         thumbs = await _thumbs(desk)
-    return [*_duels(ballots), *thumbs]
+        opinions = await desk.opinions.everywhere()
+    people = [
+        _share(f"liked by people, {o.adapter_id}", o.liked, o.judged) for o in opinions.values()
+    ]
+    return [*_duels(ballots), *thumbs, *people]
 
 
 def _duels(ballots: Iterable[Ballot]) -> list[Figure]:
@@ -26,6 +31,8 @@ def _duels(ballots: Iterable[Ballot]) -> list[Figure]:
     for ballot in ballots:
         names = ["duels: adapters preferred"]
         names += [f"duels, checkpoint {ballot.checkpoint}", f"duels, composer {ballot.composer}"]
+        names += [f"duels, {ballot.ideas} {'idea' if ballot.ideas == 1 else 'ideas'} served"]
+        names += [f"duels, {kind} adapters" for kind in ballot.kinds]
         names += [f"duels, {adapter}" for adapter in ballot.adapters]
         for name in names:
             counted[name][0] += ballot.won

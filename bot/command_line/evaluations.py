@@ -87,7 +87,7 @@ def seconds(
 def votes(as_json: Json = False) -> None:
     """What people preferred, in duels and by thumbs."""
     settings = settings_for_command()
-    report("votes", vote_benchmark.measure(settings), "cpu", as_json)
+    report("votes", vote_benchmark.measure(settings), "cpu", as_json, vote_benchmark.NOBODY)
 
 
 def _benchmark(name: str) -> ModuleType:

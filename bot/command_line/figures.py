@@ -4,6 +4,7 @@ from collections.abc import Coroutine
 from time import perf_counter
 from typing import Any
 
+import typer
 from rich.table import Table
 
 from bot.command_line.common import answer_console, print_document, run
@@ -11,9 +12,13 @@ from engine.operations.figures import Figure, machine
 
 
 def report(
-    name: str, measuring: Coroutine[Any, Any, list[Figure]], device: str, as_json: bool
+    name: str,
+    measuring: Coroutine[Any, Any, list[Figure]],
+    device: str,
+    as_json: bool,
+    nothing: str = "There was nothing to measure.",
 ) -> None:
-    """Measures and prints."""
+    """Measures and prints; `nothing` is said where there are no figures."""
     began = perf_counter()
     figures = run(measuring)
     document = {
@@ -25,6 +30,8 @@ def report(
     }
     if as_json:
         print_document(document)
+    elif not figures:
+        typer.echo(nothing)
     else:
         _print(figures, f"{name} on {document['machine']}, {device}")
 

@@ -20,6 +20,7 @@ from bot.command_line.common import (
 )
 from bot.console.progress import download_progress, import_progress
 from bot.weights import read_span
+from engine.community.opinions import Opinion, Opinions
 from engine.library.addition_rows import Described
 from engine.library.card_files import read_cards
 from engine.library.catalogue import Filters
@@ -76,7 +77,7 @@ def add(
     if folder.is_dir():
         paths = files_of(folder)
         added = _run(lambda library: library.add_files(paths, described, load_embedder()))
-        _print_adapters(added, as_json)
+        _print_adapters(added, {}, as_json)
         return
 
     async def work(library: Library) -> dict[str, object]:
@@ -102,7 +103,12 @@ def list_(
 ) -> None:
     """List the catalogue, newest first."""
     filters = Filters(base, status, rating, here=here)
-    _print_adapters(_run(lambda library: library.page(limit, start, filters)), as_json)
+
+    async def work(library: Library) -> tuple[list[Adapter], dict[str, Opinion]]:
+        opinions = await Opinions(library.database).everywhere()
+        return await library.page(limit, start, filters), opinions
+
+    _print_adapters(*_run(work), as_json)
 
 
 @app.command()
@@ -112,7 +118,8 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Find adapters by what they draw."""
-    _print_adapters(_run(lambda library: library.search(text, limit, load_embedder())), as_json)
+    found = _run(lambda library: library.search(text, limit, load_embedder()))
+    _print_adapters(found, {}, as_json)
 
 
 @app.command()
@@ -120,7 +127,9 @@ def show(adapter_id: AdapterId, as_json: Json = False) -> None:
     """Show one adapter."""
 
     async def work(library: Library) -> dict[str, object]:
-        return asdict(await library.find(adapter_id))
+        adapter = await library.find(adapter_id)
+        opinions = await Opinions(library.database).everywhere()
+        return asdict(adapter) | _thought(opinions.get(adapter_id))
 
     _print_adapter(_run(work), as_json)
 
@@ -264,15 +273,29 @@ def _print_adapter(document: dict[str, object], as_json: bool) -> None:
     answer_console().print(table)
 
 
-def _print_adapters(found: list[Adapter], as_json: bool) -> None:
+def _thought(opinion: Opinion | None) -> dict[str, object]:
+    """What people think of an adapter, in all workspaces together."""
+    said = opinion or Opinion("")
+    return {"liked": said.liked, "judged": said.judged, "disliked": said.disliked}
+
+
+def _liked(opinion: Opinion | None) -> str:
+    if opinion is None:
+        return ""
+    return f"{opinion.liked} of {opinion.judged}{' (disliked)' if opinion.disliked else ''}"
+
+
+def _print_adapters(found: list[Adapter], opinions: dict[str, Opinion], as_json: bool) -> None:
     if as_json:
-        print_document([asdict(adapter) for adapter in found])
+        print_document([asdict(one) | _thought(opinions.get(one.id)) for one in found])
         return
     table = Table(show_edge=False)
     table.add_column("id", no_wrap=True)  # people copy it into the next command
-    for heading in ("title", "base", "weight", "status", "file"):
+    for heading in ("title", "base", "weight", "status", "file", "liked"):
         table.add_column(heading)
     for a in found:
         here = "here" if a.blob else "remote"
-        table.add_row(a.id, a.title, a.base, f"{a.weight:g}", a.status, here)
+        table.add_row(
+            a.id, a.title, a.base, f"{a.weight:g}", a.status, here, _liked(opinions.get(a.id))
+        )
     answer_console().print(table)

@@ -6,10 +6,13 @@ from typing import Literal
 import discord
 from discord import app_commands
 
+from bot.adapter_card import disliked_here
 from bot.discord_frontend.additions import addition_screen
 from bot.discord_frontend.admin import refuse_others
 from bot.discord_frontend.answers import say, show, telling, texts_of
+from bot.discord_frontend.escaping import plain
 from bot.discord_frontend.people import PLATFORM, asker_of
+from bot.discord_frontend.screens import lines_screen
 from bot.texts import said
 from engine.desk import Addition, Described, Desk, title_of
 from engine.errors import BadFile, BadOption
@@ -45,6 +48,11 @@ class AdminLoraCommands(app_commands.Group, name="lora"):
             waiting = await self._desk.additions.proposed(asker_of(interaction))
             if not waiting:
                 await say(interaction, texts.lora_none_proposed)
+            disliked = await disliked_here(self._desk, asker_of(interaction))
+            if disliked:
+                lines = [plain(line, 300) for line in disliked]
+                screen = lines_screen(texts.lora_left_out, lines)
+                await show(interaction, screen, private=True)
             for addition in waiting[:MOST_LISTED]:
                 adapter = await self._desk.lookup.find(
                     str(addition.adapter_id), asker_of(interaction)

@@ -3,6 +3,7 @@
 import discord
 from discord import app_commands, ui
 
+from bot.adapter_card import opinion_of
 from bot.breakdown import safe_link
 from bot.discord_frontend.additions import fact_lines, gallery_of
 from bot.discord_frontend.answers import show, telling, texts_of
@@ -49,7 +50,9 @@ class LoraCommands(app_commands.Group, name="lora"):
             asker = asker_of(interaction)
             adapter = await self._desk.lookup.find(id.strip(), asker)
             preview = await self._desk.lookup.preview(adapter.id, asker)
-            screen = info_screen(adapter, preview, texts_of(interaction))
+            texts = texts_of(interaction)
+            opinion = opinion_of(await self._desk.opinions.of(adapter.id, asker), texts)
+            screen = info_screen(adapter, opinion, preview, texts)
             await show(interaction, screen, private=True)
 
     @info.autocomplete("id")
@@ -69,12 +72,13 @@ class LoraCommands(app_commands.Group, name="lora"):
         ]
 
 
-def info_screen(adapter: Adapter, preview: bytes | None, texts: Texts) -> Screen:
-    """Returns what is known of an adapter, with an image that was made with it."""
+def info_screen(adapter: Adapter, opinion: str, preview: bytes | None, texts: Texts) -> Screen:
+    """Returns what is known and thought of an adapter, with an image that was made with it."""
     lines = [
         f"### {plain(adapter.title, 200)}",
         plain(adapter.description, 1200),
         *fact_lines(adapter, texts),
+        opinion,
         safe_link(adapter.link) or "",
         f"-# {said(adapter.status, texts)} · `{adapter.id}`",
     ]

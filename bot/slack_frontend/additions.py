@@ -6,7 +6,7 @@ from typing import Any, Literal
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, PlainTextObject
 
 from bot.actions import Action, Click
-from bot.adapter_card import facts_of, measured_of, progress_of, sample_picture
+from bot.adapter_card import disliked_here, facts_of, measured_of, progress_of, sample_picture
 from bot.slack_frontend.flags import Written, number, read_flags
 from bot.slack_frontend.languages import Languages
 from bot.slack_frontend.people import PLATFORM, Place
@@ -66,13 +66,16 @@ class Additions:
         await self._refuse_others(place)
         texts = await self._languages.of(place.asker)
         waiting = await self._desk.additions.proposed(place.asker)
+        disliked = await disliked_here(self._desk, place.asker)
+        left_out = lines_screen(texts.lora_left_out, disliked).blocks if disliked else ()
         if not waiting:
-            return sentence_screen(texts.lora_none_proposed)
+            none = sentence_screen(texts.lora_none_proposed)
+            return Screen((*none.blocks, *left_out), none.text)
         lines = [f"{title_of(one)} · {one.url or one.file_name}" for one in waiting]
         title = texts.lora_proposed.format(title=title_of(waiting[0]))
         rows = [_buttons(one, texts) for one in waiting[:5]]
         screen = lines_screen(title, lines)
-        return Screen((*screen.blocks, *rows), screen.text)
+        return Screen((*screen.blocks, *rows, *left_out), screen.text)
 
     async def set_status(self, place: Place, word: str, adapter_id: str) -> Screen:
         """Switches one of the workspace's adapters on or off, or takes it away."""

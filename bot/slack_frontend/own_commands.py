@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from slack_sdk.models.blocks import ActionsBlock, ButtonElement, PlainTextObject, SectionBlock
 
 from bot.actions import Action, Click
+from bot.adapter_card import opinion_of
 from bot.breakdown import safe_link
 from bot.slack_frontend.additions import STATUSES, Additions, fact_lines
 from bot.slack_frontend.delivery import Mailman
@@ -94,11 +95,16 @@ class OwnCommands:
         ended = await self._removal.cancel(request_id, place.asker)
         return sentence_screen(texts.cancelled_now if ended else texts.ended_already)
 
+    async def _info(self, asker: Asker, adapter_id: str, texts: Texts) -> Screen:
+        adapter = await self._desk.lookup.find(adapter_id, asker)
+        opinion = await self._desk.opinions.of(adapter.id, asker)
+        return info_screen(adapter, opinion_of(opinion, texts), texts)
+
     async def _lora(self, place: Place, rest: str) -> Screen:
         word, _, text = rest.strip().partition(" ")
         texts = await self._languages.of(place.asker)
         if word == "info":
-            return info_screen(await self._desk.lookup.find(text.strip(), place.asker), texts)
+            return await self._info(place.asker, text.strip(), texts)
         if word == "propose":
             return await self._additions.propose(place, text)
         if word == "proposed":
@@ -167,11 +173,12 @@ async def quota_lines(desk: Desk, asker: Asker, texts: Texts) -> list[str]:
     ]
 
 
-def info_screen(adapter: Adapter, texts: Texts) -> Screen:
-    """Returns what is known of an adapter."""
+def info_screen(adapter: Adapter, opinion: str, texts: Texts) -> Screen:
+    """Returns what is known and thought of an adapter."""
     facts = [
         adapter.description or texts.no_description,
         *fact_lines(adapter, texts),
+        opinion,
         said(adapter.status, texts),
         adapter.id,
     ]

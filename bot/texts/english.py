@@ -202,6 +202,12 @@ ENGLISH = Texts(
     lora_reject="Reject",
     lora_decided="“{title}” is {state}.",
     lora_none_proposed="Nothing waits for a decision.",
+    lora_liked="Liked by {liked} of {judged} people who judged it here.",
+    lora_disliked=(
+        "⚠ Liked by only {liked} of {judged} people who judged it here, so it is used only where "
+        "somebody pins it."
+    ),
+    lora_left_out="Left out here, since most people dislike them:",
     lora_status="“{title}” is {status} now.",
     cancelled_now="Cancelled.",
     ended_already="That request has ended already.",

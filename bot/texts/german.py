@@ -280,6 +280,12 @@ GERMAN = Texts(
     lora_reject="Ablehnen",
     lora_decided="„{title}“ ist {state}.",
     lora_none_proposed="Nichts wartet auf eine Entscheidung.",
+    lora_liked="{liked} von {judged} Leuten, die es hier beurteilt haben, mögen es.",
+    lora_disliked=(
+        "⚠ Nur {liked} von {judged} Leuten, die es hier beurteilt haben, mögen es; darum wird es "
+        "nur angepinnt verwendet."
+    ),
+    lora_left_out="Bleiben hier weg, weil die meisten sie nicht mögen:",
     lora_status="„{title}“ ist jetzt {status}.",
     cancelled_now="Abgebrochen.",
     ended_already="Dieser Auftrag ist schon zu Ende.",

@@ -191,6 +191,9 @@ class Texts:
     lora_reject: str
     lora_decided: str
     lora_none_proposed: str
+    lora_liked: str
+    lora_disliked: str
+    lora_left_out: str
     lora_status: str
 
     # Sentences in answer to what people do

@@ -20,7 +20,7 @@ from engine.requests import answers
 from engine.requests.ending import announce_result
 from engine.settings import Duels as DuelSettings
 from engine.storage.database import Database
-from engine.storage.tables import deliveries, requests
+from engine.storage.tables import adapters, deliveries, requests
 from engine.values import Answer, Phase
 
 IMAGES = 2
@@ -52,6 +52,10 @@ class Ballot:
     composer: str
     #: Adapters of the method's image.
     adapters: tuple[str, ...]
+    #: What they are for: "concept", "character" or "person", each once.
+    kinds: tuple[str, ...]
+    #: Ideas of the prompt that have an adapter.
+    ideas: int
     #: Votes for the method's image, and all votes.
     won: int
     cast: int
@@ -139,7 +143,8 @@ class Duels:
                 answer = await answers.load_answer(connection, request_id)
                 tally = await self._tally(connection, answer)
                 if tally.method is not None:
-                    found.append(_ballot(answer, tally.votes[tally.method], tally.cast))
+                    kinds = await _kinds(connection, _loaded(answer))
+                    found.append(_ballot(answer, kinds, tally.votes[tally.method], tally.cast))
             return found
 
 
@@ -156,11 +161,23 @@ def _method(answer: Answer) -> int | None:
     return next((one.index for one in answer.renderings if one.loaded), None)
 
 
-def _ballot(answer: Answer, won: int, cast: int) -> Ballot:
+async def _kinds(connection: AsyncConnection, ids: Sequence[str]) -> tuple[str, ...]:
+    found = await connection.scalars(select(adapters.c.kind).where(adapters.c.id.in_(ids)))
+    return tuple(sorted({kind or "concept" for kind in found}))
+
+
+def _loaded(answer: Answer) -> tuple[str, ...]:
+    return tuple(sorted({a.adapter_id for r in answer.renderings for a in r.loaded}))
+
+
+def _ballot(answer: Answer, kinds: tuple[str, ...], won: int, cast: int) -> Ballot:
+    made = answer.composition
     return Ballot(
         checkpoint=answer.request.sampling.checkpoint,
-        composer=answer.composition.composer if answer.composition else "none",
-        adapters=tuple(sorted({a.adapter_id for r in answer.renderings for a in r.loaded})),
+        composer=made.composer if made else "none",
+        adapters=_loaded(answer),
+        kinds=kinds,
+        ideas=sum(bool(task.picks) for task in made.tasks) if made else 0,
         won=won,
         cast=cast,
     )
