@@ -118,6 +118,15 @@ def bench_discord(requests: Requests = 200, as_json: Json = False) -> None:
     report("discord", measuring, settings.renderer.device, as_json)
 
 
+def bench_slack(requests: Requests = 200, as_json: Json = False) -> None:
+    """Forty people ask the Slack app, fifty commands in flight."""
+    from bot.benchmarks import slack
+
+    settings = settings_for_command()
+    measuring = slack.measure(settings, requests, news_console().print)
+    report("slack", measuring, settings.renderer.device, as_json)
+
+
 def bench_scale(
     requests: Requests = 200,
     renderers: Annotated[str, typer.Option(help="Numbers of renderers.")] = "1,4,16,64",
@@ -179,6 +188,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "formats": bench_formats,
     "renderer": bench_renderer,
     "discord": bench_discord,
+    "slack": bench_slack,
     "scale": bench_scale,
     "builtin": bench_builtin,
 }

@@ -28,7 +28,7 @@ from engine.values import Asker, Home, Request, Rules
 log = structlog.get_logger(part="slack")
 
 #: Seconds after which Slack has its acknowledgement, even if the database is slow.
-ACK_WITHIN = 0.8
+ACK_WITHIN = 0.6
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,8 @@ class LoopbackSlack:
         #: Faults of the next calls, by method; "after" ones are carried out first.
         self.before: dict[str, list[web.Response]] = defaultdict(list)
         self.after: dict[str, list[web.Response]] = defaultdict(list)
+        #: Seconds that people wait for an acknowledgement.
+        self.deadline = DEADLINE
         self.slowest_ack = 0.0
         self._addresses: dict[str, tuple[LoopbackSlack, list[float]]] = {}
         self._acks: dict[str, asyncio.Future[Any]] = {}
@@ -149,7 +151,7 @@ class LoopbackSlack:
     async def send(self, kind: str, payload: Json, retry: int = 0) -> Json | None:
         """Sends an envelope and returns what came with its acknowledgement, within 3 seconds."""
         if self.door:
-            return await asyncio.wait_for(self.door(kind, payload), DEADLINE)
+            return await asyncio.wait_for(self.door(kind, payload), self.deadline)
         envelope: Json = {"envelope_id": self.number("envelope"), "type": kind, "payload": payload}
         if retry:
             envelope |= {"retry_attempt": retry, "retry_reason": "timeout"}
@@ -157,7 +159,7 @@ class LoopbackSlack:
         assert self._socket
         began = time.monotonic()
         await self._socket.send_json(envelope)
-        answer: Json | None = await asyncio.wait_for(acked, DEADLINE)
+        answer: Json | None = await asyncio.wait_for(acked, self.deadline)
         self.slowest_ack = max(self.slowest_ack, time.monotonic() - began)
         return answer
 
