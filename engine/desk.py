@@ -38,6 +38,7 @@ from engine.requests.admission import refuse_stranger
 from engine.requests.delivery import Delivery
 from engine.requests.ending import announce_end
 from engine.requests.history import History
+from engine.requests.history import Past as Past
 from engine.requests.homes import Homes
 from engine.requests.intake import Intake
 from engine.requests.line import place_of

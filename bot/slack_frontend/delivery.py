@@ -91,9 +91,11 @@ class Mailman:
     async def _deliver(self, answer: Answer, home: Home, *, again: bool) -> str:
         texts = texts_for(home.locale)
         screen, reply, pictures = await self.prepare(answer, texts)
-        if pictures and not (again and await self._sharing.find(answer.request, home)):
-            channel = answer.request.asker.channel
-            await self._sharing.share(channel, home.reply_to, comment_for(reply, texts), pictures)
+        if pictures:
+            out = await self._sharing.find(answer.request, home) if again else []
+            channel, comment = answer.request.asker.channel, comment_for(reply, texts)
+            files = out or await self._sharing.share(channel, home.reply_to, comment, pictures)
+            await self._desk.homes.keep_files(answer.request.id, files)
         changed = await self._poster.change(answer.request, home, screen)
         return changed or await self._poster.post_once(answer.request, home, screen)
 

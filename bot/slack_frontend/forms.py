@@ -6,6 +6,7 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.models.blocks import (
     Block,
+    CheckboxesElement,
     ConversationSelectElement,
     InputBlock,
     NumberInputElement,
@@ -18,7 +19,7 @@ from slack_sdk.models.views import View
 
 from bot.sizes import read_size
 from bot.slack_frontend.flags import within
-from bot.slack_frontend.opening import Entry, Opener
+from bot.slack_frontend.opening import Entry, Opener, alone
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.web import Web, ask
@@ -53,6 +54,8 @@ class Forms:
         await self._opener.open(place, partial(self._submit, values), ack)
 
     async def _submit(self, values: dict[str, Any], entry: Entry) -> Request:
+        if values.get("private", {}).get("private", {}).get("selected_options"):
+            entry = await alone(self._web, entry)
         width, height = read_size(_text(values, "size"))
         without = _chosen(values, "adapters") == "none"
         written = Ask(
@@ -77,6 +80,7 @@ def prompt_form(texts: Texts, most_images: int) -> View:
         _input("seed", texts.form_seed, _whole(0, 2**32 - 1)),
         _input("negative", texts.form_negative, PlainTextInputElement()),
         _input("adapters", texts.form_adapters, _adapters(texts)),
+        _input("private", texts.form_private, _private(texts)),
         _input("channel", texts.form_channel, _channel(), needed=True),
     ]
     return View(
@@ -106,6 +110,11 @@ def _adapters(texts: Texts) -> StaticSelectElement:
         Option(value="none", text=PlainTextObject(text=texts.form_adapters_none)),
     ]
     return StaticSelectElement(options=options, initial_option=options[0])
+
+
+def _private(texts: Texts) -> CheckboxesElement:
+    option = Option(value="private", text=PlainTextObject(text=texts.form_private_option))
+    return CheckboxesElement(options=[option])
 
 
 def _channel() -> ConversationSelectElement:

@@ -19,7 +19,7 @@ from bot.slack_frontend.removal import Removal
 from bot.slack_frontend.screens import Screen, lines_screen, sentence_screen, status_screen
 from bot.status import first_status
 from bot.texts import Texts, said
-from engine.desk import Desk
+from engine.desk import Desk, Past
 from engine.values import Adapter, Asker
 
 #: Returns what the person is shown; the second argument is what stands after the command.
@@ -133,13 +133,14 @@ class OwnCommands:
 async def history_lines(desk: Desk, asker: Asker, texts: Texts, words: str = "") -> list[str]:
     """Returns a line for each of the person's newest requests."""
     past = await desk.history.of(asker, words)
-    lines = [
-        f"{one.request_id} · {one.created_at:%Y-%m-%d %H:%M} · {one.prompt} · "
-        f"{said(one.kind, texts)} · "
-        + (texts.summary.format(count=one.images) if one.images else said(one.phase, texts))
-        for one in past
-    ]
-    return lines or [texts.history_empty]
+    return [past_line(one, texts) for one in past] or [texts.history_empty]
+
+
+def past_line(past: Past, texts: Texts) -> str:
+    """Returns what is said of one earlier request."""
+    made = texts.summary.format(count=past.images) if past.images else said(past.phase, texts)
+    asked = f"{past.request_id} · {past.created_at:%Y-%m-%d %H:%M}"
+    return f"{asked} · {past.prompt} · {said(past.kind, texts)} · {made}"
 
 
 async def queue_lines(desk: Desk, asker: Asker, texts: Texts) -> list[str]:

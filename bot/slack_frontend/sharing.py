@@ -29,8 +29,8 @@ class Sharing:
 
     async def share(
         self, channel: str, thread: str | None, comment: str, pictures: Sequence[Picture]
-    ) -> None:
-        """Shares the pictures in one message.
+    ) -> list[str]:
+        """Shares the pictures in one message and returns their files' ids.
 
         Raises `NotPosted` where surely nothing is out, `SlackSilent` where something may be.
         """
@@ -40,6 +40,7 @@ class Sharing:
                 files=files, channel_id=channel, thread_ts=thread, initial_comment=comment
             )
         )
+        return [str(file["id"]) for file in files]
 
     async def _upload(self, picture: Picture) -> dict[str, str | None]:
         try:

@@ -38,6 +38,8 @@ REFUSALS = {
 REFUSALS["not_authed"] = REFUSALS["invalid_auth"]
 #: Answers of Slack after which a call may have been carried out all the same.
 UNCLEAR = {"", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+#: Slack's words for blocks that it does not take, such as a picture that was deleted.
+BAD_BLOCKS = {"invalid_arguments", "invalid_blocks"}
 
 
 class SlackRefused(StylusError):

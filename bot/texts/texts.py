@@ -119,6 +119,8 @@ class Texts:
     form_adapters: str
     form_adapters_auto: str
     form_adapters_none: str
+    form_private: str
+    form_private_option: str
     form_channel: str
     form_submit: str
     form_close: str

@@ -47,6 +47,8 @@ homes = Table(
     Column("locale", Text, nullable=False, server_default=""),
     # Bytes that a file may have there.
     Column("file_limit", BigInteger),
+    # The platform's own ids of the files that show its images, where it has such.
+    text_list("files"),
 )
 
 # Every message that shows a request, copies included: reactions come with a message id only.

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import and_, func, select
 
+from engine.community.chat_tables import homes
 from engine.requests.allowance import images_today, is_asker
 from engine.storage.database import Database
 from engine.storage.tables import renderings, requests
@@ -21,6 +22,8 @@ class Past:
     phase: Phase
     images: int
     created_at: datetime
+    #: The platform's ids of the files that show its images, where it has such.
+    files: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,16 @@ class History:
         columns = [requests.c[name] for name in ("id", "kind", "prompt", "phase")]
         async with self.database.transaction() as connection:
             rows = await connection.execute(
-                select(*columns, images, requests.c.created_at)
+                select(*columns, images, requests.c.created_at, homes.c.files)
+                .outerjoin(homes, homes.c.request_id == requests.c.id)
                 .where(mine, requests.c.prompt != "")
                 .order_by(requests.c.created_at.desc())
                 .limit(limit)
             )
-            return [Past(row[0], row[1], row[2], Phase(row[3]), row[4], row[5]) for row in rows]
+            return [
+                Past(row[0], row[1], row[2], Phase(row[3]), row[4], row[5], tuple(row[6] or ()))
+                for row in rows
+            ]
 
     async def today(self, asker: Asker) -> int:
         """Returns how many images of the last 24 hours count against the asker's quota."""

@@ -3,6 +3,7 @@
 All of it is ids, kept for good: a reaction on an old message says no more than where it is.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,6 +46,16 @@ class Homes:
             place = (await connection.execute(where)).one()
             await _add_message(connection, place.platform, place.channel, message_id, request_id)
 
+    async def keep_files(self, request_id: str, files: Sequence[str]) -> None:
+        """Records which of the platform's files show the images."""
+        async with self.database.transaction() as connection:
+            change = insert(homes).values(request_id=request_id, files=list(files))
+            await connection.execute(
+                change.on_conflict_do_update(
+                    index_elements=["request_id"], set_={"files": list(files)}
+                )
+            )
+
     async def copy(self, platform: str, channel: str, message_id: str, request_id: str) -> None:
         """Records another message that shows the request."""
         async with self.database.transaction() as connection:
@@ -82,7 +93,8 @@ async def load_home(connection: AsyncConnection, request_id: str) -> Home:
 
 def to_home(row: Row[Any]) -> Home:
     """Returns the home of a row of `homes`."""
-    return Home(**{name: getattr(row, name) for name in Home.__dataclass_fields__})
+    kept = {name: getattr(row, name) for name in Home.__dataclass_fields__}
+    return Home(**{**kept, "files": tuple(row.files)})
 
 
 async def _add_message(

@@ -133,6 +133,8 @@ class Home:
     locale: str = ""
     #: Bytes that a file may have there; None where the platform does not tell.
     file_limit: int | None = None
+    #: The platform's ids of the files that show the images, where it has such, in order.
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,9 +91,12 @@ async def test_a_file_is_proposed_in_a_message(workspace: Workspace) -> None:
 
 
 async def test_an_admins_home_leads_to_settings_and_library(workspace: Workspace) -> None:
+    await workspace.desk.workspaces.change(ADMINS, gallery=ART)
     for user in (ADMIN, ANN):
         await workspace.slack.event({"type": "app_home_opened", "user": user, "tab": "home"})
     await workspace.settled()
+    assert "*Gallery* <#CART>" in words_of(workspace.slack.homes[ADMIN])
+    assert "Gallery" not in words_of(workspace.slack.homes[ANN])
     parts = ["stylus:admin:settings", "stylus:admin:lora"]
     assert ids_of(workspace.slack.homes[ADMIN]) == parts
     assert ids_of(workspace.slack.homes[ANN]) == []

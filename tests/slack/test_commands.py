@@ -133,11 +133,40 @@ async def test_a_picture_with_words_is_changed_by_them(workspace: Workspace) -> 
     assert (await workspace.newest()).kind == "inpaint"
 
 
-async def test_home_shows_what_one_asked(workspace: Workspace) -> None:
-    request = await workspace.prompt()
+async def home(workspace: Workspace) -> dict[str, Any]:
+    """Ann opens her Home."""
     await workspace.slack.event({"type": "app_home_opened", "user": ANN, "tab": "home"})
     await workspace.settled()
-    assert request.id in words_of(workspace.slack.homes[ANN])
+    return workspace.slack.homes[ANN]
+
+
+async def test_home_shows_what_one_asked(workspace: Workspace) -> None:
+    assert "Nothing yet" in words_of(await home(workspace))
+    done = await workspace.prompt()
+    await finish(workspace.desk, done)
+    request = await workspace.prompt()
+    first = next(iter(workspace.slack.files))
+    shown = await home(workspace)
+    assert request.id in words_of(shown)
+    pictures = [b["accessory"] for b in shown["blocks"] if "accessory" in b]
+    assert pictures == [{"type": "image", "alt_text": "red star", "slack_file": {"id": first}}]
+    del workspace.slack.files[first]
+    shown = await home(workspace)
+    assert done.id in words_of(shown)
+    assert not [b for b in shown["blocks"] if "accessory" in b]
+
+
+async def test_the_form_can_ask_for_a_private_answer(workspace: Workspace) -> None:
+    await workspace.slack.slash("")
+    await workspace.settled()
+    private = {"private": {"selected_options": [{"value": "private"}]}}
+    await workspace.slack.send_form({**filled("red star"), **private})
+    await workspace.settled()
+    request = await workspace.newest()
+    assert request.asker.channel == DM
+    assert (await workspace.desk.homes.of(request.id)).private
+    assert workspace.slack.messages(ART) == []
+    assert "direct messages" in words_of(workspace.slack.whispers[-1])
 
 
 async def test_the_rules_of_the_workspace_are_kept(workspace: Workspace) -> None:

@@ -149,8 +149,9 @@ def open_view(slack: LoopbackSlack, arguments: Json) -> Json:
 
 def publish_view(slack: LoopbackSlack, arguments: Json) -> Json:
     refused = refuse_view(arguments["view"])
-    if refused:
-        return {"error": refused}
+    shown = [block.get("accessory", {}).get("slack_file") for block in arguments["view"]["blocks"]]
+    if refused or not all(file["id"] in slack.files for file in shown if file):
+        return {"error": refused or "invalid_arguments"}
     slack.homes[arguments["user_id"]] = arguments["view"]
     return {}
 
