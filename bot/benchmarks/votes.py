@@ -1,13 +1,19 @@
-"""`stylus eval votes`: what people preferred, in duels and by thumbs."""
+"""`stylus eval votes`: what people preferred, in duels and by thumbs, and what a model would."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from engine.community.duels import Ballot
 from engine.desk import Desk, open_desk
+from engine.errors import ComposerUnavailable, StorageUnavailable
+from engine.evaluating.model_judge import Judgement, judge, seeing_model
 from engine.evaluating.statistics import wilson_interval
 from engine.operations.figures import Figure
-from engine.settings import Settings
+from engine.png import encode_plain, open_image
+from engine.settings import Llm, Settings
+
+Tell = Callable[[str], None]
 
 NOBODY = "Nobody has voted yet: ask /stylus duel in a chat, or judge answers there with 👍 and 👎."
 #: The paper's preference over its base, of about 145 pairs (section 4.2).
@@ -24,6 +30,56 @@ async def measure(settings: Settings) -> list[Figure]:
         _share(f"liked by people, {o.adapter_id}", o.liked, o.judged) for o in opinions.values()
     ]
     return [*_duels(ballots), *thumbs, *people]
+
+
+async def measure_judge(settings: Settings, tell: Tell) -> list[Figure]:
+    """Returns what a vision model prefers of the pairs that people voted on.
+
+    Raises BadSettings where none is configured.
+    """
+    llm = seeing_model(settings)
+    async with open_desk(settings) as desk:
+        ballots = await desk.duels.ballots()
+        judged = []
+        for number, ballot in enumerate(ballots, 1):
+            try:
+                judged.append((ballot, await _judged(desk, llm, ballot)))
+            except (ComposerUnavailable, StorageUnavailable) as error:
+                tell(f"{number} of {len(ballots)} is left out: {error}")
+    return judge_figures(judged, len(ballots))
+
+
+async def _judged(desk: Desk, llm: Llm, ballot: Ballot) -> Judgement:
+    ours, base = [await asyncio.to_thread(desk.store.read, blob) for blob in ballot.images]
+    pixels = [encode_plain(open_image(content)) for content in (ours, base)]
+    return await judge(llm, ballot.prompt, *pixels)
+
+
+def judge_figures(judged: Sequence[tuple[Ballot, Judgement]], asked: int) -> list[Figure]:
+    """Returns the judge's preferences, and how often people agree; `asked` counts all pairs."""
+    if not asked:
+        return []
+    counted: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    agreed = [0, 0]
+    for ballot, one in judged:
+        if one.better == "tie":
+            continue
+        won = one.better == "first"
+        for name in ("judge: adapters preferred", f"judge, checkpoint {ballot.checkpoint}"):
+            counted[name][0] += won
+            counted[name][1] += 1
+        if 2 * ballot.won != ballot.cast:
+            agreed[0] += won == (2 * ballot.won > ballot.cast)
+            agreed[1] += 1
+    ties = sum(one.better == "tie" for _, one in judged)
+    inconsistent = sum(one.inconsistent for _, one in judged)
+    return [
+        *(_share(name, won, count) for name, (won, count) in counted.items()),
+        _share("judge: ties", ties, len(judged)),
+        _share("judge: inconsistent, a tie each", inconsistent, len(judged)),
+        _share("judge: pairs answered", len(judged), asked),
+        _share("judge and most people agree", *agreed),
+    ]
 
 
 def _duels(ballots: Iterable[Ballot]) -> list[Figure]:

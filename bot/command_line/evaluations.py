@@ -84,10 +84,17 @@ def seconds(
 
 
 @app.command()
-def votes(as_json: Json = False) -> None:
+def votes(
+    judge: Annotated[
+        bool, typer.Option("--judge", help="Ask the refiner's vision model about the same pairs.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """What people preferred, in duels and by thumbs."""
-    settings = settings_for_command()
-    report("votes", vote_benchmark.measure(settings), "cpu", as_json, vote_benchmark.NOBODY)
+    settings, tell = settings_for_command(), news_console().print
+    ours = vote_benchmark
+    measuring = ours.measure_judge(settings, tell) if judge else ours.measure(settings)
+    report("votes", measuring, "cpu", as_json, vote_benchmark.NOBODY)
 
 
 def _benchmark(name: str) -> ModuleType:

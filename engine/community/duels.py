@@ -48,6 +48,9 @@ class Tally:
 class Ballot:
     """One decided or open duel, as statistics need it."""
 
+    prompt: str
+    #: Places of both images in the blob store, the method's first.
+    images: tuple[str, str]
     checkpoint: str
     composer: str
     #: Adapters of the method's image.
@@ -144,7 +147,7 @@ class Duels:
                 tally = await self._tally(connection, answer)
                 if tally.method is not None:
                     kinds = await _kinds(connection, _loaded(answer))
-                    found.append(_ballot(answer, kinds, tally.votes[tally.method], tally.cast))
+                    found.append(_ballot(answer, kinds, tally, tally.method))
             return found
 
 
@@ -170,14 +173,17 @@ def _loaded(answer: Answer) -> tuple[str, ...]:
     return tuple(sorted({a.adapter_id for r in answer.renderings for a in r.loaded}))
 
 
-def _ballot(answer: Answer, kinds: tuple[str, ...], won: int, cast: int) -> Ballot:
+def _ballot(answer: Answer, kinds: tuple[str, ...], tally: Tally, method: int) -> Ballot:
     made = answer.composition
+    blobs = {one.index: one.blob for one in answer.renderings}
     return Ballot(
+        prompt=answer.request.prompt,
+        images=(blobs[method], blobs[1 - method]),
         checkpoint=answer.request.sampling.checkpoint,
         composer=made.composer if made else "none",
         adapters=_loaded(answer),
         kinds=kinds,
         ideas=sum(bool(task.picks) for task in made.tasks) if made else 0,
-        won=won,
-        cast=cast,
+        won=tally.votes[method],
+        cast=tally.cast,
     )

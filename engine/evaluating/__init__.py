@@ -5,6 +5,7 @@ world_questions  prompts of the built-in world, with their truth
 ways             ways of choosing adapters: the method, its ablations, the paper's rules
 gallery          the images on disk, so that an evaluation goes on where it stopped
 drawing          draws what the gallery lacks, images of all ways in one batch
+model_judge      a vision model that compares two images, in both orders
 eyes             who looks at images: the built-in instrument, or CLIP
 statistics       intervals by bootstrap and by Wilson
 scores           what the eyes saw, as figures
