@@ -82,19 +82,24 @@ def _unreadable(error: SettingsError) -> str:
     )
 
 
+#: What a choice needs beside itself.
+_NEEDED = {
+    ("composer.default", "llm"): ("llm.base_url", "llm.model"),
+    ("reranker.kind", "api"): ("reranker.base_url", "reranker.model"),
+    ("reranker.kind", "cross-encoder"): ("reranker.model",),
+    ("embeddings.kind", "api"): ("embeddings.base_url", "embeddings.model"),
+    ("embeddings.kind", "sentence-transformers"): ("embeddings.model",),
+}
+
+
 def _check_servers(settings: Settings) -> None:
     """Whoever is chosen to answer has to be named."""
-    chosen = {
-        'composer.default is "llm"': (
-            ("llm.base_url", "llm.model") if settings.composer.default == "llm" else ()
-        ),
-        f'reranker.kind is "{settings.reranker.kind}"': {
-            "api": ("reranker.base_url", "reranker.model"),
-            "cross-encoder": ("reranker.model",),
-        }.get(settings.reranker.kind, ()),
-    }
-    for choice, needed in chosen.items():
-        for key in needed:
-            table, name = key.split(".")
-            if not getattr(getattr(settings, table), name):
-                raise BadSettings(f"{choice}, which needs the setting {key}.")
+    for (choice, value), needed in _NEEDED.items():
+        for key in needed if _value(settings, choice) == value else ():
+            if not _value(settings, key):
+                raise BadSettings(f'{choice} is "{value}", which needs the setting {key}.')
+
+
+def _value(settings: Settings, key: str) -> Any:
+    table, name = key.split(".")
+    return getattr(getattr(settings, table), name)

@@ -24,6 +24,7 @@ from engine.requests import answers
 from engine.requests.revision import revise_composition, revise_masks
 from engine.reranker import rerank
 from engine.retriever import Selection, retrieve
+from engine.retrieving.asking import Asked, Asking
 from engine.retrieving.embedder import MiniLM
 from engine.retrieving.retrieval import Retrieval
 from engine.retrieving.shortlist import Shortlist
@@ -58,15 +59,17 @@ async def plan_request(
     settings: Settings,
     keep: Keep,
     shortlist: Shortlist | None = None,
+    asking: Asking | None = None,
 ) -> Planned:
     """Plans the request's images, has that kept, and returns it with how it came about.
 
-    No transaction is open while a reranker or the composer thinks: that may take long. Drawing
+    No transaction is open while embedder, reranker or composer think: that may take long. Drawing
     masks and keeping them is one decision, so that two rerolls at once never draw the same.
     """
     began = perf_counter()
+    asked = await _ask(request, embedder, settings, asking or Asking(database, settings.embeddings))
     async with database.transaction() as connection:
-        sources = await _gather(connection, request, embedder, settings, shortlist)
+        sources = await _gather(connection, request, embedder, settings, shortlist, asked)
     found = await rerank(request.prompt, sources.found, settings.reranker)
     sources = replace(sources, found=found)
     composition = await _compose(request, sources, settings)
@@ -94,18 +97,28 @@ class _Sources:
     found: Retrieval = _NOTHING_RETRIEVED
 
 
+async def _ask(
+    request: Request, embedder: MiniLM, settings: Settings, asking: Asking
+) -> Asked | None:
+    """The prompt's vectors; None where nothing is to be retrieved."""
+    if request.parent_id or request.overrides.adapters == "none":
+        return None
+    return await asking.ask(request.prompt, embedder, load_model(settings.composer.weights))
+
+
 async def _gather(
     connection: AsyncConnection,
     request: Request,
     embedder: MiniLM,
     settings: Settings,
     shortlist: Shortlist | None,
+    asked: Asked | None,
 ) -> _Sources:
     wishes = request.overrides
     pinned = tuple((await catalogue.find_adapters(connection, wishes.pin)).values())
     if request.parent_id:
         return _Sources(await answers.load_answer(connection, request.parent_id), pinned)
-    if wishes.adapters == "none":
+    if asked is None:
         return _Sources(None, pinned)
     disliked: tuple[str, ...] = ()
     if not settings.library.use_disliked:
@@ -119,8 +132,9 @@ async def _gather(
         drop=(*wishes.drop, *disliked),
     )
     k = settings.retriever.candidates
-    model = load_model(settings.composer.weights)
-    found = await retrieve(connection, embedder, request.prompt, selection, k, model, shortlist)
+    found = await retrieve(
+        connection, embedder, request.prompt, selection, k, shortlist=shortlist, asked=asked
+    )
     return _Sources(None, pinned, found)
 
 

@@ -11,15 +11,14 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Any, Literal
 
-import numpy as np
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.composing.calls import with_calls
 from engine.composing.local_model import LocalModel, load_model
-from engine.composing.segmentation import segment
 from engine.composing.subjects import spoken_names
 from engine.library.catalogue import ADAPTER_COLUMNS, to_adapter
+from engine.retrieving.asking import MOST_PHRASES, Asked, ask_locally
 from engine.retrieving.embedder import MINILM, MiniLM
 from engine.retrieving.retrieval import Retrieval
 from engine.retrieving.search_index import half_text, read_halves
@@ -30,8 +29,6 @@ from engine.values import Candidate
 #: Where the ranked cards come from: all of them, the index, or a shortlist.
 Way = Literal["exact", "indexed", "listed"]
 
-#: Keywords that ask for themselves; further ones are covered by the whole prompt.
-MOST_PHRASES = 12
 #: How much each ranking counts, found by cross-validation on published compositions.
 WEIGHTS = {
     "prompt_heading": 0.67,
@@ -64,23 +61,23 @@ async def retrieve(
     shortlist: Shortlist | None = None,
     *,
     everything: bool = False,
+    asked: Asked | None = None,
 ) -> Retrieval:
     """Returns at most `k` candidates for the prompt.
 
-    `model` segments it, the shipped one by default. In a large catalogue the `shortlist` tells
-    where to look, or else the index, unless `everything` is to be looked at. Raises
-    `ComposerUnavailable`.
+    `model` segments it, the shipped one by default, unless it was `asked` already, maybe in another
+    embedder's vectors. In a large catalogue the `shortlist` tells where to look, or else the index,
+    unless `everything` is to be looked at. Raises `ComposerUnavailable`.
     """
-    began = perf_counter()
-    model = model or load_model()
-    segmented = segment(prompt, embedder, model.tagger, model.keyword_threshold)
-    phrases = segmented.vectors[:MOST_PHRASES]
+    began = perf_counter() - (asked.seconds if asked else 0.0)
+    asked = asked or ask_locally(prompt, embedder, model or load_model())
+    phrases = len(asked.vectors) - 1
     spoken = spoken_names(prompt)
-    asked = np.concatenate([segmented.vector[None], phrases])
     parameters = {
         "prompt": prompt,
-        "asked": [half_text(vector) for vector in asked],
-        "embedder": embedder.name,
+        "asked": [half_text(vector) for vector in asked.vectors],
+        "embedder": asked.embedder,
+        "local": embedder.name,
         "base": selection.base,
         "workspace": selection.workspace,
         "ratings": ["safe", "unsafe"] if selection.unsafe else ["safe"],
@@ -93,19 +90,20 @@ async def retrieve(
         "k": k,
     }
     rows: Sequence[Row[Any]] = ()
-    if shortlist:
-        near = json.dumps(shortlist.near(asked, selection, spoken))  # cheaper than an array
+    everything |= asked.embedder != embedder.name  # shortlist and index are the local embedder's
+    if shortlist and not everything:
+        near = json.dumps(shortlist.near(asked.vectors, selection, spoken))  # cheaper than an array
         more = {"near": near, "since": shortlist.since}
-        rows = await _run(connection, len(phrases), "listed", parameters | more)
+        rows = await _run(connection, phrases, "listed", parameters | more)
     elif not everything and await _prepare_index(connection):
-        rows = await _run(connection, len(phrases), "indexed", parameters)
+        rows = await _run(connection, phrases, "indexed", parameters)
     if len(rows) < k:  # a small catalogue, or filters that leave little
-        rows = await _run(connection, len(phrases), "exact", parameters)
+        rows = await _run(connection, phrases, "exact", parameters)
     found = tuple(Candidate(to_adapter(row), float(row.score)) for row in rows)
     headings = read_halves([row.heading_vector for row in rows], embedder.dimensions)
     bodies = read_halves([row.body_vector for row in rows], embedder.dimensions)
-    heard = with_calls(prompt, segmented, [one.adapter for one in found], embedder)
-    return Retrieval(heard, found, headings, bodies, perf_counter() - began)
+    heard = with_calls(prompt, asked.segmented, [one.adapter for one in found], embedder)
+    return Retrieval(heard, found, headings, bodies, perf_counter() - began, asked.degraded)
 
 
 async def _run(
@@ -233,7 +231,7 @@ def _search(phrases: int, way: Way) -> TextClause:
                halfvec_send(v.body) as body_vector
         from fused
         join adapters a on a.id = fused.adapter_id
-        join adapter_vectors v on v.adapter_id = a.id and v.embedder = :embedder
+        join adapter_vectors v on v.adapter_id = a.id and v.embedder = :local
         order by fused.score desc, a.id
         """
     )

@@ -29,7 +29,7 @@ from engine.settings_rendering import (
     Sampling,
     Section,
 )
-from engine.settings_retrieving import Reranker, Retriever
+from engine.settings_retrieving import Embeddings, Reranker, Retriever
 from engine.storage.sealing import split_keys
 
 ENV_PREFIX = "STYLUS_"
@@ -323,6 +323,7 @@ class Settings(BaseSettings):
     draft: Draft = Draft()
     limits: Limits = Limits()
     renderer: Renderer = Renderer()
+    embeddings: Embeddings = Embeddings()
     retriever: Retriever = Retriever()
     reranker: Reranker = Reranker()
     composer: Composer = Composer()

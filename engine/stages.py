@@ -10,6 +10,7 @@ from engine.composing.local_model import load_model
 from engine.requests.admission import clean_prompt
 from engine.reranker import rerank
 from engine.retriever import Selection, retrieve
+from engine.retrieving.asking import Asking
 from engine.retrieving.embedder import MiniLM, load_embedder
 from engine.retrieving.retrieval import Retrieval
 from engine.settings import Settings
@@ -34,6 +35,7 @@ class Stages:
     settings: Settings
     database: Database
     embedder: MiniLM
+    asking: Asking
 
     async def retrieve(self, prompt: str, base: str | None, k: int | None = None) -> Retrieval:
         """Returns the candidates of the family `base`, by default the checkpoint's.
@@ -46,8 +48,9 @@ class Stages:
         count = k or self.settings.retriever.candidates
         model = load_model(self.settings.composer.weights)
         text = clean_prompt(prompt)
+        asked = await self.asking.ask(text, self.embedder, model)
         async with self.database.transaction() as connection:
-            found = await retrieve(connection, self.embedder, text, selection, count, model)
+            found = await retrieve(connection, self.embedder, text, selection, count, asked=asked)
         return await rerank(text, found, self.settings.reranker)
 
     async def compose(self, prompt: str, base: str | None, name: ComposerName | None) -> Composed:
@@ -65,4 +68,4 @@ async def open_stages(settings: Settings) -> AsyncIterator[Stages]:
     async with open_database(settings) as database:
         async with database.transaction() as connection:
             await check_schema(connection)
-        yield Stages(settings, database, load_embedder())
+        yield Stages(settings, database, load_embedder(), Asking(database, settings.embeddings))

@@ -71,3 +71,14 @@ async def by_length(question: dict[str, Any]) -> web.StreamResponse:
 def results(*pairs: tuple[Any, Any]) -> str:
     """Returns a reranker's answer of indexes and scores."""
     return json.dumps({"results": [{"index": n, "relevance_score": s} for n, s in pairs]})
+
+
+async def letters(question: dict[str, Any]) -> web.StreamResponse:
+    """An embedder that counts letters, and answers in whatever order."""
+    wide = question.get("dimensions") or 26
+    vectors = [
+        [float(one.lower().count(chr(97 + n % 26))) + 0.01 for n in range(wide)]
+        for one in question["input"]
+    ]
+    found = [{"index": n, "embedding": vector} for n, vector in enumerate(vectors)]
+    return web.json_response({"data": found[::-1]})

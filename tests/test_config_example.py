@@ -18,6 +18,7 @@ LINES = EXAMPLE.read_text("utf-8").splitlines()
 SECRETS = [
     "database.url",
     "llm.api_key",
+    "embeddings.api_key",
     "reranker.api_key",
     "discord.token",
     "slack.token",

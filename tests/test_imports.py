@@ -37,6 +37,7 @@ TORCH = (
     "engine.evaluating",
     "engine.retrieving.bulk_embedder",
     "engine.retrieving.cross_encoder",
+    "engine.retrieving.sentence_embedder",
     "engine.learning.tagger_training",
 )
 HOMES: dict[str, tuple[str, ...]] = {
@@ -48,7 +49,10 @@ HOMES: dict[str, tuple[str, ...]] = {
     "diffusers": TORCH,
     "transformers": TORCH,
     "peft": ("engine.builtin",),
-    "sentence_transformers": ("engine.retrieving.cross_encoder",),
+    "sentence_transformers": (
+        "engine.retrieving.cross_encoder",
+        "engine.retrieving.sentence_embedder",
+    ),
     "torchmetrics": ("engine.evaluating.scores",),
     "matplotlib": ("engine.evaluating.plots",),
     "procrastinate": (
@@ -76,7 +80,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "engine.library.addresses",
         "engine.library.downloads",
         "engine.library.wire",
-        "engine.retrieving.rerank_api",
+        "engine.retrieving.model_server",
     ),
     "yarl": (
         "bot.benchmarks",

@@ -37,6 +37,12 @@ def overview_lines(seen: "Overview") -> Iterator[RenderableType]:
     yield f"open: {_counts(seen.open)}; ended within the hour: {_counts(seen.ended)}"
     if seen.oldest_seconds is not None:
         yield f"the oldest open request has waited {seen.oldest_seconds:.0f} s"
+    if seen.embedding and seen.embedding.missing:
+        done = seen.embedding.cards - seen.embedding.missing
+        yield (
+            f"{done} of {seen.embedding.cards} cards have the configured embedder's vectors; until "
+            "all have, searches use the local embedder's"
+        )
     if seen.pace is not None:
         yield f"lately one request was rendered every {seen.pace.interval:.1f} s of work"
     if seen.unposted:

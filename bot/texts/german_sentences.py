@@ -155,6 +155,18 @@ SENTENCES = {
     ),
     "{} The local composer took over.": "{0:said} Der lokale Komponist ist eingesprungen.",
     "{} The retriever's order was kept.": "{0:said} Die Reihenfolge der Suche blieb.",
+    "{} The local embedder searched instead.": (
+        "{0:said} Gesucht wurde mit den Vektoren von hier."
+    ),
+    "The embedder took longer than {} s.": "Das Einbetten brauchte länger als {0} s.",
+    "The embeddings API answered with status {}.": "Das Einbetten antwortete mit Status {0}.",
+    "The embeddings API did not answer.": "Das Einbetten antwortete nicht.",
+    "The embeddings API's answer could not be read.": (
+        "Die Antwort des Einbettens war nicht zu lesen."
+    ),
+    "The embedder's vectors have another length than before.": (
+        "Die Vektoren des Einbettens haben eine andere Länge als zuvor."
+    ),
     "The reranker took longer than {} s.": "Das Umordnen brauchte länger als {0} s.",
     "The reranker answered with status {}.": "Das Umordnen antwortete mit Status {0}.",
     "The reranker did not answer.": "Das Umordnen antwortete nicht.",

@@ -5,10 +5,13 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine import __version__
 from engine.processes import workers
 from engine.requests.standings import load_pace
+from engine.retrieving.asking import configured_embedder
+from engine.retrieving.search_index import Standing, standing
 from engine.settings import Settings
 from engine.storage.database import Database, open_database
 from engine.storage.schema import check_schema
@@ -32,6 +35,8 @@ class Overview:
     pace: Pace | None
     #: Seconds that the oldest open request has waited; None where none is open.
     oldest_seconds: float | None
+    #: How far cards have the configured embedder's vectors; None where that is the local one.
+    embedding: Standing | None
 
 
 async def look_around(settings: Settings) -> Overview:
@@ -44,10 +49,10 @@ async def keep_looking(settings: Settings) -> AsyncGenerator[Overview, None]:
     """Yields the overview of the moment, again and again. Raises as `look_around` does."""
     async with open_database(settings) as database:
         while True:
-            yield await _look(database, settings.queue.stalled)
+            yield await _look(database, settings)
 
 
-async def _look(database: Database, stalled: float) -> Overview:
+async def _look(database: Database, settings: Settings) -> Overview:
     lately = func.now() - text("interval '1 hour'")
     by_phase = select(requests.c.phase, func.count()).group_by(requests.c.phase)
     is_open = requests.c.phase.in_(sorted(OPEN_PHASES))
@@ -63,7 +68,7 @@ async def _look(database: Database, stalled: float) -> Overview:
         )
         return Overview(
             version=__version__,
-            workers=tuple(await workers.alive(connection, stalled)),
+            workers=tuple(await workers.alive(connection, settings.queue.stalled)),
             open={row[0]: row[1] for row in opened},
             ended={row[0]: row[1] for row in ended},
             unposted=await connection.scalar(
@@ -72,4 +77,11 @@ async def _look(database: Database, stalled: float) -> Overview:
             or 0,
             pace=await load_pace(connection),
             oldest_seconds=None if oldest is None else float(oldest),
+            embedding=await _embedding(connection, settings),
         )
+
+
+async def _embedding(connection: AsyncConnection, settings: Settings) -> Standing | None:
+    if settings.embeddings.kind == "local":
+        return None
+    return await standing(connection, configured_embedder(settings.embeddings).name)

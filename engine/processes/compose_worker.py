@@ -4,9 +4,11 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from engine.errors import EmbedderUnavailable
 from engine.library.addition_fetch import fetch_addition
 from engine.library.on_demand import OnDemand
 from engine.method import Planned, plan_request
+from engine.operations.log import get_log
 from engine.operations.metrics import count_stages
 from engine.processes.duel_ending import register_duel_ending
 from engine.processes.expiry import register_expiry
@@ -19,6 +21,7 @@ from engine.requests.ledger import Claim
 from engine.requests.line import place_of
 from engine.requests.progress import publish
 from engine.retrieving import search_index
+from engine.retrieving.asking import Asking, configured_embedder
 from engine.retrieving.embedder import load_embedder
 from engine.retrieving.shortlist import Nearby
 from engine.settings import Settings
@@ -29,8 +32,12 @@ from engine.values import Phase, Progress
 CONCURRENCY = 4
 #: When the most downloaded adapters are fetched, where the settings want it.
 PREFETCH = "*/10 * * * *"
-#: Places beside those for the rescuer, one download and one embedding.
-LIBRARY_JOBS = 3
+#: When cards get the configured embedder's vectors, where those are missing.
+EMBEDDING = "* * * * *"
+#: Places beside those for the rescuer, one download and one embedding by each embedder.
+LIBRARY_JOBS = 4
+
+log = get_log("engine")
 
 
 async def run_engine(settings: Settings, *, tied: bool = False) -> None:
@@ -42,10 +49,11 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
         register_duel_ending(post)
         nearby = Nearby(post.database)
         nearby.look()
+        asking = Asking(post.database, settings.embeddings)
 
         @post.queue.app.task(name="compose", queue=COMPOSE_QUEUE)
         async def compose(request_id: str) -> None:
-            plan = partial(compose_request, nearby)
+            plan = partial(compose_request, nearby, asking)
             await run_stage(post, request_id, Phase.QUEUED, Phase.COMPOSING, plan)
 
         @post.queue.app.task(name="fetch", queue=LIBRARY_QUEUE)
@@ -55,6 +63,9 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
         @post.queue.app.task(name="embed", queue=LIBRARY_QUEUE)
         async def embed() -> None:
             await search_index.embed_pending(post.database, load_embedder())
+
+        if settings.embeddings.kind != "local":
+            _register_embedding(post)
 
         if settings.library.remote_adapters == "prefetch":
             on_demand = OnDemand(post.database, BlobStore(settings), settings.library)
@@ -74,7 +85,28 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
         )
 
 
-async def compose_request(nearby: Nearby, post: Post, claimed: Claim) -> None:
+def _register_embedding(post: Post) -> None:
+    """Has the vectors of the configured embedder made in the background, until none is missing."""
+    embedder = configured_embedder(post.settings.embeddings, patient=True)
+
+    @post.queue.app.periodic(cron=EMBEDDING)
+    @post.queue.app.task(
+        name="embed_again", queue=LIBRARY_QUEUE, lock="embed_again", queueing_lock="embed_again"
+    )
+    async def embed_again(timestamp: int) -> None:
+        def tell(left: int) -> None:
+            if left:
+                log.info("cards are embedded anew", embedder=embedder.name, left=left)
+
+        try:
+            done = await search_index.embed_pending(post.database, embedder, tell)
+            if done:
+                log.info("no card waits for its vectors", embedder=embedder.name, embedded=done)
+        except EmbedderUnavailable as error:
+            log.warning("cards wait for their vectors", reason=str(error))
+
+
+async def compose_request(nearby: Nearby, asking: Asking, post: Post, claimed: Claim) -> None:
     """Makes the plans, stores them and enqueues their rendering in one transaction."""
     request = claimed.request
 
@@ -96,4 +128,5 @@ async def compose_request(nearby: Nearby, post: Post, claimed: Claim) -> None:
             await publish(connection, Progress(request.id, Phase.PLANNED))
             count_stages(retrieve=planned.retrieve_seconds, compose=planned.compose_seconds)
 
-    await plan_request(post.database, request, load_embedder(), post.settings, keep, nearby.look())
+    settings, shortlist = post.settings, nearby.look()
+    await plan_request(post.database, request, load_embedder(), settings, keep, shortlist, asking)

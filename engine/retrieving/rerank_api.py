@@ -1,15 +1,14 @@
 """A reranking server, any that is asked as Cohere's and Jina's are: POST /rerank."""
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
 
-import aiohttp
 import numpy as np
 
 from engine.errors import RerankerUnavailable
 from engine.retrieving.embedder import Vectors
+from engine.retrieving.model_server import NoAnswer, ask
 from engine.settings_retrieving import Reranker
 
 #: Most bytes of an answer; an index and a score for each text are far fewer.
@@ -19,7 +18,7 @@ ANSWER_BYTES = 2**20
 async def ask_server(query: str, texts: Sequence[str], settings: Reranker) -> Vectors:
     """Returns the server's score of each text. Raises `RerankerUnavailable`.
 
-    Errors hold neither the key nor the server's words. The time limit is the caller's.
+    The time limit is the caller's.
     """
     question = {
         "model": settings.model,
@@ -27,32 +26,24 @@ async def ask_server(query: str, texts: Sequence[str], settings: Reranker) -> Ve
         "documents": list(texts),
         "top_n": len(texts),
     }
-    key = settings.api_key.get_secret_value()
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    url = f"{settings.base_url.rstrip('/')}/rerank"
     try:
-        async with (
-            aiohttp.ClientSession(headers=headers, cookie_jar=aiohttp.DummyCookieJar()) as session,
-            session.post(url, json=question, allow_redirects=False) as response,
-        ):
-            if response.status != 200:
-                raise RerankerUnavailable(f"The reranker answered with status {response.status}.")
-            said = await response.content.read(ANSWER_BYTES)
-            while not response.content.at_eof() and len(said) < ANSWER_BYTES:
-                said += await response.content.read(ANSWER_BYTES - len(said))
-    except (aiohttp.ClientError, ValueError) as error:
+        url = f"{settings.base_url.rstrip('/')}/rerank"
+        return read_scores(await ask(url, settings.api_key, question, ANSWER_BYTES), len(texts))
+    except NoAnswer as error:
+        if error.status:
+            raise RerankerUnavailable(
+                f"The reranker answered with status {error.status}."
+            ) from error
         raise RerankerUnavailable("The reranker did not answer.") from error
-    return read_scores(said, len(texts))
 
 
-def read_scores(said: bytes, count: int) -> Vectors:
+def read_scores(said: Any, count: int) -> Vectors:
     """Returns one score a text. Raises `RerankerUnavailable` unless every text has exactly one."""
     try:
         told = {
-            _index(one["index"], count): float(one["relevance_score"])
-            for one in json.loads(said)["results"]
+            _index(one["index"], count): float(one["relevance_score"]) for one in said["results"]
         }
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         raise RerankerUnavailable("The reranker's answer could not be read.") from error
     if len(told) != count or not all(map(math.isfinite, told.values())):
         raise RerankerUnavailable("The reranker's answer could not be read.")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,11 +29,12 @@ STALE = 0.01
 class Embedder(Protocol):
     """Turns texts into unit vectors; one contract for all embedders."""
 
-    name: str
-    dimensions: int
+    @property
+    def name(self) -> str:
+        """Under which its vectors are stored."""
 
     def embed(self, texts: list[str], tokens: int) -> Vectors:
-        """Returns shape (len(texts), dimensions), of the first tokens of each text."""
+        """Returns one row for each text, of its first tokens. Raises `EmbedderUnavailable`."""
 
 
 async def embed_pending(
@@ -41,6 +43,7 @@ async def embed_pending(
     """Embeds every card whose vectors are missing or out of date; returns how many.
 
     Committed in batches: whoever is stopped goes on where it was. `tell` hears how many are left.
+    Raises `EmbedderUnavailable`.
     """
     done = 0
     async with database.transaction() as connection:
@@ -55,8 +58,36 @@ async def embed_pending(
             if not rows:
                 await _count_words(connection)
                 return done
-            await _embed(connection, embedder, rows)
-            done += len(rows)
+        # No transaction is open meanwhile: it takes seconds, and longer where a server is asked.
+        headings, bodies = await asyncio.to_thread(_embed, embedder, rows)
+        async with database.transaction() as connection:
+            stamps = [(row.adapter_id, row.digest) for row in rows]
+            await store_vectors(connection, embedder.name, stamps, headings, bodies)
+        done += len(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far the catalogue is embedded by one embedder."""
+
+    cards: int
+    #: Cards whose vectors are missing or out of date.
+    missing: int
+    #: Numbers of a vector; None where there is none yet.
+    dimensions: int | None
+
+
+async def standing(connection: AsyncConnection, embedder: str) -> Standing:
+    """Returns how far the catalogue is embedded."""
+    cards = await connection.scalar(select(func.count()).select_from(adapter_texts))
+    missing = await connection.scalar(
+        select(func.count()).select_from(_pending(embedder).subquery())
+    )
+    vectors = text(
+        "select vector_dims(heading) from adapter_vectors where embedder = :embedder limit 1"
+    )
+    dimensions = await connection.scalar(vectors, {"embedder": embedder})
+    return Standing(cards or 0, missing or 0, dimensions)
 
 
 def _fastest(embedder: Embedder, texts: int) -> Embedder:
@@ -79,12 +110,9 @@ def _pending(embedder: str) -> Any:
     )
 
 
-async def _embed(connection: AsyncConnection, embedder: Embedder, rows: Sequence[Row[Any]]) -> None:
-    names, texts = [row.heading for row in rows], [row.body for row in rows]
-    headings = await asyncio.to_thread(embedder.embed, names, HEADING_TOKENS)
-    bodies = await asyncio.to_thread(embedder.embed, texts, BODY_TOKENS)
-    stamps = [(row.adapter_id, row.digest) for row in rows]
-    await store_vectors(connection, embedder.name, stamps, headings, bodies)
+def _embed(embedder: Embedder, rows: Sequence[Row[Any]]) -> tuple[Vectors, Vectors]:
+    headings = embedder.embed([row.heading for row in rows], HEADING_TOKENS)
+    return headings, embedder.embed([row.body for row in rows], BODY_TOKENS)
 
 
 async def store_vectors(
