@@ -43,6 +43,13 @@ class Action(StrEnum):
     # About a proposed LoRA.
     APPROVE = "approve"
     REJECT = "reject"
+    # About an adapter of the library, by its handle.
+    EDIT = "edit"
+    ENABLE = "enable"
+    DISABLE = "disable"
+    REMOVE = "remove"
+    REFINE = "refine"
+    NEWER = "newer"
     # What only reactions do.
     STAR = "star"
     GOOD = "good"

@@ -4,7 +4,8 @@ import contextlib
 
 from bot.pictures import Picture
 from bot.texts import Texts, said
-from engine.desk import Addition, Desk, Opinion, title_of
+from bot.weights import write_span
+from engine.desk import Addition, Desk, Opinion, Uses, title_of
 from engine.errors import UnknownAdapter
 from engine.values import Adapter, Asker
 
@@ -34,13 +35,23 @@ def facts_of(adapter: Adapter, texts: Texts) -> list[tuple[str, str]]:
     facts = [
         (texts.triggers, ", ".join(adapter.trigger_words) or texts.none),
         (texts.tags, ", ".join(adapter.tags)),
-        (texts.weight, f"{adapter.weight:g}"),
+        (texts.weight, _weight_of(adapter)),
         (texts.base, " · ".join(filter(None, (base, size)))),
         (texts.lora_rating, said(adapter.rating, texts)),
         (texts.creator, ", ".join(filter(None, (adapter.creator, adapter.licence)))),
         (texts.lora_notes, adapter.notes),
     ]
     return [(name, words) for name, words in facts if words]
+
+
+def _weight_of(adapter: Adapter) -> str:
+    span = write_span(adapter.weight_low, adapter.weight_high)
+    return f"{adapter.weight:g}" + (f" ({span})" if span else "")
+
+
+def uses_of(uses: Uses, texts: Texts) -> str:
+    """Returns how often an adapter was used here."""
+    return texts.lora_uses.format(images=uses.images, requests=uses.requests)
 
 
 def _is_finer(adapter: Adapter) -> bool:

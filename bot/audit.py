@@ -25,9 +25,10 @@ def change_lines(
 
 def in_words(change: Change) -> str:
     """Returns what was changed, with its values before and after."""
-    return " · ".join(
+    changed = [
         f"{name} {_value(was)} → {_value(now)}" for name, (was, now) in change.details.items()
-    )
+    ]
+    return " · ".join(changed) or change.action
 
 
 def _value(value: object) -> str:

@@ -29,6 +29,7 @@ from engine.library.addition_rows import Described as Described
 from engine.library.addition_rows import title_of as title_of
 from engine.library.additions import Additions
 from engine.library.announcing import Announcing
+from engine.library.found import Newer as Newer
 from engine.library.upkeep import Upkeep
 from engine.operations.log import get_log
 from engine.processes import workers
@@ -43,6 +44,7 @@ from engine.requests.homes import Homes
 from engine.requests.intake import Intake
 from engine.requests.line import place_of
 from engine.requests.lookup import Lookup
+from engine.requests.lookup import Uses as Uses
 from engine.requests.previews import load_preview
 from engine.requests.progress import ProgressFeed
 from engine.requests.standings import load_standings, look_ahead
@@ -251,7 +253,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
                     Forgetting(database, store),
                     Additions(settings, database, queue, store),
                     Announcing(database, store),
-                    Upkeep(database, store),
+                    Upkeep(settings, database, store, queue),
                 )
             finally:
                 listening.cancel()

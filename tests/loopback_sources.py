@@ -103,6 +103,8 @@ class LoopbackSources:
     def __init__(self) -> None:
         self.port = 0
         self.model, self.version, self.repo = model(), version(), repo()
+        #: The model's versions, the newest first; by default the one.
+        self.versions: list[dict[str, Any]] = []
         self.content = CONTENT
         #: What downloads answer instead of a redirect: a status and a text.
         self.instead: tuple[int, str] | None = None
@@ -133,7 +135,7 @@ class LoopbackSources:
             fine = request.query.get("signature") == "s" and "Authorization" not in request.headers
             return web.Response(body=self.content) if fine else web.Response(status=403)
         documents = {
-            "/api/v1/models/11": self.model | {"modelVersions": [self.version]},
+            "/api/v1/models/11": self.model | {"modelVersions": self.versions or [self.version]},
             "/api/v1/model-versions/22": self.version,
             f"/api/v1/model-versions/by-hash/{SHA}": self.version,
             "/api/models/mira/neon-nights": self.repo,

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import BadUrl, DownloadFailed
 from engine.library.cards import read_card
-from engine.library.found import Found
+from engine.library.found import Found, Newer
 from engine.library.references import (
     CivitaiFile,
     HuggingFaceFile,
@@ -17,7 +17,7 @@ from engine.library.references import (
     read_reference,
     text_of,
 )
-from engine.library.sources import fetched, find
+from engine.library.sources import fetched, find, find_newer
 from engine.settings import Library
 from tests.loopback_sources import CONTENT, SHA, TOKEN, LoopbackSources, serve_sources
 from tests.test_downloads import left
@@ -216,3 +216,27 @@ async def test_a_source_that_answers_nonsense(sources: LoopbackSources) -> None:
     assert "has no such file" in await refusal(sources, "models/99")
     sources.version = []  # type: ignore[assignment]
     assert "in a way that nobody expects" in await refusal(sources, "api/download/models/22")
+
+
+@pytest.mark.parametrize(
+    "reference", [CivitaiFile(11, 22), CivitaiFile(None, 22), CivitaiFile(sha256=SHA)]
+)
+async def test_a_newer_version_of_the_same_family_is_found(
+    sources: LoopbackSources, reference: Reference
+) -> None:
+    assert await find_newer(reference, SHA, "sdxl", sources.library) is None
+    flux = sources.version | {"id": 44, "name": "v4", "baseModel": "Flux.1 D"}
+    sources.versions = [flux, sources.version | {"id": 33, "name": "v3"}, sources.version]
+    page = f"{sources.library.civitai_url}/models/11?modelVersionId=33"
+    assert await find_newer(reference, SHA, "sdxl", sources.library) == Newer("v3", page)
+
+
+async def test_another_commit_is_newer_only_with_another_file(sources: LoopbackSources) -> None:
+    ours = HuggingFaceFile("mira/neon-nights", "neon.safetensors")
+    sources.repo["sha"] = "abcdef0" * 5
+    assert await find_newer(ours, SHA, "sdxl", sources.library) is None
+    page = f"{sources.library.huggingface_url}/mira/neon-nights/blob/main/neon.safetensors"
+    newer = await find_newer(ours, "0" * 64, "sdxl", sources.library)
+    assert newer == Newer("abcdef0", page)
+    with pytest.raises(DownloadFailed, match="Only Civitai and Hugging Face tell"):
+        await find_newer(PlainFile("https://civitai.com/x"), SHA, "sdxl", sources.library)

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 #: What people in a chat may be told from; the rest speaks to operators, or is left in English.
 HEARD = ("engine/requests", "engine/community", "engine/composer.py", "engine/processes/jobs.py")
 HEARD_FRONTENDS = (
+    "bot/adapter_form.py",
     "bot/choices.py",
     "bot/sizes.py",
     "bot/weights.py",

@@ -4,13 +4,14 @@ import discord
 from discord import ui
 
 from bot.actions import Action, Click
+from bot.adapter_actions import edit_buttons
 from bot.adapter_card import facts_of, measured_of, progress_of, sample_picture
 from bot.breakdown import safe_link
 from bot.discord_frontend.admin import refuse_others
 from bot.discord_frontend.answers import texts_of
 from bot.discord_frontend.escaping import plain
 from bot.discord_frontend.people import asker_of
-from bot.discord_frontend.screens import COLOURS, WORKING, Screen, sentence_screen
+from bot.discord_frontend.screens import COLOURS, WORKING, Screen, button_rows, sentence_screen
 from bot.lines import cut
 from bot.pictures import Picture
 from bot.texts import Texts, said, texts_for
@@ -106,7 +107,8 @@ def addition_screen(
         _button(Action.APPROVE, addition.id, texts.lora_approve, discord.ButtonStyle.success),
         _button(Action.REJECT, addition.id, texts.lora_reject, discord.ButtonStyle.danger),
     )
-    return Screen((container, row), (picture,) if picture else ())
+    edit = button_rows([edit_buttons(adapter, texts)])
+    return Screen((container, row, *edit), (picture,) if picture else ())
 
 
 def fact_lines(adapter: Adapter, texts: Texts) -> list[str]:

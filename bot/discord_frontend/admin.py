@@ -99,9 +99,14 @@ async def settings_of(desk: Desk, interaction: discord.Interaction) -> Screen:
     return settings_screen(rules, desk.settings.checkpoint_names, last, texts)
 
 
+def is_admin(interaction: discord.Interaction) -> bool:
+    """Whether the person may manage the server."""
+    return bool(interaction.guild_id) and interaction.permissions.manage_guild
+
+
 def refuse_others(interaction: discord.Interaction) -> None:
     """Raises `NotAllowed` for people who may not manage the server."""
-    if not interaction.guild_id or not interaction.permissions.manage_guild:
+    if not is_admin(interaction):
         raise NotAllowed(
             "Only people who may manage this server can change its settings; ask one of them."
         )

@@ -7,6 +7,7 @@ from functools import partial
 import discord
 
 from bot.actions import Action, Click
+from bot.adapter_actions import STATUSES
 from bot.discord_frontend.additions import Deciding
 from bot.discord_frontend.admin import Admin
 from bot.discord_frontend.answers import open_request, say, show, texts_of
@@ -14,6 +15,7 @@ from bot.discord_frontend.choosing import Choosing
 from bot.discord_frontend.escaping import plain
 from bot.discord_frontend.people import PLATFORM, Entry, asker_of, moderates
 from bot.discord_frontend.screens import lines_screen
+from bot.discord_frontend.upkeep import UpkeepClicks
 from bot.discord_frontend.why import why_screen
 from bot.duel import cast_vote, duel_result
 from bot.following import follow_up
@@ -30,7 +32,7 @@ class Clicks:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        choosing = Choosing(desk)
+        choosing, upkeep = Choosing(desk), UpkeepClicks(desk)
         self._handlers: dict[Action, Handler] = {
             Action.REROLL: self._ask,
             Action.VARY: self._ask,
@@ -45,6 +47,8 @@ class Clicks:
             Action.ADMIN: Admin(desk).change,
             Action.APPROVE: Deciding(desk).decide,
             Action.REJECT: Deciding(desk).decide,
+            Action.EDIT: upkeep.edit,
+            **dict.fromkeys((*STATUSES, Action.REFINE, Action.NEWER), upkeep.act),
             Action.TASKS: choosing.open,
             Action.COMPARE: choosing.compare,
             Action.IDEAS: choosing.change,

@@ -83,7 +83,7 @@ def status_screen(status: Status, preview: Picture | None = None) -> Screen:
     shown = {0: preview} if preview else {}
     if shown:
         container.add_item(_gallery(shown))
-    return Screen((container, *_rows([list(status.buttons)])), tuple(shown.values()))
+    return Screen((container, *button_rows([list(status.buttons)])), tuple(shown.values()))
 
 
 def reply_screen(
@@ -107,7 +107,7 @@ def reply_screen(
     if sheet:
         container.add_item(ui.File(f"attachment://{sheet.name}"))
         shown.append(sheet)
-    return Screen((container, *_rows(buttons_for(reply, texts))), tuple(shown))
+    return Screen((container, *button_rows(buttons_for(reply, texts))), tuple(shown))
 
 
 def lines_screen(title: str, lines: list[str]) -> Screen:
@@ -121,7 +121,7 @@ def announcement_screen(told: Announcement) -> Screen:
     """Returns how a duel's result looks."""
     lines = [plain(line, 300) for line in told.lines]
     screen = lines_screen(plain(told.title, PROMPT_LIMIT), lines)
-    return Screen((*screen.items, *_rows([[told.button]])))
+    return Screen((*screen.items, *button_rows([[told.button]])))
 
 
 def sentence_screen(sentence: str, colour: int = COLOURS[Phase.CANCELLED]) -> Screen:
@@ -162,7 +162,8 @@ def row_line(row: Row, texts: Texts) -> str:
     return f"{words} → {plain(row.title, TITLE_LIMIT)} · {' · '.join(uses(row, texts))}"
 
 
-def _rows(buttons: list[list[Button]]) -> tuple[ui.Item[ui.LayoutView], ...]:
+def button_rows(buttons: list[list[Button]]) -> tuple[ui.Item[ui.LayoutView], ...]:
+    """Returns buttons in rows as Discord allows them."""
     return tuple(
         ui.ActionRow[ui.LayoutView](*map(_button, row[start : start + ROW]))
         for row in buttons

@@ -6,12 +6,13 @@ from typing import Any, Literal
 from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, PlainTextObject
 
 from bot.actions import Action, Click
+from bot.adapter_actions import edit_buttons
 from bot.adapter_card import disliked_here, facts_of, measured_of, progress_of, sample_picture
 from bot.slack_frontend.flags import Written, number, read_flags
 from bot.slack_frontend.languages import Languages
 from bot.slack_frontend.people import PLATFORM, Place
 from bot.slack_frontend.posting import GONE
-from bot.slack_frontend.screens import Screen, lines_screen, sentence_screen
+from bot.slack_frontend.screens import Screen, button, lines_screen, sentence_screen
 from bot.slack_frontend.sharing import Sharing
 from bot.slack_frontend.web import SlackRefused, Web, ask
 from bot.texts import Texts, said
@@ -129,6 +130,13 @@ class Additions:
             return not addition.settled
         return True
 
+    async def show_again(self, adapter: Adapter) -> None:
+        """Shows the card that waits for a decision as it is now, where there is one."""
+        addition = await self._desk.additions.of_adapter(adapter.id)
+        if addition and addition.message_id:
+            texts = await self._languages.of(addition.asker)
+            await self._show(addition, addition_screen(addition, adapter, texts))
+
     async def decide(self, place: Place, click: Click) -> Screen:
         """Approves or rejects; the card then says so, and has no buttons any more."""
         await self._refuse_others(place)
@@ -182,7 +190,8 @@ def addition_screen(addition: Addition, adapter: Adapter | None, texts: Texts) -
         adapter.link or "",
     ]
     screen = lines_screen(texts.lora_proposed.format(title=title), [one for one in lines if one])
-    return Screen((*screen.blocks, _buttons(addition, texts)), screen.text)
+    edit = ActionsBlock(elements=[button(one) for one in edit_buttons(adapter, texts)])
+    return Screen((*screen.blocks, _buttons(addition, texts), edit), screen.text)
 
 
 def fact_lines(adapter: Adapter, texts: Texts) -> list[str]:

@@ -34,6 +34,7 @@ from bot.slack_frontend.sharing import request_of_file, shares_of
 from bot.slack_frontend.tasks import TASKS_FORM
 from bot.slack_frontend.team import Team
 from bot.slack_frontend.teams import Teams
+from bot.slack_frontend.upkeep import EDIT_FORM
 from bot.slack_frontend.web import REFUSALS, SlackRefused, Web
 from bot.status import Status
 from engine.desk import Addition, Desk, Undeliverable
@@ -87,6 +88,7 @@ class StylusApp(AsyncApp):
         self.shortcut(FORM_SHORTCUT)(self._form_shortcut)
         self.view(PROMPT_FORM)(self._prompt_form)
         self.view(TASKS_FORM)(self._tasks_form)
+        self.view(EDIT_FORM)(self._edit_form)
         self.event("app_home_opened")(self._home)
         self.event("app_mention")(self._mention)
         self.event("message")(self._message)
@@ -158,6 +160,18 @@ class StylusApp(AsyncApp):
         place = place_of_form(context, body, channel, thread)
         try:
             await team.tasks.submitted(place, request_id, view["state"]["values"], ack)
+        except StylusError as error:
+            await ack()
+            await team.telling.say(place, str(error))
+
+    async def _edit_form(
+        self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        view, team = body["view"], await self._team(context)
+        custom_id, channel, thread = json.loads(view["private_metadata"])
+        place = place_of_form(context, body, channel, thread)
+        try:
+            await team.upkeep.save(place, custom_id, view["state"]["values"], ack)
         except StylusError as error:
             await ack()
             await team.telling.say(place, str(error))

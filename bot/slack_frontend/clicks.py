@@ -7,6 +7,7 @@ from functools import partial
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.actions import Action, Click
+from bot.adapter_actions import STATUSES
 from bot.duel import cast_vote, duel_result
 from bot.reply import make_reply
 from bot.slack_frontend.additions import Additions
@@ -17,6 +18,7 @@ from bot.slack_frontend.removal import Removal
 from bot.slack_frontend.screens import lines_screen, why_screen
 from bot.slack_frontend.tasks import Tasks
 from bot.slack_frontend.telling import Telling
+from bot.slack_frontend.upkeep import Upkeep
 from engine.desk import Desk
 from engine.errors import StylusError
 
@@ -34,6 +36,7 @@ class Clicks:
         removal: Removal,
         tasks: Tasks,
         additions: Additions,
+        upkeep: Upkeep,
         admin: Admin,
         telling: Telling,
     ) -> None:
@@ -55,6 +58,8 @@ class Clicks:
             Action.APPROVE: self._decide,
             Action.REJECT: self._decide,
             Action.ADMIN: self._administer,
+            Action.EDIT: upkeep.open,
+            **dict.fromkeys((*STATUSES, Action.REFINE, Action.NEWER), upkeep.act),
         }
 
     async def handle(self, place: Place, click: Click, ack: AsyncAck) -> None:

@@ -8,19 +8,18 @@ from collections.abc import Awaitable, Callable
 from slack_sdk.models.blocks import ActionsBlock, ButtonElement, PlainTextObject, SectionBlock
 
 from bot.actions import Action, Click
-from bot.adapter_card import opinion_of
-from bot.breakdown import safe_link
-from bot.slack_frontend.additions import STATUSES, Additions, fact_lines
+from bot.slack_frontend.additions import STATUSES, Additions
 from bot.slack_frontend.delivery import Mailman
 from bot.slack_frontend.escaping import ours, plain
 from bot.slack_frontend.languages import Languages
 from bot.slack_frontend.people import PLATFORM, Place
 from bot.slack_frontend.removal import Removal
 from bot.slack_frontend.screens import Screen, lines_screen, sentence_screen, status_screen
+from bot.slack_frontend.upkeep import Upkeep
 from bot.status import first_status
 from bot.texts import Texts, said
 from engine.desk import Desk, Past
-from engine.values import Adapter, Asker
+from engine.values import Asker
 
 #: Returns what the person is shown; the second argument is what stands after the command.
 Handler = Callable[[Place, str], Awaitable[Screen]]
@@ -35,8 +34,10 @@ class OwnCommands:
         mailman: Mailman,
         removal: Removal,
         additions: Additions,
+        upkeep: Upkeep,
         languages: Languages,
     ) -> None:
+        self._upkeep = upkeep
         self._languages = languages
         self._desk = desk
         self._additions = additions
@@ -95,16 +96,11 @@ class OwnCommands:
         ended = await self._removal.cancel(request_id, place.asker)
         return sentence_screen(texts.cancelled_now if ended else texts.ended_already)
 
-    async def _info(self, asker: Asker, adapter_id: str, texts: Texts) -> Screen:
-        adapter = await self._desk.lookup.find(adapter_id, asker)
-        opinion = await self._desk.opinions.of(adapter.id, asker)
-        return info_screen(adapter, opinion_of(opinion, texts), texts)
-
     async def _lora(self, place: Place, rest: str) -> Screen:
         word, _, text = rest.strip().partition(" ")
         texts = await self._languages.of(place.asker)
         if word == "info":
-            return await self._info(place.asker, text.strip(), texts)
+            return await self._upkeep.info(place, text.strip())
         if word == "propose":
             return await self._additions.propose(place, text)
         if word == "proposed":
@@ -172,21 +168,3 @@ async def quota_lines(desk: Desk, asker: Asker, texts: Texts) -> list[str]:
         daily.format(used=used, limit=limit),
         texts.quota_waiting.format(count=waiting, limit=most),
     ]
-
-
-def info_screen(adapter: Adapter, opinion: str, texts: Texts) -> Screen:
-    """Returns what is known and thought of an adapter."""
-    facts = [
-        adapter.description or texts.no_description,
-        *fact_lines(adapter, texts),
-        opinion,
-        said(adapter.status, texts),
-        adapter.id,
-    ]
-    screen = lines_screen(adapter.title, [fact for fact in facts if fact])
-    link = safe_link(adapter.link)
-    return (
-        Screen((*screen.blocks, SectionBlock(text=ours(f"<{link}>"))), screen.text)
-        if link
-        else screen
-    )

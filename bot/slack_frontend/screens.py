@@ -154,13 +154,14 @@ def _lines(lines: list[str], limit: int, texts: Texts) -> PlainTextObject:
 
 def _actions(rows: list[list[Button]]) -> list[Block]:
     return [
-        ActionsBlock(elements=[_button(button) for button in row[start : start + BUTTONS]])
+        ActionsBlock(elements=[button(one) for one in row[start : start + BUTTONS]])
         for row in rows
         for start in range(0, len(row), BUTTONS)
     ]
 
 
-def _button(button: Button) -> ButtonElement:
+def button(button: Button) -> ButtonElement:
+    """Returns one button."""
     style = "danger" if button.danger else None
     return ButtonElement(
         text=PlainTextObject(text=cut(button.label, BUTTON), emoji=False),

@@ -20,6 +20,7 @@ from bot.slack_frontend.sharing import Sharing
 from bot.slack_frontend.statuses import Statuses
 from bot.slack_frontend.tasks import Tasks
 from bot.slack_frontend.telling import Telling
+from bot.slack_frontend.upkeep import Upkeep
 from bot.slack_frontend.web import Web
 from engine.desk import Desk
 
@@ -40,9 +41,10 @@ class Team:
         self.tasks = tasks = Tasks(desk, web, opener, telling)
         self.additions = additions = Additions(desk, web, sharing, languages)
         self.admin = admin = Admin(desk, web, additions, telling)
-        own = OwnCommands(desk, mailman, removal, additions, languages)
+        self.upkeep = upkeep = Upkeep(desk, web, additions, telling)
+        own = OwnCommands(desk, mailman, removal, additions, upkeep, languages)
         self.commands = Commands(desk, web, opener, own, forms, admin, telling, background)
-        self.clicks = Clicks(desk, opener, removal, tasks, additions, admin, telling)
+        self.clicks = Clicks(desk, opener, removal, tasks, additions, upkeep, admin, telling)
         self.messages = Messages(desk, web, opener, additions, telling)
         self.reactions = Reactions(desk, opener, removal, mailman)
         self.statuses = Statuses(poster)

@@ -60,6 +60,15 @@ SENTENCES = {
     "“{}” is no weight; write a number such as 0.8.": (
         "„{0}“ ist kein Gewicht; schreib eine Zahl wie 0.8."
     ),
+    "That button is of an older version; ask for the adapter again.": (
+        "Dieser Knopf ist aus einer älteren Fassung; ruf den Adapter noch einmal auf."
+    ),
+    "“{}” is no rating; write safe or unsafe.": (
+        "„{0}“ ist keine Einstufung; schreib unbedenklich oder nicht jugendfrei."
+    ),
+    "Nothing was changed; name at least one field.": (
+        "Es wurde nichts geändert; ändere wenigstens ein Feld."
+    ),
     "“{}” is no range of weights; write it as 0.6-1, or nothing.": (
         "„{0}“ ist kein Bereich von Gewichten; schreib ihn wie 0.6-1, oder nichts."
     ),

@@ -189,6 +189,22 @@ class Texts:
     lora_broken: str
     lora_rating: str
     lora_notes: str
+    lora_range: str
+    lora_rating_field: str
+    lora_title: str
+    lora_description: str
+    lora_edit: str
+    lora_edit_use: str
+    lora_enable: str
+    lora_disable: str
+    lora_remove: str
+    lora_refine: str
+    lora_refining: str
+    lora_check_newer: str
+    lora_is_newest: str
+    lora_newer: str
+    lora_uses: str
+    lora_saved: str
     lora_approve: str
     lora_reject: str
     lora_decided: str

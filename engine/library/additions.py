@@ -107,6 +107,17 @@ class Additions:
         async with self.database.transaction() as connection:
             return await load_addition(connection, addition_id)
 
+    async def of_adapter(self, adapter_id: str) -> Addition | None:
+        """Returns the addition of an adapter that waits for a decision; None where none does."""
+        async with self.database.transaction() as connection:
+            rows = await connection.execute(
+                select(additions).where(
+                    additions.c.adapter_id == adapter_id, additions.c.state == "proposed"
+                )
+            )
+            row = rows.first()
+        return to_addition(row) if row else None
+
     async def follow(self, addition_id: str) -> AsyncIterator[Addition]:
         """Yields the addition each time its state has changed, until it is settled."""
         last: Addition | None = None

@@ -10,6 +10,7 @@ from typing import Any
 from yarl import URL
 
 from engine.errors import BadUrl, DownloadFailed
+from engine.library.cards import base_family
 from engine.library.found import Ask, Found
 from engine.library.references import CivitaiFile
 
@@ -30,6 +31,27 @@ async def find(reference: CivitaiFile, ask: Ask, base: URL) -> Found:
     version = _checked(await ask(base / f"api/v1/model-versions/{which}"), base)
     model = _checked(await ask(base / f"api/v1/models/{version.get('modelId')}"), base)
     return read_found(model, version)
+
+
+async def find_newer(
+    reference: CivitaiFile, sha256: str | None, base_model: str, ask: Ask, base: URL
+) -> tuple[str, CivitaiFile] | None:
+    """Returns name and place of the newest version for the same family of base models.
+
+    None where that is ours. Raises `DownloadFailed`.
+    """
+    which = reference.version or (sha256 and f"by-hash/{sha256}")
+    model, version = reference.model, reference.version
+    if model is None or version is None:
+        ours = _checked(await ask(base / f"api/v1/model-versions/{which}"), base)
+        model, version = int(ours.get("modelId") or 0), int(ours.get("id") or 0)
+    answer = _checked(await ask(base / f"api/v1/models/{model}"), base)
+    versions = _many(answer.get("modelVersions"))  # the newest first
+    fitting = [one for one in versions if base_family(str(one.get("baseModel"))) == base_model]
+    if not fitting or fitting[0].get("id") == version:
+        return None
+    newest = fitting[0]
+    return str(newest.get("name") or newest.get("id")), CivitaiFile(model, int(newest["id"]))
 
 
 def _checked(answer: Any, base: URL) -> Mapping[str, Any]:

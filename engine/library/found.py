@@ -12,6 +12,16 @@ Ask = Callable[[URL], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
+class Newer:
+    """A newer file than ours at a source."""
+
+    #: What the source calls it: a version's name, a commit.
+    name: str
+    #: Its page, by which it can be added.
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A file at a source. The card is a stranger's: it is cleaned where it is read."""
 

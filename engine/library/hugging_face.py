@@ -5,6 +5,7 @@ of files; the repository's card is the front matter of its README, the rest of w
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from yarl import URL
@@ -23,6 +24,22 @@ async def find(reference: HuggingFaceFile, ask: Ask, base: URL) -> Found:
     if not isinstance(answer, Mapping):
         raise DownloadFailed(f"{base.host} answered in a way that nobody expects; try again later.")
     return read_found(answer, reference, base)
+
+
+async def find_newer(
+    reference: HuggingFaceFile, sha256: str, ask: Ask, base: URL
+) -> tuple[str, HuggingFaceFile] | None:
+    """Returns name and place of the file at the newest commit; None where it is the same file.
+
+    A commit that leaves the file as it is makes nothing newer. Raises `BadUrl` and
+    `DownloadFailed`.
+    """
+    newest = replace(reference, revision="main")
+    found = await find(newest, ask, base)
+    if found.sha256 is None or found.sha256 == sha256:
+        return None
+    commit = str(found.card.get("commit") or "")[:7]
+    return commit or "main", newest
 
 
 def read_found(repo: Mapping[str, Any], reference: HuggingFaceFile, base: URL) -> Found:
@@ -64,6 +81,7 @@ def _card(
     base_model = card.get("base_model")
     return {
         "source": "huggingface",
+        "commit": str(repo.get("sha") or ""),
         "source_id": f"{reference.repo}/{name}",
         "title": reference.repo.split("/")[1].replace("-", " ").replace("_", " "),
         "description": str(card.get("description") or ""),

@@ -9,13 +9,16 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.errors import StylusError
+from engine.errors import ComposerUnavailable, StylusError
 from engine.library import catalogue, text_refiner, vision_refiner
 from engine.library.cards import digest_of
+from engine.operations.log import get_log
 from engine.settings import Settings
 from engine.storage.blobs import BlobStore
 from engine.storage.database import Database
 from engine.storage.tables import adapters
+
+log = get_log("library")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,19 @@ class Refining:
             return text_refiner.refine(raw)
         images = [await asyncio.to_thread(self.store.read, sample)] if sample else []
         return await vision_refiner.refine(raw, images, self.settings.refiner)
+
+
+async def refine_again(refining: Refining, adapter_id: str) -> None:
+    """Refines one card, whether or not it was refined before; one that fails stays as it is."""
+    async with refining.database.transaction() as connection:
+        rows = await connection.execute(select(adapters).where(adapters.c.id == adapter_id))
+        row = rows.one_or_none()
+    if row is None:
+        return
+    try:
+        await refining.refine_one(Waiting(row.id, row.card, row.sample))
+    except ComposerUnavailable as error:
+        log.warning("not refined", adapter=adapter_id, reason=str(error))
 
 
 async def keep_refined(

@@ -16,7 +16,7 @@ from engine.errors import DownloadFailed
 from engine.library import civitai, hugging_face
 from engine.library.addresses import Reach
 from engine.library.downloads import Bounds, Downloaded, OnBytes, download, nobody_listens
-from engine.library.found import Ask, Found
+from engine.library.found import Ask, Found, Newer
 from engine.library.references import (
     CivitaiFile,
     HuggingFaceFile,
@@ -59,6 +59,28 @@ async def _at_hugging_face(reference: HuggingFaceFile, library: Library) -> Foun
         text = await ask_text(readme, Reach.of(library), token)
         found = replace(found, card=found.card | {"description": text})
     return replace(found, token=token)
+
+
+async def find_newer(
+    reference: Reference, sha256: str | None, base_model: str, library: Library
+) -> Newer | None:
+    """Returns what a source has that is newer than our file; None where ours is the newest.
+
+    `sha256` is our file's, `base_model` the family it is made for. Raises `BadUrl` and
+    `DownloadFailed`, also for a plain URL, of which nobody can tell.
+    """
+    found: tuple[str, Reference] | None = None
+    if isinstance(reference, CivitaiFile):
+        ask = _asking(library, library.civitai_token)
+        found = await civitai.find_newer(
+            reference, sha256, base_model, ask, URL(library.civitai_url)
+        )
+    elif isinstance(reference, HuggingFaceFile) and sha256:
+        ask = _asking(library, library.huggingface_token)
+        found = await hugging_face.find_newer(reference, sha256, ask, URL(library.huggingface_url))
+    else:
+        raise DownloadFailed("Only Civitai and Hugging Face tell of newer files; look there.")
+    return Newer(found[0], text_of(found[1], library)) if found else None
 
 
 def _asking(library: Library, token: SecretStr) -> Ask:

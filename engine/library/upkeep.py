@@ -1,23 +1,40 @@
-"""Upkeep: admins switch their own library's adapters on and off, or take them away."""
+"""Upkeep: admins look after their own library: switch adapters on and off, edit, refine again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.community.audit import write_down_adapter
 from engine.errors import NotAllowed, UnknownAdapter
-from engine.library import catalogue
+from engine.library import catalogue, editing
 from engine.library.adapter_files import drop_files
+from engine.library.found import Newer
+from engine.library.on_demand import reference_of
+from engine.library.sources import find_newer
+from engine.processes.queue import Queue
+from engine.settings import Settings
 from engine.storage.blobs import BlobStore
 from engine.storage.database import Database
+from engine.storage.tables import adapters
 from engine.values import Adapter, Asker
 
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """What admins do to adapters of their workspace."""
+    """What admins do to adapters of their workspace.
 
+    `allowed` is whether the platform calls the person an admin. All methods raise `NotAllowed`
+    for others and for everybody's adapters, which only the operator changes, and `UnknownAdapter`
+    for another workspace's.
+    """
+
+    settings: Settings
     database: Database
     store: BlobStore
+    queue: Queue
 
     async def set_status(
         self,
@@ -27,22 +44,9 @@ class Upkeep:
         *,
         allowed: bool,
     ) -> Adapter:
-        """Changes the status, which reaches waiting requests too; written into the audit log.
-
-        `allowed` is whether the platform calls the person an admin. Raises `UnknownAdapter` for
-        another workspace's, and `NotAllowed` for everybody's, which only the operator changes.
-        """
-        if not allowed:
-            raise NotAllowed("Only an admin changes the library.")
+        """Changes the status, which reaches waiting requests too; returns it as it was."""
         async with self.database.transaction() as connection:
-            adapter = (await catalogue.find_adapters(connection, [adapter_id]))[adapter_id]
-            if adapter.workspace not in ("", admin.workspace):
-                raise UnknownAdapter(catalogue.unknown(adapter_id))
-            if not adapter.workspace:
-                raise NotAllowed(
-                    f"“{adapter.title}” belongs to everybody here; the operator can change it "
-                    f"with `stylus lora`."
-                )
+            adapter = await _own(connection, adapter_id, admin, allowed)
             if adapter.status == "proposed":
                 raise NotAllowed(f"“{adapter.title}” waits for approval; decide that first.")
             await catalogue.set_status(connection, adapter_id, status)
@@ -51,3 +55,61 @@ class Upkeep:
         if status == "removed":
             await drop_files(self.database, self.store, adapter_id)
         return adapter
+
+    async def edit(
+        self,
+        adapter_id: str,
+        changes: Mapping[str, Any],
+        notes: str | None,
+        admin: Asker,
+        *,
+        allowed: bool,
+    ) -> Adapter:
+        """Changes fields of a card and returns it as it is then, as `editing.edit` does."""
+        async with self.database.transaction() as connection:
+            await _own(connection, adapter_id, admin, allowed)
+            adapter = await editing.edit(connection, adapter_id, changes, notes, admin)
+            await self.queue.defer_embedding(connection)
+        return adapter
+
+    async def refine(self, adapter_id: str, admin: Asker, *, allowed: bool) -> Adapter:
+        """Has the card described anew by the settings' refiner, as a job."""
+        async with self.database.transaction() as connection:
+            adapter = await _own(connection, adapter_id, admin, allowed)
+            await write_down_adapter(connection, admin, adapter, {adapter_id: ["", "refine"]})
+            await self.queue.defer_refining(connection, adapter_id)
+        return adapter
+
+    async def newer(self, adapter_id: str, admin: Asker, *, allowed: bool) -> Newer | None:
+        """Returns what its source has that is newer; None where it is the newest.
+
+        Everybody's adapters may be asked about, too. Raises `BadUrl` and `DownloadFailed`, also
+        where no source is known.
+        """
+        async with self.database.transaction() as connection:
+            await _own(connection, adapter_id, admin, allowed, everybodys=True)
+            rows = await connection.execute(select(adapters).where(adapters.c.id == adapter_id))
+            row = rows.one()
+        reference = reference_of(row, self.settings.library)
+        return await find_newer(reference, row.sha256, row.base, self.settings.library)
+
+
+async def _own(
+    connection: AsyncConnection,
+    adapter_id: str,
+    admin: Asker,
+    allowed: bool,
+    *,
+    everybodys: bool = False,
+) -> Adapter:
+    if not allowed:
+        raise NotAllowed("Only an admin changes the library.")
+    adapter = (await catalogue.find_adapters(connection, [adapter_id]))[adapter_id]
+    if adapter.workspace not in ("", admin.workspace):
+        raise UnknownAdapter(catalogue.unknown(adapter_id))
+    if not adapter.workspace and not everybodys:
+        raise NotAllowed(
+            f"“{adapter.title}” belongs to everybody here; the operator can change it "
+            f"with `stylus lora`."
+        )
+    return adapter

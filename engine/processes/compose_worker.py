@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from engine.errors import EmbedderUnavailable
 from engine.library.addition_fetch import fetch_addition
 from engine.library.on_demand import OnDemand
+from engine.library.refining import Refining, refine_again
 from engine.method import Planned, plan_request
 from engine.operations.log import get_log
 from engine.operations.metrics import count_stages
@@ -34,8 +35,9 @@ CONCURRENCY = 4
 PREFETCH = "*/10 * * * *"
 #: When cards get the configured embedder's vectors, where those are missing.
 EMBEDDING = "* * * * *"
-#: Places beside those for the rescuer, one download and one embedding by each embedder.
-LIBRARY_JOBS = 4
+#: Places beside those for the rescuer, one download, one card to be refined, and one embedding by
+#: each embedder.
+LIBRARY_JOBS = 5
 
 log = get_log("engine")
 
@@ -59,6 +61,13 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
         @post.queue.app.task(name="fetch", queue=LIBRARY_QUEUE)
         async def fetch(addition_id: str) -> None:
             await fetch_addition(post, BlobStore(settings), addition_id)
+
+        @post.queue.app.task(name="refine", queue=LIBRARY_QUEUE)
+        async def refine(adapter_id: str) -> None:
+            refining = Refining(settings, post.database, BlobStore(settings))
+            await refine_again(refining, adapter_id)
+            async with post.database.transaction() as connection:
+                await post.queue.defer_embedding(connection)
 
         @post.queue.app.task(name="embed", queue=LIBRARY_QUEUE)
         async def embed() -> None:

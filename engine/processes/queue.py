@@ -59,6 +59,11 @@ class Queue:
         """Enqueues the embedding of all cards that lack it."""
         await self._defer(connection, "embed", LIBRARY_QUEUE, {"lock": "embed"})
 
+    async def defer_refining(self, connection: AsyncConnection, adapter_id: str) -> None:
+        """Enqueues the refining of one card; one is refined at a time."""
+        options = {"lock": "refine"}
+        await self._defer(connection, "refine", LIBRARY_QUEUE, options, adapter_id=adapter_id)
+
     async def _defer(
         self,
         connection: AsyncConnection,

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import cast
 
@@ -16,8 +16,16 @@ from engine.retrieving.embedder import load_embedder
 from engine.settings import Settings
 from engine.storage.blobs import BlobStore
 from engine.storage.database import Database
-from engine.storage.tables import renderings, requests
+from engine.storage.tables import adapters, renderings, requests
 from engine.values import Adapter, Asker
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """What a workspace has done with an adapter."""
+
+    images: int
+    requests: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,29 @@ class Lookup:
         if adapter.workspace not in ("", asker.workspace):
             raise UnknownAdapter(catalogue.unknown(adapter_id))
         return adapter
+
+    async def find_by_handle(self, handle: str, asker: Asker) -> Adapter:
+        """Returns an adapter by its handle, as `find` does."""
+        async with self.database.transaction() as connection:
+            found = await connection.scalar(
+                select(adapters.c.id).where(func.md5(adapters.c.id) == handle)
+            )
+        return await self.find(found or handle, asker)
+
+    async def uses(self, adapter_id: str, asker: Asker) -> Uses:
+        """Returns how often the workspace has used an adapter."""
+        loaded = renderings.c.rendering["loaded"]
+        used = cast(loaded, JSONB).contains([{"adapter_id": adapter_id}])
+        here = and_(requests.c.platform == asker.platform, requests.c.workspace == asker.workspace)
+        async with self.database.transaction() as connection:
+            made = await connection.execute(
+                select(func.count(), func.count(requests.c.id.distinct()))
+                .select_from(renderings)
+                .join(requests, requests.c.id == renderings.c.request_id)
+                .where(used, here)
+            )
+            images, asked = made.one()
+        return Uses(images, asked)
 
     async def preview(self, adapter_id: str, asker: Asker) -> bytes | None:
         """Returns the newest image that the workspace has made with the adapter, else its samples.

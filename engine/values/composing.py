@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import md5
 from typing import Literal
 
 from engine.errors import CompositionRefused
@@ -52,6 +53,11 @@ class Adapter:
     measured: Mapping[str, float] | None = None
     #: Whether it breaks images: then it is used only where somebody pins it.
     broken: bool = False
+
+    @property
+    def handle(self) -> str:
+        """A name of 32 characters, for places where the id may be too long."""
+        return md5(self.id.encode(), usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

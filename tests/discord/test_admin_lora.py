@@ -9,7 +9,7 @@ from PIL import Image
 from simcord.actors import MemberActor
 from sqlalchemy import text
 
-from tests.discord.conftest import Server, ids_of
+from tests.discord.conftest import Server, ids_of, walk
 from tests.discord.conftest import words_of as escaped_words_of
 from tests.discord.test_admin import admin_of, asker
 
@@ -118,7 +118,13 @@ async def test_only_admins_decide_and_the_card_says_what(
         assert words in words_of(card).replace("**", "")
     assert [file.filename for file in card.attachments] == ["samples.png"]
     approve = f"stylus:approve:{addition}"
-    assert ids_of(card) == [approve, f"stylus:reject:{addition}"]
+    handle = (await server.desk.lookup.find("test:star", asker(server, eve))).handle
+    assert ids_of(card) == [
+        approve,
+        f"stylus:reject:{addition}",
+        f"stylus:edit:{handle}:0",
+        f"stylus:edit:{handle}:1",
+    ]
     refused = await server.bob.click(card, custom_id=approve)
     assert refused.response
     assert "Only people who may manage this server" in words_of(refused.response)
@@ -162,3 +168,87 @@ async def test_an_admin_finds_what_waits_and_keeps_the_library(
     everybodys = await eve.slash(server.channel, "stylus-admin lora disable", id="test:heart")
     assert everybodys.response
     assert "belongs to everybody here" in words_of(everybodys.response)
+
+
+async def own(server: Server, adapter_id: str) -> None:
+    """Makes an adapter the server's own."""
+    statement = "update adapters set workspace = :here where id = :id"
+    await change(server, statement, here=str(server.guild.id), id=adapter_id)
+
+
+def standing(modal: Any) -> dict[str, str]:
+    """Returns what stands in a form when it is opened, which Discord sends back."""
+    parts = walk([label["component"] for label in modal["components"]])
+    return {part["custom_id"]: part.get("value", "") for part in parts}
+
+
+async def test_the_card_is_edited_before_it_is_decided(
+    discord_server: Server, catalogue: tuple[str, ...]
+) -> None:
+    """In two forms; what stands as it stood stays the author's, and the card shows the rest."""
+    server = discord_server
+    eve = admin_of(server)
+    await checked(server, catalogue, server.ann)
+    await server.desk.announcing.tell_waiting("discord")
+    card = server.last
+    _, _, words, use = ids_of(card)
+    refused = await server.bob.click(card, custom_id=words)
+    assert refused.response
+    assert "Only people who may manage this server" in words_of(refused.response)
+    opened = await eve.click(card, custom_id=words)
+    assert opened.modal
+    filled = standing(opened.modal) | {"title": "Comet", "triggers": "comet, tail"}
+    await eve.submit_modal(opened, filled)
+    assert "Trigger words comet, tail" in words_of(server.last).replace("**", "")
+    assert [file.filename for file in server.last.attachments] == ["samples.png"]
+    opened = await eve.click(card, custom_id=use)
+    assert opened.modal
+    wrong = await eve.submit_modal(opened, {"weight": "1.5", "range": "0.4-0.9", "rating": "safe"})
+    assert wrong.response
+    assert "The weight 1.5 is outside of its range" in words_of(wrong.response)
+    opened = await eve.click(card, custom_id=use)
+    assert opened.modal
+    await eve.submit_modal(opened, {"weight": "0.6", "range": "0.4-0.9", "rating": "unsafe"})
+    assert "Weight 0.6 (0.4-0.9)" in words_of(server.last).replace("**", "")
+    edited = await server.desk.lookup.find("test:star", asker(server, eve))
+    assert (edited.title, edited.rating, edited.status) == ("Comet", "unsafe", "proposed")
+    async with server.desk.database.transaction() as connection:
+        statement = text("select edited from adapters where id = 'test:star'")
+        assert "description" not in await connection.scalar(statement)
+    log = await eve.slash(server.channel, "stylus-admin audit")
+    assert log.response
+    assert "test:star title Big star → Comet" in words_of(log.response)
+
+
+async def test_the_buttons_under_an_adapter_are_for_admins_of_its_place(
+    discord_server: Server, catalogue: tuple[str, ...]
+) -> None:
+    server = discord_server
+    eve = admin_of(server)
+    await own(server, "test:star")
+    seen = await server.ann.slash(server.channel, "stylus lora info", id="test:star")
+    assert ids_of(seen.response) == []
+    assert "0 images in 0 requests here" in words_of(seen.response)
+    mine = (await eve.slash(server.channel, "stylus lora info", id="test:star")).response
+    assert mine
+    actions = [one.split(":")[1] for one in ids_of(mine)]
+    assert actions == ["edit", "edit", "refine", "newer", "disable", "remove"]
+    everybodys = await eve.slash(server.channel, "stylus lora info", id="test:heart")
+    assert [one.split(":")[1] for one in ids_of(everybodys.response)] == ["newer"]
+    told = {}
+    for button in ids_of(mine)[2:5]:
+        done = await eve.click(mine, custom_id=button)
+        told[button.split(":")[1]] = words_of(done.response)
+    assert "is being described anew" in told["refine"]
+    assert "its card names no source" in told["newer"]
+    assert "is disabled now" in told["disable"]
+    assert await status(server) == "disabled"
+    async with server.desk.database.transaction() as connection:
+        jobs = text("select task_name from procrastinate_jobs order by id")
+        assert "refine" in list(await connection.scalars(jobs))
+    handle = ids_of(mine)[2].split(":")[2]
+    public = await server.channel_message(f"stylus:enable:{handle}")
+    await server.bob.click(public, custom_id=f"stylus:enable:{handle}")
+    assert await status(server) == "disabled"
+    await eve.click(public, custom_id=f"stylus:enable:{handle}")
+    assert await status(server) == "active"

@@ -57,7 +57,8 @@ async def test_only_admins_decide_and_the_card_says_what(
 ) -> None:
     card = await checked(workspace)
     assert "“Starry night” is proposed" in words_of(card)
-    approve, reject = ids_of(card)
+    approve, reject, words, use = ids_of(card)
+    assert (words[:12], use[-2:]) == ("stylus:edit:", ":1")
     assert reject.startswith("stylus:reject:")
     await workspace.slack.click(approve, card, BOB)
     await workspace.settled()
@@ -66,7 +67,7 @@ async def test_only_admins_decide_and_the_card_says_what(
     assert "Only an admin" in await told(workspace, "lora proposed", BOB)
     await workspace.slack.slash("lora proposed", user=ADMIN)
     await workspace.settled()
-    assert ids_of(workspace.slack.whispers[-1]) == [approve, reject]
+    assert ids_of(workspace.slack.whispers[-1])[:2] == [approve, reject]
     await workspace.slack.click(approve, card, ADMIN)
     await workspace.settled()
     assert await status(workspace) == "active"
@@ -86,3 +87,56 @@ async def test_a_refusal_is_told_where_it_was_asked(workspace: Workspace) -> Non
     message = workspace.slack.messages(ART)[-1]
     assert "was not taken" in words_of(message)
     assert "<!channel>" not in message["text"]
+
+
+async def test_the_card_is_edited_in_forms(
+    catalogue: tuple[str, ...], workspace: Workspace
+) -> None:
+    """What cannot be is said in the form; the card shows what was saved, to admins alone."""
+    card = await checked(workspace)
+    words, use = ids_of(card)[2:]
+    await workspace.slack.click(words, card, BOB)
+    await workspace.settled()
+    assert "Only an admin of this workspace" in words_of(workspace.slack.whispers[-1])
+    assert workspace.slack.forms == []
+    filled = {"title": "Comet", "description": "A comet.", "triggers": "", "tags": "", "notes": ""}
+    await workspace.slack.click(words, card, ADMIN)
+    await workspace.settled()
+    values = {name: {"value": value} for name, value in filled.items()}
+    assert not await workspace.slack.send_form(values, ADMIN)
+    await workspace.slack.click(use, card, ADMIN)
+    await workspace.settled()
+    chosen = {"weight": "1.5", "range": "0.4-0.9", "rating": "safe"}
+    values = {name: {"value": value} for name, value in chosen.items()}
+    refused = await workspace.slack.send_form(values, ADMIN)
+    assert refused
+    assert "outside of its range" in refused["errors"]["weight"]
+    values["weight"] = {"value": "0.6"}
+    assert not await workspace.slack.send_form(values, ADMIN)
+    await workspace.settled()
+    shown = words_of(workspace.slack.messages(ART)[-1])
+    assert "A comet." in shown
+    assert "Weight: 0.6 (0.4-0.9)" in shown
+    assert await status(workspace) == "proposed"
+
+
+async def test_an_adapters_card_has_buttons_for_admins(
+    catalogue: tuple[str, ...], workspace: Workspace
+) -> None:
+    await change(
+        workspace, "update adapters set workspace = :here where id = 'test:star'", here=":T1"
+    )
+    assert "0 images in 0 requests here" in await told(workspace, "lora info test:star")
+    assert ids_of(workspace.slack.whispers[-1]) == []
+    await told(workspace, "lora info test:star", ADMIN)
+    buttons = ids_of(workspace.slack.whispers[-1])
+    actions = [one.split(":")[1] for one in buttons]
+    assert actions == ["edit", "edit", "refine", "newer", "disable", "remove"]
+    message = workspace.slack.say(ART, BOB, "buttons")
+    await workspace.slack.click(buttons[4], message, BOB)
+    await workspace.settled()
+    assert await status(workspace) == "active"
+    await workspace.slack.click(buttons[4], message, ADMIN)
+    await workspace.settled()
+    assert "“Big star” is disabled now." in words_of(workspace.slack.whispers[-1])
+    assert await status(workspace) == "disabled"
