@@ -1,5 +1,6 @@
 """The form for a prompt: `/stylus` alone opens it, and so does the global shortcut."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,15 +19,15 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.views import View
 
 from bot.sizes import read_size
-from bot.slack_frontend.flags import within
+from bot.slack_frontend.flags import to_ask, within
 from bot.slack_frontend.opening import Entry, Opener, alone
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.web import Web, ask
 from bot.texts import Texts
 from engine.desk import Desk
-from engine.errors import StylusError
-from engine.values import Ask, Overrides, Request
+from engine.errors import BadOption, StylusError
+from engine.values import Ask, Asker, Request
 
 PROMPT_FORM = "stylus_prompt_form"
 
@@ -56,19 +57,28 @@ class Forms:
     async def _submit(self, values: dict[str, Any], entry: Entry) -> Request:
         if values.get("private", {}).get("private", {}).get("selected_options"):
             entry = await alone(self._web, entry)
-        width, height = read_size(_text(values, "size"))
-        without = _chosen(values, "adapters") == "none"
-        written = Ask(
-            asker=entry.asker,
-            prompt=_text(values, "prompt") or "",
-            negative=_text(values, "negative"),
-            images=_number(values, "images"),
-            seed=_number(values, "seed"),
-            width=width,
-            height=height,
-            overrides=Overrides(adapters="none" if without else "auto"),
-        )
+        written = read_form(values, entry.asker)
         return await self._desk.submit(within(written, entry.rules), entry.origin, entry.home)
+
+
+def read_form(values: dict[str, Any], asker: Asker) -> Ask:
+    """Returns what a person asks for. Raises `BadOption`."""
+    flags = _text(values, "more") or ""
+    more = to_ask(flags, asker)
+    if more.prompt:
+        raise BadOption(f"“{flags}” has words beside options; write them into the prompt.")
+    width, height = read_size(_text(values, "size"))
+    without = _chosen(values, "adapters") == "none"
+    return replace(
+        more,
+        prompt=_text(values, "prompt") or "",
+        negative=_text(values, "negative") or more.negative,
+        images=_number(values, "images") or more.images,
+        seed=more.seed if _number(values, "seed") is None else _number(values, "seed"),
+        width=width or more.width,
+        height=height or more.height,
+        overrides=replace(more.overrides, adapters="none") if without else more.overrides,
+    )
 
 
 def prompt_form(texts: Texts, most_images: int) -> View:
@@ -80,6 +90,7 @@ def prompt_form(texts: Texts, most_images: int) -> View:
         _input("seed", texts.form_seed, _whole(0, 2**32 - 1)),
         _input("negative", texts.form_negative, PlainTextInputElement()),
         _input("adapters", texts.form_adapters, _adapters(texts)),
+        _input("more", texts.form_more, PlainTextInputElement(max_length=500)),
         _input("private", texts.form_private, _private(texts)),
         _input("channel", texts.form_channel, _channel(), needed=True),
     ]

@@ -129,6 +129,7 @@ ENGLISH = Texts(
     form_adapters="Adapters",
     form_adapters_auto="chosen for me",
     form_adapters_none="none",
+    form_more="More options, such as --checkpoint NAME --pin ID",
     form_private="Private",
     form_private_option="answer me alone, in direct messages",
     form_channel="Where to answer",

@@ -207,6 +207,7 @@ GERMAN = Texts(
     form_adapters="Adapter",
     form_adapters_auto="für mich gewählt",
     form_adapters_none="keine",
+    form_more="Weitere Optionen, etwa --checkpoint NAME --pin ID",
     form_private="Privat",
     form_private_option="nur mir antworten, in Direktnachrichten",
     form_channel="Wo geantwortet wird",

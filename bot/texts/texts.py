@@ -119,6 +119,7 @@ class Texts:
     form_adapters: str
     form_adapters_auto: str
     form_adapters_none: str
+    form_more: str
     form_private: str
     form_private_option: str
     form_channel: str

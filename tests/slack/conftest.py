@@ -78,6 +78,14 @@ class Workspace:
                 {"id": request_id},
             )
 
+    async def connect_again(self) -> AsyncSocketModeHandler:
+        """The same app opens another connection, as it may."""
+        self.slack.connected.clear()
+        handler = AsyncSocketModeHandler(self.app, APP_TOKEN, web_client=self.app.client)
+        await handler.connect_async()  # type: ignore[no-untyped-call]
+        await self.slack.connected.wait()
+        return handler
+
     async def restart(self) -> None:
         """Another process takes over."""
         await self.handler.close_async()  # type: ignore[no-untyped-call]
@@ -134,6 +142,9 @@ def ids_of(message: Json) -> list[str]:
 async def slack() -> AsyncIterator[People]:
     async with serve_slack() as slack:
         yield slack
+        posted = slack.called("chat.postMessage")
+        assert not [one for one in posted if one["unfurl_links"] or one["unfurl_media"]]
+        assert slack.overused == []
 
 
 @pytest.fixture

@@ -110,6 +110,29 @@ async def test_thumbs_count_for_the_adapters_until_taken_away(workspace: Workspa
     assert await verdicts() == [Verdicts(("a", "b"), good=1, bad=0)]
 
 
+async def test_the_first_star_shows_the_answer_in_the_gallery(workspace: Workspace) -> None:
+    request = await answered(workspace)
+    await workspace.desk.workspaces.change(request.asker, gallery=DM)
+    for user in (ANN, BOB):
+        await workspace.slack.react(workspace.root, "star", user)
+    copy, images = workspace.slack.messages(DM)
+    assert request.id in words_of(copy)
+    assert "files" in images
+
+
+async def test_what_only_adults_may_see_needs_an_admin_and_stays_where_it_is(
+    workspace: Workspace,
+) -> None:
+    request = await workspace.prompt()
+    assert not request.overrides.unsafe
+    await workspace.desk.workspaces.change(request.asker, unsafe=True, gallery=DM)
+    allowed = await workspace.prompt()
+    assert allowed.overrides.unsafe
+    await finish(workspace.desk, allowed)
+    await workspace.slack.react(workspace.root, "star", ANN)
+    assert workspace.slack.messages(DM) == []
+
+
 async def test_reactions_on_the_shared_images_count_too(workspace: Workspace) -> None:
     request = await answered(workspace)
     (images,) = [m for m in workspace.slack.messages() if "files" in m]

@@ -156,6 +156,23 @@ async def test_home_shows_what_one_asked(workspace: Workspace) -> None:
     assert not [b for b in shown["blocks"] if "accessory" in b]
 
 
+async def test_the_form_takes_every_other_option_as_the_command_does(
+    workspace: Workspace, catalogue: tuple[str, ...]
+) -> None:
+    await workspace.slack.take_shortcut("stylus_form")
+    await workspace.settled()
+    more = f"--steps 7 --pin {catalogue[0]}"
+    chosen = {"adapters": {"selected_option": {"value": "auto"}}}
+    await workspace.slack.send_form({**filled("red star", images="2", more=more), **chosen})
+    await workspace.settled()
+    request = await workspace.newest()
+    assert (request.prompt, request.image_count, request.sampling.steps) == ("red star", 2, 7)
+    assert request.overrides.pin == (catalogue[0],)
+    await workspace.slack.send_form(filled("red star", more="blue --steps 7"))
+    await workspace.settled()
+    assert "write them into the prompt" in workspace.slack.whispers[-1]["text"]
+
+
 async def test_the_form_can_ask_for_a_private_answer(workspace: Workspace) -> None:
     await workspace.slack.slash("")
     await workspace.settled()
@@ -177,6 +194,7 @@ async def test_the_rules_of_the_workspace_are_kept(workspace: Workspace) -> None
     assert await workspace.count("requests") == 1
     await change(MINE, channels=("CELSE",))
     assert "not allowed in this channel" in await told(workspace, "prompt red star")
+    assert not (await workspace.newest()).overrides.unsafe, "nobody has allowed it"
     await change(MINE, channels=(), daily=1)
     assert "You may ask for 1 images" in await told(workspace, "prompt red star")
     assert await workspace.count("requests") == 1

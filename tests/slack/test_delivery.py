@@ -2,8 +2,9 @@
 
 import pytest
 from aiohttp import web
+from sqlalchemy import text
 
-from bot.benchmarks.loopback_slack.workspace import ART, OLD, OTHER
+from bot.benchmarks.loopback_slack.workspace import ART, DM, OLD, OTHER
 from bot.slack_frontend.posting import EVENT
 from tests.discord.atelier import compose, finish, render
 from tests.slack.conftest import Workspace, words_of
@@ -104,6 +105,18 @@ async def test_what_becomes_undeliverable_is_told_in_one_sentence(
     (told,) = workspace.slack.whispers
     assert "/stylus show" in told["text"]
     assert (await workspace.delivery())[0] == "undeliverable"
+
+
+async def test_an_old_response_url_is_not_used(workspace: Workspace) -> None:
+    await rendered(workspace)
+    async with workspace.desk.database.transaction() as connection:
+        late = text("update homes set token_until = now() - interval '1 second'")
+        await connection.execute(late)
+    workspace.slack.channels[ART].archived = True
+    assert await workspace.deliver() == 0
+    assert workspace.slack.whispers == [], "the channel is archived, too"
+    (told,) = workspace.slack.messages(DM)
+    assert "/stylus show" in told["text"]
 
 
 async def test_a_message_that_was_deleted_is_posted_anew(workspace: Workspace) -> None:

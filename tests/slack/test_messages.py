@@ -34,6 +34,30 @@ async def test_a_mention_is_answered_in_a_thread(workspace: Workspace) -> None:
     assert len(workspace.slack.messages(ART, said["ts"])) == 4
 
 
+async def test_a_mention_in_a_thread_is_answered_there(workspace: Workspace) -> None:
+    root = workspace.slack.say(ART, "UBOB", "what shall we draw?")
+    await workspace.slack.mention("red star", thread_ts=root["ts"])
+    await workspace.settled()
+    assert [m["user"] == BOT for m in workspace.slack.messages(ART, root["ts"])][1:] == [
+        False,
+        True,
+    ]
+
+
+async def test_what_comes_by_two_connections_is_one_request(workspace: Workspace) -> None:
+    second = await workspace.connect_again()
+    workspace.slack.echoes = True
+    said = await workspace.slack.mention("red star")
+    await workspace.settled()
+    assert await workspace.count("requests") == 1
+    assert len(workspace.slack.messages(ART, said["ts"])) == 2
+    await workspace.slack.slash("prompt blue heart")
+    await workspace.settled()
+    assert await workspace.count("requests") == 2
+    assert len([m for m in workspace.slack.messages(ART) if "metadata" in m]) == 1
+    await second.close_async()  # type: ignore[no-untyped-call]
+
+
 async def test_a_mention_that_comes_again_is_one_request(workspace: Workspace) -> None:
     said = workspace.slack.say(ART, "UANN", f"<@{BOT}> red star")
     event = {**said, "type": "app_mention", "channel": ART}

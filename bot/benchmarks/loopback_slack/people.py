@@ -67,6 +67,10 @@ class People(LoopbackSlack):
             "message_action", BOB, callback_id=callback, channel={"id": channel}, message=message
         )
 
+    async def take_shortcut(self, callback: str, user: str = ANN) -> None:
+        """A person uses a global shortcut, which is in no channel."""
+        await self._interact("shortcut", user, callback_id=callback)
+
     async def send_form(self, values: dict[str, Any], user: str = ANN) -> Json | None:
         """A person fills in the newest form; returns what Slack is told, such as errors."""
         form = self.forms[-1]

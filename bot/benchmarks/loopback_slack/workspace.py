@@ -26,6 +26,8 @@ ANN, BOB, ADMIN = "UANN", "UBOB", "UADMIN"
 ART, OTHER, OLD, DM = "CART", "COTHER", "COLD", "DANN"
 #: Seconds in which Slack wants its acknowledgement.
 DEADLINE = 3.0
+#: How often a response URL may be used, and for how many seconds.
+MOST_USES, ADDRESS_LIFE = 5, 1800.0
 
 Json = dict[str, Any]
 #: Hands a payload of some kind to the app, and returns what came with the acknowledgement.
@@ -63,6 +65,8 @@ class LoopbackSlack:
         self.calls: list[tuple[str, Json]] = []
         self.files: dict[str, Json] = {}
         self.whispers: list[Json] = []
+        #: What was said by a response URL that is good no more.
+        self.overused: list[str] = []
         #: Forms that were opened, oldest first, and each person's Home.
         self.forms: list[Json] = []
         self.homes: dict[str, Json] = {}
@@ -74,9 +78,12 @@ class LoopbackSlack:
         #: Seconds that people wait for an acknowledgement.
         self.deadline = DEADLINE
         self.slowest_ack = 0.0
-        self._addresses: dict[str, tuple[LoopbackSlack, list[float]]] = {}
+        #: Each with whose it is, when it was given, and how often it was used.
+        self._addresses: dict[str, tuple[LoopbackSlack, float, list[str]]] = {}
         self._acks: dict[str, asyncio.Future[Any]] = {}
-        self._socket: web.WebSocketResponse | None = None
+        self._sockets: list[web.WebSocketResponse] = []
+        #: Whether everything comes by each connection of the app, as it may.
+        self.echoes = False
         self.connected = asyncio.Event()
         self.changed = asyncio.Condition()
         self.url = ""
@@ -152,13 +159,18 @@ class LoopbackSlack:
         """Sends an envelope and returns what came with its acknowledgement, within 3 seconds."""
         if self.door:
             return await asyncio.wait_for(self.door(kind, payload), self.deadline)
-        envelope: Json = {"envelope_id": self.number("envelope"), "type": kind, "payload": payload}
+        envelope: Json = {"type": kind, "payload": payload}
         if retry:
             envelope |= {"retry_attempt": retry, "retry_reason": "timeout"}
-        acked = self._acks[str(envelope["envelope_id"])] = asyncio.Future()
-        assert self._socket
+        sockets = self._sockets if self.echoes else self._sockets[-1:]
+        answers = await asyncio.gather(*(self._envelop(envelope, one) for one in sockets))
+        return answers[0]
+
+    async def _envelop(self, envelope: Json, socket: web.WebSocketResponse) -> Json | None:
+        name = self.number("envelope")
+        acked = self._acks[name] = asyncio.Future()
         began = time.monotonic()
-        await self._socket.send_json(envelope)
+        await socket.send_json(envelope | {"envelope_id": name})
         answer: Json | None = await asyncio.wait_for(acked, self.deadline)
         self.slowest_ack = max(self.slowest_ack, time.monotonic() - began)
         return answer
@@ -167,14 +179,14 @@ class LoopbackSlack:
 
     async def hang_up(self) -> None:
         """Ends the connection, as Slack does every few hours."""
-        assert self._socket
         self.connected.clear()
-        await self._socket.send_json({"type": "disconnect", "reason": "refresh_requested"})
-        await self._socket.close()
+        await self._sockets[-1].send_json({"type": "disconnect", "reason": "refresh_requested"})
+        await self._sockets[-1].close()
 
     async def _serve_socket(self, request: web.Request) -> web.WebSocketResponse:
-        self._socket = socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse()
         await socket.prepare(request)
+        self._sockets.append(socket)
         await socket.send_json({"type": "hello", "num_connections": 1})
         self.connected.set()
         async for message in socket:
@@ -183,21 +195,23 @@ class LoopbackSlack:
                 acked = self._acks.get(answer.get("envelope_id"))
                 if acked and not acked.done():
                     acked.set_result(answer.get("payload"))
+        self._sockets.remove(socket)
         return socket
 
     # ---- response URLs ---------------------------------------------------------------------
 
     def address(self) -> str:
         name = self.number("r")
-        self._addresses[name] = (self, [])
+        self._addresses[name] = (self, time.time(), [])
         return f"{self.url}/response/{name}"
 
     async def _respond(self, request: web.Request) -> web.Response:
-        workspace, uses = self._addresses[request.match_info["id"]]
-        uses.append(time.time())
-        if len(uses) > 5 or uses[-1] - uses[0] > 1800:
-            return web.Response(status=404, text="used_url")
+        workspace, given, uses = self._addresses[request.match_info["id"]]
         body = await request.json()
+        uses.append(str(body.get("text", "")))
+        if len(uses) > MOST_USES or time.time() - given > ADDRESS_LIFE:
+            workspace.overused.append(uses[-1])
+            return web.Response(status=404, text="used_url")
         refused = refuse_message(body.get("text", ""), body.get("blocks", []))
         if refused:
             return web.Response(status=400, text=refused)
