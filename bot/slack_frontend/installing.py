@@ -140,7 +140,7 @@ class Authorize(AsyncAuthorize):
         try:
             web = (await self._teams.of(workspace_of(context))).web
             me = await web.identity()
-        except (SlackRefused, Unsealable) as error:
+        except SlackRefused as error:
             log.warning("an event of a workspace that is not served", reason=str(error))
             return None
         return AuthorizeResult(

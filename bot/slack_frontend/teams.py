@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 
+import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack_frontend.team import Team
 from bot.slack_frontend.web import SlackRefused, Web
-from engine.desk import Desk, Installation
+from engine.desk import Desk, Installation, Unsealable
+
+log = structlog.get_logger(part="slack")
 
 #: Seconds for which a workspace's token is not looked up again: everybody's every click needs it.
 REMEMBERED = 5.0
@@ -40,15 +43,14 @@ class Teams:
     async def of(self, workspace: str) -> Team:
         """Returns the team of a workspace.
 
-        Raises `SlackRefused` where the app is not installed there, and `BadSettings` where its
-        token cannot be opened.
+        Raises `SlackRefused` where the app is not installed there, or its token cannot be opened.
         """
         if self._only:
             return self._only
         known = self._known.get(workspace)
         if known and monotonic() < known.until:
             return known.team
-        found = await self._desk.installations.find(installed_for(workspace))
+        found = await self._find(workspace)
         if found is None:
             self._known.pop(workspace, None)
             raise SlackRefused("not_installed")
@@ -56,6 +58,13 @@ class Teams:
         team = known.team if known and same else self._make(self._web(found))
         self._known[workspace] = _Known(monotonic() + REMEMBERED, found, team)
         return team
+
+    async def _find(self, workspace: str) -> Installation | None:
+        try:
+            return await self._desk.installations.find(installed_for(workspace))
+        except Unsealable as error:  # other workspaces have to be served all the same
+            log.error("a workspace cannot be served", reason=str(error))
+            return None
 
     def _web(self, installation: Installation) -> Web:
         client = copy(self._client)

@@ -240,6 +240,10 @@ async def test_a_start_seals_all_tokens_with_the_key_that_counts_now(
     for keys in (both, for_many(settings, slack, token_keys=SecretStr(OTHER_KEY))):
         async with open_desk(keys) as desk:
             await check_tokens(create_app(desk))
+    # The app that runs on with the old key serves this workspace no more, and says so.
+    installer.app.teams._known.clear()
+    await slack.slash("prompt red star")
+    assert slack.whispers[-1]["text"].startswith("I am not installed")
     async with open_desk(for_many(settings, slack)) as desk:
         with pytest.raises(BadSettings, match="No key opens the slack token of :T1"):
             await check_tokens(create_app(desk))
