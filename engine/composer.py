@@ -23,12 +23,14 @@ async def compose(
     name: ComposerName,
     settings: Settings,
     model: LocalModel | None = None,
+    chosen: llm_composer.Chosen = lambda _: None,
 ) -> Composition:
     """Returns the composition of the prompt, by the local composer where the LLM fails.
 
-    Its `degraded` says that, and what came in a lesser way from the retrieval.
+    Its `degraded` says that, and what came in a lesser way from the retrieval. `chosen` hears of
+    adapters while a language model still writes.
     """
-    made = await _compose(prompt, retrieval, name, settings, model)
+    made = await _compose(prompt, retrieval, name, settings, model, chosen)
     return replace(made, degraded=(*retrieval.degraded, *made.degraded))
 
 
@@ -38,12 +40,12 @@ async def _compose(
     name: ComposerName,
     settings: Settings,
     model: LocalModel | None,
+    chosen: llm_composer.Chosen,
 ) -> Composition:
     if name == "llm":
         try:
-            return _checked(
-                await llm_composer.compose(prompt, retrieval, settings), retrieval, settings
-            )
+            made = await llm_composer.compose(prompt, retrieval, settings, chosen)
+            return _checked(made, retrieval, settings)
         except (ComposerUnavailable, CompositionRefused) as error:
             local = _compose_locally(prompt, retrieval, settings, model)
             return replace(local, degraded=(f"{error} The local composer took over.",))

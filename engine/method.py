@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from engine.checkpoints import find
 from engine.community.opinions import load_disliked
 from engine.composer import choose_composer, compose, pin_adapters
+from engine.composing.llm_composer import Chosen
 from engine.composing.local_model import load_model
 from engine.library import catalogue
 from engine.masks import Draw, draw_duel, draw_masks
@@ -60,11 +61,13 @@ async def plan_request(
     keep: Keep,
     shortlist: Shortlist | None = None,
     asking: Asking | None = None,
+    chosen: Chosen = lambda _: None,
 ) -> Planned:
     """Plans the request's images, has that kept, and returns it with how it came about.
 
     No transaction is open while embedder, reranker or composer think: that may take long. Drawing
     masks and keeping them is one decision, so that two rerolls at once never draw the same.
+    `chosen` hears of adapters while a language model still writes.
     """
     began = perf_counter()
     asked = await _ask(request, embedder, settings, asking or Asking(database, settings.embeddings))
@@ -72,7 +75,7 @@ async def plan_request(
         sources = await _gather(connection, request, embedder, settings, shortlist, asked)
     found = await rerank(request.prompt, sources.found, settings.reranker)
     sources = replace(sources, found=found)
-    composition = await _compose(request, sources, settings)
+    composition = await _compose(request, sources, settings, chosen)
     async with database.transaction() as connection:
         used = await answers.used_masks(connection, request.root_id)
         draw = _draw(request, sources.parent, composition, used, settings)
@@ -138,7 +141,9 @@ async def _gather(
     return _Sources(None, pinned, found)
 
 
-async def _compose(request: Request, sources: _Sources, settings: Settings) -> Composition:
+async def _compose(
+    request: Request, sources: _Sources, settings: Settings, chosen: Chosen
+) -> Composition:
     bare = Composition(request.prompt, (), composer="none")
     if sources.parent:  # rerolls and variations keep their parent's tasks
         kept = sources.parent.composition or bare
@@ -147,7 +152,7 @@ async def _compose(request: Request, sources: _Sources, settings: Settings) -> C
     if request.overrides.adapters == "none":
         return pin_adapters(bare, sources.pinned)
     name = choose_composer(request.overrides.composer, settings)
-    composition = await compose(request.prompt, sources.found, name, settings)
+    composition = await compose(request.prompt, sources.found, name, settings, chosen=chosen)
     return pin_adapters(composition, sources.pinned)
 
 

@@ -31,9 +31,46 @@ class LoopbackLlm:
         self.say(json.dumps({"tasks": named}))
 
     def say(self, content: str | None) -> None:
-        """Answers with these very words; None is how servers refuse."""
+        """Answers with these very words, a few at a time to who wants that; None is a refusal."""
         message = {"role": "assistant", "content": content, "refusal": None}
-        self.send(200, json.dumps(completion(message)))
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if not (await request.json()).get("stream"):
+                return web.json_response(completion(message))
+            response = await begin(request)
+            for part in parts(content):
+                await write(response, part)
+            await response.write(b"data: [DONE]\n\n")
+            return response
+
+        self._handler = handle
+
+    def say_slowly(self, first: str, rest: str) -> asyncio.Event:
+        """Writes the first words, and the rest once the event that is returned is set."""
+        go_on = asyncio.Event()
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            response = await begin(request)
+            await write(response, first)
+            await go_on.wait()
+            await write(response, rest)
+            await response.write(b"data: [DONE]\n\n")
+            return response
+
+        self._handler = handle
+        return go_on
+
+    def say_and_hang_up(self, content: str) -> None:
+        """Writes these words and closes the connection."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            response = await begin(request)
+            await write(response, content)
+            assert request.transport
+            request.transport.close()
+            return response
+
+        self._handler = handle
 
     def send(self, status: int, body: str, content_type: str = "application/json") -> None:
         """Answers with this status and body, whatever that is."""
@@ -85,6 +122,34 @@ class LoopbackLlm:
 
     async def models(self, request: web.Request) -> web.StreamResponse:
         return web.json_response({"object": "list", "data": []})
+
+
+async def begin(request: web.Request) -> web.StreamResponse:
+    """Begins an answer that comes in parts."""
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    return response
+
+
+async def write(response: web.StreamResponse, content: str | None) -> None:
+    """Writes one part of an answer."""
+    delta = {"role": "assistant", "content": content}
+    chunk = {
+        "id": "c1",
+        "object": "chat.completion.chunk",
+        "created": 0,
+        "model": "stub",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": None}],
+    }
+    await response.write(f"data: {json.dumps(chunk)}\n\n".encode())
+
+
+def parts(content: str | None) -> list[str | None]:
+    """Cuts words as a model writes them; long ones into few parts."""
+    if not content:
+        return [content]
+    size = max(7, len(content) // 50)
+    return [content[n : n + size] for n in range(0, len(content), size)]
 
 
 def completion(message: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The LLM composer: whatever a server answers, the composition keeps the rules or is ours."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from engine.errors import BadOption, ComposerUnavailable
 from engine.retrieving.embedder import MiniLM
 from engine.retrieving.retrieval import Retrieval
 from engine.settings import Composer, Llm, Settings
-from engine.values import Candidate, Composition
+from engine.values import Adapter, Candidate, Composition
 from tests.cards import HOSTILE
 from tests.loopback_llm import LoopbackLlm, Task, completion
 from tests.samples import adapter, retrieval
@@ -23,6 +24,12 @@ from tests.samples import adapter, retrieval
 KEY = "canary-5ecret"
 PROMPT = "a red star, neon glow and a heart"
 TITLES = ["Big star", "Neon glow", "Heart shape", "Useful helper"]
+
+
+@pytest.fixture(autouse=True)
+def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers of two tests may have the same port."""
+    monkeypatch.setattr(llm_composer, "_MEMORY", Memory())
 
 
 @pytest.fixture
@@ -281,6 +288,48 @@ async def test_a_server_that_is_not_there(
     for url in ("http://[::1", "http://host:port/"):
         sentence = "The setting llm.base_url is no URL. The local composer took over."
         await falls_back(found, embedder, at(url, llm_settings), sentence)
+
+
+async def test_adapters_are_named_while_the_model_still_writes(
+    found: Retrieval, loopback_llm: LoopbackLlm, llm_settings: Settings
+) -> None:
+    """Only those that the rules leave, and the answer is the same as if it had come at once."""
+    first = '{"tasks": [{"keyword": "a blue moon", "adapters": [3]}, {"keyword": "red star", '
+    rest = ', {"keyword": "heart", "adapters": [3, 1]}]}'
+    go_on = loopback_llm.say_slowly(first + '"adapters": [1, 99]}', rest)
+    told: list[list[str]] = []
+
+    def chosen(adapters: Sequence[Adapter]) -> None:
+        told.append([one.title for one in adapters])
+        go_on.set()
+
+    made = await compose(PROMPT, found, "llm", llm_settings, chosen=chosen)
+    assert told[0] == ["Big star"], "the server writes on only after this"
+    assert told[-1] == ["Big star", "Heart shape"]
+    assert tasks(made) == [("red star", [1]), ("heart", [3])]
+    assert (made.composer, made.degraded) == ("llm", ())
+    assert loopback_llm.bodies[0]["stream"] is True
+
+
+async def test_an_answer_that_breaks_off_in_the_middle(
+    found: Retrieval, embedder: MiniLM, loopback_llm: LoopbackLlm, llm_settings: Settings
+) -> None:
+    loopback_llm.say_and_hang_up('{"tasks": [{"keyword": "red star", "adapters": [1]}')
+    await falls_back(found, embedder, llm_settings, SILENT)
+
+
+@pytest.mark.parametrize(
+    "line", ["not json", '{"error": {"message": "overloaded"}}', "7", '{"choices": 7}', "null"]
+)
+async def test_a_stream_of_something_else(
+    found: Retrieval,
+    embedder: MiniLM,
+    loopback_llm: LoopbackLlm,
+    llm_settings: Settings,
+    line: str,
+) -> None:
+    loopback_llm.send(200, f"data: {line}\n\n", "text/event-stream")
+    await falls_back(found, embedder, llm_settings, SILENT)
 
 
 @pytest.mark.parametrize("way", ["hang", "drip"])

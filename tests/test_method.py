@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from engine.composing.llm_composer import Chosen
 from engine.errors import UnknownAdapter
 from engine.method import ALL_USED, Planned, plan_request
 from engine.requests import answers, ledger
@@ -17,7 +18,7 @@ from engine.settings import Settings
 from engine.settings_rendering import OtherCheckpoint
 from engine.settings_retrieving import Reranker
 from engine.storage.database import Database
-from engine.values import ImagePlan, Mask, Overrides, Phase, Request
+from engine.values import Adapter, ImagePlan, Mask, Overrides, Phase, Request
 from tests.cards import adapter_id
 from tests.loopback_llm import LoopbackLlm
 from tests.loopback_models import by_length, serve_model
@@ -35,6 +36,7 @@ class Engine:
         self.database = database
         self.embedder = embedder
         self.settings = settings
+        self.chosen: Chosen = lambda _: None
 
     async def plan(self, made: Request) -> Planned:
         async with self.database.transaction() as connection:
@@ -54,7 +56,9 @@ class Engine:
             )
             assert await answers.load_phase(connection, made.id) is Phase.PLANNED
 
-        return await plan_request(self.database, made, self.embedder, self.settings, keep)
+        return await plan_request(
+            self.database, made, self.embedder, self.settings, keep, chosen=self.chosen
+        )
 
     async def wish(self, prompt: str = PROMPT, **overrides: object) -> Planned:
         """Plans a first request with these overrides."""
@@ -243,3 +247,23 @@ async def test_a_reranker_stands_between_retriever_and_composer(
         candidate.adapter.id for candidate in planned.candidates
     }
     assert planned.retrieve_seconds > 0
+
+
+async def test_files_are_fetched_while_the_model_writes(
+    engine: Engine, loopback_llm: LoopbackLlm
+) -> None:
+    llm = engine.settings.llm.model_copy(update={"base_url": loopback_llm.url, "model": "stub"})
+    engine.settings = engine.settings.model_copy(update={"llm": llm})
+    first = (await engine.plan(request("a star", id="r0"))).candidates[0].adapter
+    answer = '{"tasks": [{"keyword": "star", "adapters": [1]}'
+    go_on = loopback_llm.say_slowly(answer, "]}")
+    told: list[Adapter] = []
+
+    def chosen(adapters: Sequence[Adapter]) -> None:
+        told.extend(adapters)
+        go_on.set()
+
+    engine.chosen = chosen
+    planned = await engine.plan(request("a star", overrides=Overrides(composer="llm")))
+    assert {one.id for one in told} == {first.id}
+    assert [pick.adapter_id for pick in planned.composition.picks] == [first.id]

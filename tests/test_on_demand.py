@@ -64,6 +64,31 @@ async def test_what_a_prompt_chose_is_fetched_once(
     assert sources.asked[0][0] == f"/api/v1/model-versions/by-hash/{SHA}"
 
 
+async def test_two_processes_share_a_download_that_was_begun_ahead(
+    files: OnDemand, sources: LoopbackSources
+) -> None:
+    """The engine begins while a language model writes; the renderer then finds the file here."""
+    renderer = OnDemand(files.database, files.store, files.library)
+    files.begin([ID])
+    files.begin([ID])
+    found = await renderer.fetch([ID])
+    assert files.store.read(found.here[ID]) == CONTENT
+    assert (await files.fetch([ID])).here == found.here
+    assert [path for path, _ in sources.asked].count("/signed") == 1
+
+
+async def test_a_file_that_fails_ahead_is_said_to_who_needs_it(
+    files: OnDemand, sources: LoopbackSources
+) -> None:
+    sources.content = b"another file"
+    files.begin([ID])
+    assert "which its page states" in (await files.fetch([ID])).reasons[ID]
+    replace(files, library=files.library.model_copy(update={"remote_adapters": "never"})).begin(
+        [ID]
+    )
+    assert await kept(files) == {ID: (None, False)}
+
+
 async def test_another_file_is_not_taken(files: OnDemand, sources: LoopbackSources) -> None:
     sources.content = b"another file"
     found = await files.fetch([ID, "civitai:99"])

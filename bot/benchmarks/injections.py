@@ -102,19 +102,15 @@ def _shows(made: Composition, text: str) -> bool:
 @contextmanager
 def _stub(said: str) -> Iterator[str]:
     """A server of one answer; yields its address."""
-    choice = {
-        "index": 0,
-        "message": {"role": "assistant", "content": said},
-        "finish_reason": "stop",
-    }
-    completion = {"id": "1", "object": "chat.completion", "created": 0, "model": "stub"}
-    body = json.dumps({**completion, "choices": [choice]}).encode()
+    choice = {"index": 0, "delta": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+    chunk = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "stub"}
+    body = f"data: {json.dumps({**chunk, 'choices': [choice]})}\n\ndata: [DONE]\n\n".encode()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(200)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", "text/event-stream")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -42,7 +42,7 @@ def read_answer(said: str) -> Answer:
     try:
         return Answer(tuple(_Answer.model_validate(json.loads(said)).tasks), repaired=False)
     except (ValueError, RecursionError) as error:
-        tasks = _inside(said[:MOST_CHARACTERS]) or _whole_tasks(said[:MOST_CHARACTERS])
+        tasks = _inside(said[:MOST_CHARACTERS]) or whole_tasks(said[:MOST_CHARACTERS])
         if not tasks:
             raise CompositionRefused("The LLM's answer could not be read.") from error
         return Answer(tasks, repaired=True)
@@ -56,8 +56,8 @@ def _inside(said: str) -> tuple[TaskAnswer, ...]:
         return ()
 
 
-def _whole_tasks(said: str) -> tuple[TaskAnswer, ...]:
-    """The tasks that were whole when the answer broke off; a broken one ends the search."""
+def whole_tasks(said: str) -> tuple[TaskAnswer, ...]:
+    """Returns the tasks that are whole in the beginning of an answer; a broken one is the end."""
     tasks: list[TaskAnswer] = []
     at = said.find("[") + 1
     while at and (at := said.find("{", at)) >= 0:

@@ -4,15 +4,16 @@ Cards are strangers' text, so a fooled model must be able to do nothing: it sees
 of ids, its answer is a list of numbers per keyword, and not a word of it reaches a reply.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from engine.composing.llm_answer import Answer, read_answer
+from engine.composing.llm_answer import MOST_CHARACTERS, Answer, read_answer, whole_tasks
 from engine.composing.llm_memory import Memory
 from engine.composing.local_composer import pick_adapter
 from engine.composing.phrases import Places
-from engine.errors import CompositionRefused
+from engine.errors import ComposerUnavailable, CompositionRefused
 from engine.library.cards import clean
 from engine.retrieving.retrieval import Retrieval
 from engine.settings import Settings
@@ -61,37 +62,67 @@ REPAIRED = "The LLM's answer was repaired."
 _MEMORY = Memory()
 
 
-async def compose(prompt: str, retrieval: Retrieval, settings: Settings) -> Composition:
+#: Hears of adapters as soon as the model has written them, maybe of some again.
+Chosen = Callable[[Sequence[Adapter]], None]
+
+
+async def compose(
+    prompt: str,
+    retrieval: Retrieval,
+    settings: Settings,
+    chosen: Chosen = lambda _: None,
+) -> Composition:
     """Returns the model's composition, already repaired where a rule was broken.
 
-    The very same question is asked once. Raises `ComposerUnavailable` where the server does not
-    answer in time, `CompositionRefused` where its answer cannot be read.
+    While the model still writes, `chosen` hears which adapters it has taken so far, so that their
+    files can be fetched. The very same question is asked once. Raises `ComposerUnavailable` where
+    the server does not answer in time, `CompositionRefused` where its answer cannot be read.
     """
-    messages = question(prompt, retrieval.candidates)
-    ids = (candidate.adapter.id for candidate in retrieval.candidates)
+    found, limits = retrieval.candidates, settings.composer
+
+    def composed(answer: Answer) -> Composition:
+        return _composed(prompt, answer, found, limits.per_task, limits.total)
+
+    def heard(said: str) -> None:
+        taken = composed(Answer(whole_tasks(said), repaired=False)).picks
+        ids = {pick.adapter_id for pick in taken}
+        chosen([candidate.adapter for candidate in found if candidate.adapter.id in ids])
+
+    messages = question(prompt, found)
+    ids = (candidate.adapter.id for candidate in found)
     asked = (settings.llm.base_url, settings.llm.model, messages[1]["content"], *ids)
     known = _MEMORY.recall(asked)
-    said = await _ask(messages, settings) if known is None else known
+    said = await _ask(messages, settings, heard) if known is None else known
     answer = read_answer(said)
-    limits = settings.composer
-    made = _composed(prompt, answer, retrieval.candidates, limits.per_task, limits.total)
+    made = composed(answer)
     if answer.repaired:
         return replace(made, degraded=(REPAIRED,))
     _MEMORY.keep(asked, said)
     return made
 
 
-async def _ask(messages: Any, settings: Settings) -> str:
+async def _ask(messages: Any, settings: Settings, heard: Callable[[str], None]) -> str:
+    """The whole answer; `heard` gets what there is of it whenever a task is whole."""
     llm = settings.llm
     schema: Any = {"type": "json_schema", "json_schema": _SCHEMA}
     # Imported late: it takes a third of a second, which only requests to an LLM should wait.
     from engine.composing.llm_client import open_client
 
+    said, chunks = "", 0
     async with open_client(llm) as client:
-        completion = await client.chat.completions.create(
-            model=llm.model, messages=messages, temperature=0, response_format=schema
+        stream = await client.chat.completions.create(
+            model=llm.model, messages=messages, temperature=0, response_format=schema, stream=True
         )
-        return completion.choices[0].message.content or ""
+        async for chunk in stream:
+            chunks += 1
+            part = (chunk.choices[0].delta.content or "") if chunk.choices else ""
+            said += part
+            if "}" in part and len(said) <= MOST_CHARACTERS:
+                with contextlib.suppress(CompositionRefused):  # it may yet become better
+                    heard(said)
+    if not chunks:
+        raise ComposerUnavailable("The LLM did not answer.")
+    return said
 
 
 def question(prompt: str, candidates: Sequence[Candidate]) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ evicted again, the longest unused first, and only to make room.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,6 +28,7 @@ from engine.operations.log import get_log
 from engine.settings import Library
 from engine.storage.blobs import BlobStore
 from engine.storage.database import Database
+from engine.storage.locks import held
 from engine.storage.tables import adapters
 
 #: A file that was used within so long is not evicted: a request under way may need it.
@@ -50,12 +52,14 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class OnDemand:
-    """Fetches for one process; two requests that lack the same file share its download."""
+    """Fetches for one process; two requests that lack the same file share its download, and so do
+    two processes: the second one finds it here."""
 
     database: Database
     store: BlobStore
     library: Library
     _under_way: dict[str, "asyncio.Task[str]"] = field(default_factory=dict)
+    _begun: set["asyncio.Task[Files]"] = field(default_factory=set)
 
     async def fetch(self, ids: Sequence[str]) -> Files:
         """Returns where the files of these adapters are, fetched where the settings allow it."""
@@ -73,6 +77,19 @@ class OnDemand:
 
         await asyncio.gather(*map(one, ids))
         return files
+
+    def begin(self, ids: Sequence[str]) -> None:
+        """Fetches in the background; who needs a file and finds none asks for it and its reason."""
+        missing = [one for one in ids if one not in self._under_way]
+        if missing and self.library.remote_adapters != "never":
+            task = asyncio.create_task(self.fetch(missing))
+            self._begun.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[Files]") -> None:
+        self._begun.discard(task)
+        if not task.cancelled() and task.exception():
+            log.warning("not fetched ahead", reason=str(task.exception()))
 
     async def prefetch(self, most: int = PREFETCHED) -> Files:
         """Fetches the most downloaded adapters that lack their file, as far as there is room."""
@@ -104,6 +121,19 @@ class OnDemand:
         return await asyncio.shield(task)
 
     async def _fetch(self, adapter_id: str) -> str:
+        limit = self.library.remote_seconds
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(limit):
+                    lock = held(self.database, f"fetch {adapter_id}")
+                    await stack.enter_async_context(lock)
+            except TimeoutError as error:
+                raise DownloadFailed(
+                    f"Another process that fetches {adapter_id} took longer than {limit:g} s."
+                ) from error
+            return await self._fetch_alone(adapter_id)
+
+    async def _fetch_alone(self, adapter_id: str) -> str:
         async with self.database.transaction() as connection:
             row = (
                 await connection.execute(select(adapters).where(adapters.c.id == adapter_id))

@@ -1,5 +1,6 @@
 """The engine process: takes requests off the compose queue and leaves plans to render."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,7 +28,7 @@ from engine.retrieving.embedder import load_embedder
 from engine.retrieving.shortlist import Nearby
 from engine.settings import Settings
 from engine.storage.blobs import BlobStore
-from engine.values import Phase, Progress
+from engine.values import Adapter, Phase, Progress
 
 #: Requests composed at once; the work is short and mostly waiting for Postgres or the LLM.
 CONCURRENCY = 4
@@ -52,10 +53,11 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
         nearby = Nearby(post.database)
         nearby.look()
         asking = Asking(post.database, settings.embeddings)
+        on_demand = OnDemand(post.database, BlobStore(settings), settings.library)
 
         @post.queue.app.task(name="compose", queue=COMPOSE_QUEUE)
         async def compose(request_id: str) -> None:
-            plan = partial(compose_request, nearby, asking)
+            plan = partial(compose_request, nearby, asking, on_demand)
             await run_stage(post, request_id, Phase.QUEUED, Phase.COMPOSING, plan)
 
         @post.queue.app.task(name="fetch", queue=LIBRARY_QUEUE)
@@ -77,7 +79,6 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
             _register_embedding(post)
 
         if settings.library.remote_adapters == "prefetch":
-            on_demand = OnDemand(post.database, BlobStore(settings), settings.library)
 
             @post.queue.app.periodic(cron=PREFETCH)
             @post.queue.app.task(name="prefetch", queue=LIBRARY_QUEUE, queueing_lock="prefetch")
@@ -115,7 +116,9 @@ def _register_embedding(post: Post) -> None:
             log.warning("cards wait for their vectors", reason=str(error))
 
 
-async def compose_request(nearby: Nearby, asking: Asking, post: Post, claimed: Claim) -> None:
+async def compose_request(
+    nearby: Nearby, asking: Asking, on_demand: OnDemand, post: Post, claimed: Claim
+) -> None:
     """Makes the plans, stores them and enqueues their rendering in one transaction."""
     request = claimed.request
 
@@ -137,5 +140,16 @@ async def compose_request(nearby: Nearby, asking: Asking, post: Post, claimed: C
             await publish(connection, Progress(request.id, Phase.PLANNED))
             count_stages(retrieve=planned.retrieve_seconds, compose=planned.compose_seconds)
 
-    settings, shortlist = post.settings, nearby.look()
-    await plan_request(post.database, request, load_embedder(), settings, keep, shortlist, asking)
+    def fetch_ahead(adapters: Sequence[Adapter]) -> None:
+        on_demand.begin([one.id for one in adapters if one.blob is None])
+
+    await plan_request(
+        post.database,
+        request,
+        load_embedder(),
+        post.settings,
+        keep,
+        nearby.look(),
+        asking,
+        fetch_ahead,
+    )
