@@ -3,16 +3,24 @@
 For each task one of its adapters is on, or all of them, or none. The cross product over tasks
 has as many masks as the product of these options; it is never built: a mask is computed from
 its number, and numbers are drawn in a seeded order without repeats.
+
+The paper draws from the whole product at once, so that with one adapter for one idea every
+second image lacks what the prompt asked for. Here masks come in tiers, by how many tasks are off:
+first all ideas are there, then one is missing. Only rerolls, which ask for what was not there yet,
+go further down.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
-from itertools import islice
-from math import prod
+from itertools import chain, cycle, islice
 from random import Random
 
 from engine.values import Composition, Mask, Task
+
+MISSING = 1
+"""Tasks that an image of a first answer may leave off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +30,14 @@ class Draw:
     masks: tuple[Mask, ...]
     #: All masks of the line had been used, so that some were taken again.
     exhausted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Choices:
+    """What a task may have on, and whether it may have nothing on."""
+
+    on: tuple[frozenset[str], ...]
+    may_be_off: bool
 
 
 def draw_masks(
@@ -36,14 +52,19 @@ def draw_masks(
     """Returns `count` masks: unused ones first, all different as far as there are enough.
 
     The all-best mask (each task's first pick, nothing else) comes first where it is unused.
-    At most `limit` masks are considered. Adapters in `pinned` are on in every mask.
+    Those with the fewest tasks off come first, in a first answer none with more than one; short of
+    unused ones, those with every task on come again. At most `limit` masks are considered. Adapters in
+    `pinned` are on in every mask.
     """
     seen = set(used)
-    unused = (mask for mask in _ordered(composition, seed, limit, pinned) if mask not in seen)
-    masks = fresh = list(islice(unused, count))
-    while len(masks) < count:
-        masks = masks + list(islice(_ordered(composition, seed, limit, pinned), count - len(masks)))
-    return Draw(tuple(masks), exhausted=bool(seen) and len(fresh) < count)
+    fresh = (mask for _, mask in _ordered(composition, seed, limit, pinned) if mask not in seen)
+    masks = list(islice(fresh, count)) if seen else []
+    short = count - len(masks)
+    order = list(islice(_ordered(composition, seed, limit, pinned), short))
+    near = [mask for off, mask in order if off <= MISSING]
+    whole = cycle([mask for off, mask in order if off == 0])
+    masks += islice(chain(near, whole), short)
+    return Draw(tuple(masks), exhausted=bool(seen) and short > 0)
 
 
 def draw_duel(composition: Composition, seed: int, pinned: frozenset[str] = frozenset()) -> Draw:
@@ -59,33 +80,50 @@ def best_mask(composition: Composition, pinned: frozenset[str] = frozenset()) ->
 
 def _ordered(
     composition: Composition, seed: int, limit: int, pinned: frozenset[str]
-) -> Iterator[Mask]:
-    """All masks once, the all-best one first, then in the seed's order, `limit` at most."""
+) -> Iterator[tuple[int, Mask]]:
+    """All masks once with the number of tasks off, `limit` at most.
+
+    The all-best one first, then by tiers, each in the seed's order.
+    """
     best = best_mask(composition, pinned)
-    yield best
-    options = [_options(task, pinned) for task in composition.tasks if task.picks]
-    rest = (mask for mask in _shuffled(options, seed) if mask != best)
+    yield 0, best
+    choices = [_choices(task, pinned) for task in composition.tasks if task.picks]
+    rest = (one for one in _tiers(choices, seed) if one[1] != best)
     yield from islice(rest, limit - 1)
 
 
-def _options(task: Task, pinned: frozenset[str]) -> list[frozenset[str]]:
+def _choices(task: Task, pinned: frozenset[str]) -> _Choices:
     ids = [pick.adapter_id for pick in task.picks]
     always = pinned & set(ids)
-    choices = [frozenset([i]) for i in ids] + [frozenset(ids), frozenset()]
-    return list(dict.fromkeys(choice | always for choice in choices))
+    choices = [frozenset([i]) | always for i in ids] + [frozenset(ids)]
+    # With a pinned adapter, its own choice is what "off" leaves on.
+    return _Choices(tuple(dict.fromkeys(choices)), may_be_off=not always)
 
 
-def _shuffled(options: list[list[frozenset[str]]], seed: int) -> Iterator[Mask]:
-    total = prod(len(choices) for choices in options)
-    for number in _permutation(total, seed):
-        yield Mask(frozenset().union(*_digits(number, options)))
+def _tiers(choices: Sequence[_Choices], seed: int) -> Iterator[tuple[int, Mask]]:
+    """Every mask with the number of tasks off, fewest first, in the seed's order within these."""
 
+    @cache
+    def ways(task: int, off: int) -> int:
+        """How many masks the tasks from this one on have with so many of them off."""
+        if task == len(choices):
+            return int(off == 0)
+        without = ways(task + 1, off - 1) if off and choices[task].may_be_off else 0
+        return without + len(choices[task].on) * ways(task + 1, off)
 
-def _digits(number: int, options: list[list[frozenset[str]]]) -> Iterator[frozenset[str]]:
-    """The number's digits in mixed radix, each as its task's choice."""
-    for choices in options:
-        number, digit = divmod(number, len(choices))
-        yield choices[digit]
+    def numbered(number: int, off: int) -> Iterator[frozenset[str]]:
+        """The choices that the number stands for, among the masks with so many tasks off."""
+        for task, its in enumerate(choices):
+            without = ways(task + 1, off - 1) if off and its.may_be_off else 0
+            if number < without:
+                off -= 1
+            else:
+                choice, number = divmod(number - without, ways(task + 1, off))
+                yield its.on[choice]
+
+    for off in range(len(choices) + 1):
+        for number in _permutation(ways(0, off), seed):
+            yield off, Mask(frozenset().union(*numbered(number, off)))
 
 
 def _permutation(total: int, seed: int) -> Iterator[int]:
