@@ -19,9 +19,12 @@ from engine.rendering.patches import Delta, Forward
 MAX_WEIGHT = 2.0
 #: Memory for the merged weights of one batch.
 SLOT_BYTES = 4 * 2**30
-#: A convolution whose adapters have at most this share of its outputs as their rank goes by
-#: factors: several small convolutions cost more than one that is wider (see BENCHMARKS.md).
+#: A convolution goes by factors if its adapters have at most this share of its outputs as their
+#: rank ...
 _NARROW = 0.35
+#: ... and a slot at most this share of its outputs as pixels. Where pictures are small and weights
+#: large, merging and reading several weights costs more than a wider product (see BENCHMARKS.md).
+_SMALL = 0.25
 
 #: What tells one set of adapters from another: files and weights.
 Mask = tuple[tuple[str, float], ...]
@@ -100,26 +103,45 @@ class _Choice:
 
     def forward(self, module: nn.Module, touching: Sequence[tuple[str, Part]]) -> Forward:
         """What takes the place of the layer's own `forward`."""
-        low = [(sha, part) for sha, part in touching if isinstance(part, Factors)]
-        whole = [(sha, part) for sha, part in touching if not isinstance(part, Factors)]
-        rank = sum(factors.rank for _, factors in low)
-        if self._by_factors(module, None if whole else rank):
-            plain = module.forward
-            lean = patches.factors(module, _delta(module, low, self._masks)) if low else plain
-            strengths = [
-                (part, [dict(m).get(sha, 0.0) for m in self._masks]) for sha, part in whole
-            ]
-            return patches.multiplied_out(module, lean, strengths) if whole else lean
+        if not self._room and len(self._slots) > 1:
+            return self._factors(module, touching)
+        if not isinstance(module, nn.Conv2d) or not self._narrow(module, touching):
+            return self._merged(module, touching)
+        return patches.chosen(
+            lambda rows: (
+                self._factors(module, touching)
+                if rows[:, 0].numel() <= _SMALL * module.out_channels * len(self._slots)
+                else self._merged(module, touching)
+            )
+        )
+
+    def _narrow(self, module: nn.Module, touching: Sequence[tuple[str, Part]]) -> bool:
+        """Whether all is of low rank, together as well, and there is more than one slot."""
+        ranks = [part.rank for _, part in touching if isinstance(part, Factors)]
+        low = sum(ranks) <= _NARROW * weight_of(module).shape[0]
+        return len(self._slots) > 1 and low and len(ranks) == len(touching)
+
+    def _merged(self, module: nn.Module, touching: Sequence[tuple[str, Part]]) -> Forward:
+        low, whole = _by_form(touching)
         delta = _delta(module, low, self._slots)
         sums = _sums(module, whole, self._slots)
         return patches.slots(module, patches.merged(module, delta, sums), self._shares)
 
-    def _by_factors(self, module: nn.Module, rank: int | None) -> bool:
-        """`rank` is None where something is of full rank."""
-        if len(self._slots) == 1:
-            return False
-        narrow = rank is not None and rank <= _NARROW * weight_of(module).shape[0]
-        return not self._room or (narrow and isinstance(module, nn.Conv2d))
+    def _factors(self, module: nn.Module, touching: Sequence[tuple[str, Part]]) -> Forward:
+        low, whole = _by_form(touching)
+        lean = module.forward
+        if low:
+            lean = patches.factors(module, _delta(module, low, self._masks))
+        strengths = [(part, [dict(m).get(sha, 0.0) for m in self._masks]) for sha, part in whole]
+        return patches.multiplied_out(module, lean, strengths) if whole else lean
+
+
+def _by_form(
+    touching: Sequence[tuple[str, Part]],
+) -> tuple[list[tuple[str, Factors]], list[tuple[str, Part]]]:
+    """What has small factors, and what has not."""
+    low = [(sha, part) for sha, part in touching if isinstance(part, Factors)]
+    return low, [(sha, part) for sha, part in touching if not isinstance(part, Factors)]
 
 
 def _delta(

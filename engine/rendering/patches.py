@@ -142,6 +142,18 @@ def factors(module: nn.Module, delta: Delta) -> Forward:
     return forward_linear
 
 
+def chosen(choose: Callable[[Tensor], Forward]) -> Forward:
+    """The layer in the form that is chosen by its first rows; later ones have their shape."""
+    forms: list[Forward] = []
+
+    def forward(rows: Tensor) -> Tensor:
+        if not forms:
+            forms.append(choose(rows))
+        return forms[0](rows)
+
+    return forward
+
+
 def multiplied_out(
     module: nn.Module, lean: Forward, parts: Sequence[tuple[Part, Sequence[float]]]
 ) -> Forward:

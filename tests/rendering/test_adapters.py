@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from engine.rendering.adapters import SLOT_BYTES, Use, applied
 from engine.rendering.checkpoint import Checkpoint
@@ -77,6 +78,27 @@ def test_wide_adapters_of_convolutions_are_merged(
     together = latents_of(checkpoint, plans, loras)
     alone = torch.cat([latents_of(checkpoint, [one], loras) for one in plans])
     assert (together - alone).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("side", [1, 2, 16])
+def test_a_convolution_is_exact_at_every_size(
+    side: int, layers: Layers, loras: dict[str, Lora]
+) -> None:
+    """Small pictures go by factors and large ones by merged weights."""
+    name = _some(layers, "conv1")[0]
+    conv, part = layers.modules[name], loras["ink"].layers[name]
+    rows = torch.randn(4, conv.in_channels, side, side, generator=torch.Generator().manual_seed(1))
+    images = [[Use(loras["ink"], weight)] for weight in (0.5, 1.0)]
+    with torch.inference_mode(), applied(layers, images):
+        got = conv(rows)
+    with torch.inference_mode():
+        delta = part.delta(conv.weight).view(conv.weight.shape)
+        wanted = [
+            functional.conv2d(pair, conv.weight + weight * delta, conv.bias, padding=1)
+            for pair, weight in zip(rows.split(2), (0.5, 1.0), strict=True)
+        ]
+    assert (got - torch.cat(wanted)).abs().max() < 1e-4
+    assert (got - conv(rows)).abs().max() > 1e-2
 
 
 @pytest.mark.parametrize("slot_bytes", [0, SLOT_BYTES])
