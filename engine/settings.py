@@ -205,7 +205,7 @@ class Slack(Section):
     def missing(self) -> str:
         """The first setting that an app which is set up in part still lacks; empty where it can
         run."""
-        door = "app_token" if self.app_token.get_secret_value() else "signing_secret"
+        door = "signing_secret" if self.signing_secret.get_secret_value() else "app_token"
         many = ("client_secret", "token_keys", "signing_secret", "public_url")
         needed = many if self.client_id else ("token", door)
         return next((name for name in needed if not _plain(getattr(self, name))), "")
