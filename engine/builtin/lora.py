@@ -25,6 +25,8 @@ TOGETHER = 0.4
 """Share of the steps in which a partner takes part, if there are any."""
 STRETCH = 5
 """Steps with the same partner."""
+GENTLER = 0.4
+"""Learning rate of training on what is finished, as a share of the first one."""
 OWN = "own"
 """Name, inside the pipeline, of the adapter in training."""
 ATTENTION = r"to_q|to_k|to_v|to_out\.0|ff\.net\.0\.proj|ff\.net\.2|proj_in|proj_out"
@@ -180,7 +182,7 @@ def train(slug: str, base: Path, shelf: Path, more: int = 0) -> Path:
     """
     adapter = by_slug(slug)
     if more:
-        adapter = replace(adapter, start=slug, steps=more)
+        adapter = replace(adapter, start=slug, steps=more, rate=adapter.rate * GENTLER)
     shelf.mkdir(parents=True, exist_ok=True)
     path = shelf / f"{slug}.safetensors"
     if adapter.trouble == "wrong base":
