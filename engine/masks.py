@@ -49,12 +49,12 @@ def draw_masks(
     used: Collection[Mask] = (),
     pinned: frozenset[str] = frozenset(),
 ) -> Draw:
-    """Returns `count` masks: unused ones first, all different as far as there are enough.
+    """Returns `count` masks, those with the fewest tasks off first.
 
-    The all-best mask (each task's first pick, nothing else) comes first where it is unused.
-    Those with the fewest tasks off come first, in a first answer none with more than one; short of
-    unused ones, those with every task on come again. At most `limit` masks are considered. Adapters in
-    `pinned` are on in every mask.
+    A first answer begins with the all-best mask (each task's first pick, nothing else), leaves at
+    most one task off, and short of such masks repeats those with every task on. A reroll gets
+    masks that are not in `used`; short of these it goes round again as a first answer does. At
+    most `limit` masks are considered. Adapters in `pinned` are on in every mask.
     """
     seen = set(used)
     fresh = (mask for _, mask in _ordered(composition, seed, limit, pinned) if mask not in seen)
