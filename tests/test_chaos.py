@@ -33,9 +33,10 @@ def test_every_way_to_end_is_told_apart() -> None:
     assert (survival.rendered, survival.lost, survival.doubled) == (2, 2, 1)
     assert (survival.incomplete, dict(survival.failed)) == (1, {"It died 3 times": 1})
     assert not survival.whole
-    survival.injuries = [Injury(1, "SIGKILL", "engine", 5, 2.5), Injury(9, "SIGSTOP", "engine", 6)]
+    survival.injuries = [Injury(1, "killed", "engine", 2.5), Injury(9, "frozen", "engine")]
     said = "\n".join(told(survival))
-    assert "seed 7: 1 workers killed, 1 frozen, 0 ended by themselves" in said
+    assert "engine frozen 1 times, engine killed 1 times" in said
     assert "2 lost, 1 doubled, 1 incomplete" in said
-    assert "after 2.5 s at most" in said
+    assert "killed: what was under way had gone on after 2.5 s (median), 2.5 s (most)" in said
+    assert "frozen: 1 times it never went on" in said
     assert replace(survival, lost=0, doubled=0, incomplete=0).whole

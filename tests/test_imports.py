@@ -59,6 +59,7 @@ HOMES: dict[str, tuple[str, ...]] = {
         "engine.processes.queue",
         "engine.processes.rescue",
         "engine.processes.jobs",
+        "engine.processes.shift",
         "bot.benchmarks.scale",
         "migrations",
     ),

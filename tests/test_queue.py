@@ -1,5 +1,6 @@
 """Who runs next, and how the work of dead processes comes back."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import text
 from engine.desk import Desk
 from engine.processes.process import Post, open_post
 from engine.processes.rescue import move_up, rescue_jobs, rescue_requests
+from engine.processes.shift import Shift
 from engine.requests import ledger
 from engine.settings import Settings
 from engine.storage.database import Database
@@ -101,6 +103,32 @@ async def test_a_dead_workers_job_comes_back_a_live_ones_stays(desk: Desk, post:
     assert await jobs(post.database) == [(dead, "compose", "todo"), (alive, "compose", "doing")]
     assert await rescue_jobs(post) == 0
     assert (await take(post)).task_kwargs["request_id"] == dead
+
+
+async def test_a_job_that_was_fetched_in_vain_is_put_back(desk: Desk, post: Post) -> None:
+    """The queue gave it to a worker, which never heard of it: its connection was cut."""
+    made = await desk.submit(ask())
+    shift = Shift(post.queue, post.settings.queue, "engine", ["elsewhere"], 1)
+    working = asyncio.create_task(shift.run())
+    try:
+        while (fetched := await fetch_as(post, shift)) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert fetched.task_kwargs["request_id"] == made.id
+        assert await shift.put_back() == 0, "it may only just have been fetched"
+        assert await jobs(post.database) == [(made.id, "compose", "doing")]
+        assert await shift.put_back() == 1
+        assert await jobs(post.database) == [(made.id, "compose", "todo")]
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+async def fetch_as(post: Post, shift: Shift) -> Job | None:
+    """Takes the next job in the name of a shift's worker, once it is registered."""
+    worker = shift._worker
+    if worker is None or worker.worker_id is None:
+        return None
+    return await post.queue.app.job_manager.fetch_job(["compose"], worker.worker_id)
 
 
 async def test_a_request_without_a_job_gets_exactly_one(desk: Desk, post: Post) -> None:

@@ -2,22 +2,25 @@
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 
 from engine.settings import Log
 
 
-def configure_log(settings: Log) -> None:
-    """Sets up this process's log; libraries speak up from warnings on only.
+def configure_log(settings: Log, stream: TextIO | None = None) -> None:
+    """Sets up this process's log, on standard error unless a stream is given; libraries speak up
+    from warnings on only.
 
     Their lower levels would print connection strings and people's prompts.
     """
+    stream = stream or sys.stderr
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     last: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if settings.json_lines
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
     )
     structlog.configure(
         processors=[
@@ -28,9 +31,9 @@ def configure_log(settings: Log) -> None:
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, stream=stream, format="%(name)s: %(message)s")
 
 
 def get_log(name: str) -> structlog.typing.FilteringBoundLogger:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from engine.errors import DatabaseUnavailable
 from engine.operations.endpoint import serve_endpoint
 from engine.operations.log import get_log
+from engine.operations.metrics import watch_slots
 from engine.processes import workers
 from engine.processes.queue import Queue, open_queue
+from engine.processes.shift import Shift
 from engine.requests import backlog
 from engine.settings import Settings
 from engine.storage.database import Database, open_database
@@ -20,8 +22,6 @@ from engine.storage.schema import check_schema
 
 log = get_log("process")
 
-#: Seconds that a stopping worker leaves its jobs to finish.
-GRACE = 30.0
 #: Seconds between two looks whether work is left, for a worker that ends with its parent.
 IDLE_LOOK = 0.2
 
@@ -58,10 +58,12 @@ async def work(
         worker_id = await workers.announce(connection, role, queues, device)
     log.info("ready", role=role, queues=list(queues), device=device)
     async with serve_endpoint(post.settings, post.database), asyncio.TaskGroup() as group:
-        sides = [group.create_task(_beat(post, worker_id))]
+        shift = Shift(post.queue, post.settings.queue, role, queues, concurrency)
+        watch_slots(concurrency, lambda: shift.at_work)
+        sides = [group.create_task(_beat(post, worker_id, shift))]
         if tied:
             sides.append(group.create_task(_watch_parent(post, stop)))
-        worker = group.create_task(_run_queue(post, role, queues, concurrency))
+        worker = group.create_task(shift.run())
         sides.append(group.create_task(_stop_when(stop, worker)))
         with contextlib.suppress(asyncio.CancelledError):
             await worker
@@ -73,29 +75,15 @@ async def work(
     log.info("stopped", role=role)
 
 
-async def _run_queue(post: Post, role: str, queues: Sequence[str], concurrency: int) -> None:
-    timing = post.settings.queue
-    await post.queue.app.run_worker_async(
-        queues=list(queues),
-        name=role,
-        concurrency=concurrency,
-        update_heartbeat_interval=timing.heartbeat,
-        # Pruned rows only lose the queue's memory of a worker; the rescuer decides who is dead.
-        stalled_worker_timeout=timing.stalled * 6,
-        shutdown_graceful_timeout=GRACE,
-        install_signal_handlers=False,
-        delete_jobs="always",
-    )
-
-
 async def _stop_when(stop: asyncio.Event, worker: asyncio.Task[None]) -> None:
     await stop.wait()
     worker.cancel()
 
 
-async def _beat(post: Post, worker_id: str) -> None:
+async def _beat(post: Post, worker_id: str, shift: Shift) -> None:
     while True:
         await asyncio.sleep(post.settings.queue.heartbeat)
+        await shift.put_back()
         try:
             async with post.database.transaction() as connection:
                 await workers.beat(connection, worker_id)
@@ -121,5 +109,8 @@ async def _watch_parent(post: Post, stop: asyncio.Event) -> None:
 
 
 async def _work_left(post: Post) -> bool:
-    async with post.database.transaction() as connection:
-        return await backlog.any_open(connection)
+    try:
+        async with post.database.transaction() as connection:
+            return await backlog.any_open(connection)
+    except DatabaseUnavailable:
+        return True  # nobody knows, and it may come back
