@@ -9,6 +9,11 @@ from engine.weights import weigh
 #: Seeds are below this, so that every tool that shows them can also take them.
 SEED_LIMIT = 2**32
 
+#: The kind of plans that are made here, and the newest that a renderer of this version can render.
+#: Raised when plans say something that older renderers would pass over: those then leave such
+#: requests to newer ones.
+PLANS = 1
+
 
 def plan_images(
     request: Request, composition: Composition, masks: Sequence[Mask], weights: Weights

@@ -78,6 +78,8 @@ class Renderer(Section):
     images: int = Field(16, ge=1, le=256)
     #: Seconds that a job waits for others to share its batch, on an idle device.
     wait: float = Field(0.05, ge=0, le=10)
+    #: Seconds for which a job may be overtaken by those whose adapters are in memory; 0: never.
+    patience: float = Field(2.0, ge=0, le=60)
     #: Seconds between two previews of a request; 0: none.
     preview: float = Field(2.0, ge=0, le=600)
     #: Who looks at finished images for what must not be shown. "auto": "builtin" for the built-in

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from engine.desk import Desk
 from engine.errors import BadOption, NotAllowed
 from engine.requests import ledger
+from engine.requests.allowance import drop_counts
 from engine.requests.line import line
 from engine.requests.standings import pace_of
 from engine.settings import Limits
@@ -119,6 +120,37 @@ async def test_what_did_not_come_out_is_given_back(desk: Desk) -> None:
         )
     assert (await desk.answer(first.id)).phase is Phase.RENDERED
     assert await desk.history.today(ADA) == 1
+
+
+async def test_what_was_forgotten_counts_for_its_day_without_a_name(desk: Desk) -> None:
+    await desk.workspaces.change(ADA, daily=5)
+    first = await desk.submit(ask(images=2))
+    late = await desk.submit(ask(images=1))
+    async with desk.database.transaction() as connection:
+        for made in (first, late):
+            assert await store_plan(connection, await claim(connection, COMPOSING, made.id))
+            claimed = await claim(connection, RENDERING, made.id)
+            images = [rendering(n) for n in range(made.image_count)]
+            await ledger.store_renderings(
+                connection, claimed, images, load_seconds=0, render_seconds=0
+            )
+        await connection.execute(
+            text("update requests set created_at = now() - interval '23 hours' where id = :id"),
+            {"id": late.id},
+        )
+    assert (await desk.forgetting.person(ADA.platform, ADA.user)).requests == 2
+    assert await desk.history.today(ADA) == 3
+    assert await desk.history.today(BOB) == 0
+    with pytest.raises(NotAllowed, match="have 2 left"):
+        await desk.submit(ask(images=3))
+    async with desk.database.transaction() as connection:
+        kept = (await connection.execute(text("select t::text from spent_images t"))).scalars()
+        assert not [row for row in kept if ADA.user in row or ADA.workspace in row]
+        await connection.execute(text("update spent_images set until = until - interval '2 hours'"))
+        await drop_counts(connection)
+    assert await desk.history.today(ADA) == 2
+    async with desk.database.transaction() as connection:
+        assert await connection.scalar(text("select count(*) from spent_images")) == 1
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,17 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from engine.desk import Desk
 from engine.errors import BadSettings
 from engine.operations.endpoint import serve_endpoint
-from engine.operations.metrics import REGISTRY, counting_images
+from engine.operations.metrics import (
+    REGISTRY,
+    counting_batches,
+    watch_cache,
+    watch_device,
+    watch_slots,
+)
 from engine.requests import ledger
 from engine.settings import Metrics, Settings
 from engine.storage.database import Database
+from engine.storage.file_cache import FileCache
 from tests.samples import ask
 
 WATCHED = Metrics(listen="127.0.0.1:19464")
@@ -79,15 +86,39 @@ async def test_without_its_database_a_process_is_alive_but_not_ready(
         assert (await get(address, "/metrics"))[0] == 503
 
 
-def test_a_batch_is_counted_by_its_images() -> None:
-    render = counting_images(lambda jobs: len(jobs), lambda job: job)
-    assert render([3, 4]) == 2
+def test_a_batch_is_counted_by_its_images_and_their_adapters() -> None:
+    before = told("stylus_batch_images_sum"), told("stylus_batch_adapter_sets_sum")
+    render = counting_batches(len, lambda job: job)
+    assert render([["star", ""], ["star", "", "moon"]]) == 2
+    after = told("stylus_batch_images_sum"), told("stylus_batch_adapter_sets_sum")
+    assert (after[0] - before[0], after[1] - before[1]) == (5, 3)
+
+
+def told(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_caches_slots_and_the_gpu_are_looked_at_when_somebody_asks(tmp_path: Path) -> None:
+    cache = FileCache(tmp_path, 10)
+    watch_cache("files", cache)
+    for _ in range(3):
+        cache.get("images/a.png", lambda half: None)
+    found = [told("stylus_cache_lookups", cache="files", found=one) for one in ("yes", "no")]
+    assert found == [2, 1]
+    taken = [4]
+    watch_slots(8, lambda: taken[0])
+    taken[0] = 5
+    assert [told("stylus_job_slots", slots=one) for one in ("taken", "all")] == [5, 8]
+    watch_device(lambda: None)
+    assert REGISTRY.get_sample_value("stylus_device_bytes", {"memory": "used"}) is None
+    watch_device(lambda: (3, 7))
+    assert [told("stylus_device_bytes", memory=one) for one in ("used", "all")] == [3, 7]
 
 
 def test_the_dashboard_asks_for_what_is_told() -> None:
     """A renamed metric must not leave an empty panel behind."""
     board = json.loads((Path(__file__).parents[1] / "deploy/grafana-dashboard.json").read_text())
     asked = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
-    told = {metric.name for metric in REGISTRY.collect()}
+    exported = {metric.name for metric in REGISTRY.collect()}
     names = set(re.findall(r"stylus_\w+", asked))
-    assert {re.sub("_(total|bucket|sum|count)$", "", name) for name in names} == told
+    assert {re.sub("_(total|bucket|sum|count)$", "", name) for name in names} == exported

@@ -45,6 +45,8 @@ def overview_lines(seen: "Overview") -> Iterator[RenderableType]:
         )
     if seen.pace is not None:
         yield f"lately one request was rendered every {seen.pace.interval:.1f} s of work"
+    for unserved in seen.unserved:
+        yield Text(unserved.sentence, "yellow")
     if seen.unposted:
         yield f"{seen.unposted} answers wait to be posted"
 

@@ -143,7 +143,8 @@ ENGLISH = Texts(
     forget="Delete all of it",
     forget_question=(
         "This removes your prompts, images and thumbs here and everywhere else, and deletes the "
-        "messages that show them. It cannot be undone."
+        "messages that show them. It cannot be undone. How many images you asked for within "
+        "the last 24 hours counts on until those are over."
     ),
     forgotten="{requests} requests and {images} images are gone.",
     lora_found="Adapters for “{text}”",

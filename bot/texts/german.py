@@ -221,7 +221,8 @@ GERMAN = Texts(
     forget="Alles löschen",
     forget_question=(
         "Das entfernt deine Texte, Bilder und Daumen hier und überall sonst und löscht die "
-        "Nachrichten, die sie zeigen. Es lässt sich nicht zurücknehmen."
+        "Nachrichten, die sie zeigen. Es lässt sich nicht zurücknehmen. Wie viele Bilder es in "
+        "den letzten 24 Stunden waren, zählt noch, bis diese vorbei sind."
     ),
     forgotten="{requests} Aufträge und {images} Bilder sind weg.",
     lora_found="Adapter für „{text}“",

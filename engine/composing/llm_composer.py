@@ -59,7 +59,7 @@ _SCHEMA = {
 #: Said where the answer was nearly right.
 REPAIRED = "The LLM's answer was repaired."
 #: This process's answers.
-_MEMORY = Memory()
+MEMORY = Memory()
 
 
 #: Hears of adapters as soon as the model has written them, maybe of some again.
@@ -91,13 +91,13 @@ async def compose(
     messages = question(prompt, found)
     ids = (candidate.adapter.id for candidate in found)
     asked = (settings.llm.base_url, settings.llm.model, messages[1]["content"], *ids)
-    known = _MEMORY.recall(asked)
+    known = MEMORY.recall(asked)
     said = await _ask(messages, settings, heard) if known is None else known
     answer = read_answer(said)
     made = composed(answer)
     if answer.repaired:
         return replace(made, degraded=(REPAIRED,))
-    _MEMORY.keep(asked, said)
+    MEMORY.keep(asked, said)
     return made
 
 

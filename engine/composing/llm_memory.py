@@ -16,12 +16,19 @@ class Memory:
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._answers: OrderedDict[tuple[str, ...], str] = OrderedDict()
+        #: How often an answer was known, and how often not.
+        self.hits = 0
+        self.misses = 0
 
     def recall(self, question: tuple[str, ...]) -> str | None:
         """Returns the answer; None where it is not known."""
-        if question in self._answers:
+        answer = self._answers.get(question)
+        if answer is None:
+            self.misses += 1
+        else:
+            self.hits += 1
             self._answers.move_to_end(question)
-        return self._answers.get(question)
+        return answer
 
     def keep(self, question: tuple[str, ...], answer: str) -> None:
         """Keeps an answer, and forgets the one that was not used for the longest time."""

@@ -1,22 +1,25 @@
 """The doctor: which part runs on what, whether it answers, and what to do where it does not."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import text
 
-from engine import builtin
+from engine import __version__, builtin
 from engine.composing import llm_composer
 from engine.errors import StylusError
 from engine.library import catalogue
+from engine.operations.unserved import find_unserved
 from engine.processes import workers
 from engine.retrieving.embedder import load_embedder
 from engine.settings import Settings
 from engine.storage.blobs import BlobStore
 from engine.storage.database import Database, open_database
 from engine.storage.schema import check_schema
+from engine.values import Worker
 
 #: Free disk below this is worth a word, in gigabytes.
 LOW_DISK_GB = 2.0
@@ -87,12 +90,25 @@ async def _contents(settings: Settings, database: Database) -> AsyncIterator[Fin
             return
         counts = await catalogue.count_adapters(connection)
         alive = await workers.alive(connection, settings.queue.stalled)
+        unserved = await find_unserved(connection, alive)
     yield Finding("schema", "alembic", "ok", "up to date")
     yield _catalogue(settings, counts)
     for role in ("engine", "renderer"):
         count = sum(worker.role == role for worker in alive)
         says = f"{count} alive" if count else "none alive; `stylus up` starts it, prompts start one"
         yield Finding(role, "worker process", "ok" if count else "warning", says)
+    for one in unserved:
+        yield Finding("renderer", "queue", "warning", one.sentence)
+    for finding in _skewed(alive):
+        yield finding
+
+
+def _skewed(alive: Sequence[Worker]) -> Iterator[Finding]:
+    """A finding for each other version that runs: fine for a while, when machines are updated."""
+    others = Counter(worker.version for worker in alive if worker.version != __version__)
+    for version, count in sorted(others.items()):
+        says = f"{count} of version {version} beside {__version__}; update them, renderers first"
+        yield Finding("version", "worker process", "warning", says)
 
 
 def _catalogue(settings: Settings, counts: dict[str, int]) -> Finding:

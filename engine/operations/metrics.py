@@ -3,8 +3,8 @@
 Nothing here names people, prompts or adapters.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from sqlalchemy import func, select
@@ -34,10 +34,29 @@ BATCH = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64),
     registry=REGISTRY,
 )
-ADAPTERS = Gauge(
-    "stylus_adapter_lookups",
-    "Adapters asked for since the start, by whether they were in memory.",
-    ["in_memory"],
+SETS = Histogram(
+    "stylus_batch_adapter_sets",
+    "Different sets of adapters in a batch: each takes a slot of merged weights.",
+    buckets=(1, 2, 4, 8, 16, 32, 64),
+    registry=REGISTRY,
+)
+CACHES = Gauge(
+    "stylus_cache_lookups",
+    "What was asked for since the start, by kind of memory and by whether it was there: parsed "
+    "adapters, copies of a remote store's files, answers of a language model.",
+    ["cache", "found"],
+    registry=REGISTRY,
+)
+SLOTS = Gauge(
+    "stylus_job_slots",
+    "Jobs that this process may be at, and that it is at.",
+    ["slots"],
+    registry=REGISTRY,
+)
+DEVICE = Gauge(
+    "stylus_device_bytes",
+    "Memory of the GPU; nothing without one.",
+    ["memory"],
     registry=REGISTRY,
 )
 DELIVERIES = Counter(
@@ -100,23 +119,47 @@ def count_stages(**seconds: float) -> None:
         STAGES.labels(stage).observe(took)
 
 
-def watch_cache(hits: Callable[[], float], misses: Callable[[], float]) -> None:
-    """Has the renderer's memory for adapters looked at with every request for metrics."""
-    ADAPTERS.labels("yes").set_function(hits)
-    ADAPTERS.labels("no").set_function(misses)
+class Lookups(Protocol):
+    """A cache that counts how often something was there, and how often not."""
+
+    hits: int
+    misses: int
+
+
+def watch_cache(name: str, cache: Lookups) -> None:
+    """Has a cache looked at with every request for metrics."""
+    CACHES.labels(name, "yes").set_function(lambda: cache.hits)
+    CACHES.labels(name, "no").set_function(lambda: cache.misses)
+
+
+def watch_slots(all_: int, taken: Callable[[], int]) -> None:
+    """Has the jobs that this process is at looked at with every request for metrics."""
+    SLOTS.labels("all").set(all_)
+    SLOTS.labels("taken").set_function(taken)
+
+
+def watch_device(look: Callable[[], tuple[int, int] | None]) -> None:
+    """Has a device's memory looked at, where there is one: bytes used, and all of them."""
+    if look() is None:
+        return
+    DEVICE.labels("used").set_function(lambda: (look() or (0, 0))[0])
+    DEVICE.labels("all").set_function(lambda: (look() or (0, 0))[1])
 
 
 Outcomes = TypeVar("Outcomes")
-Sized = TypeVar("Sized")
+Job = TypeVar("Job")
 
 
-def counting_images(
-    render: Callable[[Sequence[Sized]], Outcomes], images: Callable[[Sized], int]
-) -> Callable[[Sequence[Sized]], Outcomes]:
-    """Returns the same function, whose calls count as batches."""
+def counting_batches(
+    render: Callable[[Sequence[Job]], Outcomes], adapters: Callable[[Job], Sequence[Hashable]]
+) -> Callable[[Sequence[Job]], Outcomes]:
+    """Returns the same function, whose calls count as batches; `adapters` gives what tells one
+    set of adapters from another, for each image of a job."""
 
-    def run(jobs: Sequence[Sized]) -> Outcomes:
-        BATCH.observe(sum(map(images, jobs)))
+    def run(jobs: Sequence[Job]) -> Outcomes:
+        sets = [one for job in jobs for one in adapters(job)]
+        BATCH.observe(len(sets))
+        SETS.observe(len(set(sets)))
         return render(jobs)
 
     return run

@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine import __version__
+from engine.operations.unserved import Unserved, find_unserved
 from engine.processes import workers
 from engine.requests.standings import load_pace
 from engine.retrieving.asking import configured_embedder
@@ -31,6 +32,8 @@ class Overview:
     ended: dict[str, int]
     #: Answers that wait for a frontend.
     unposted: int
+    #: What no renderer alive can render.
+    unserved: tuple[Unserved, ...]
     #: How fast requests were rendered lately; None where none was.
     pace: Pace | None
     #: Seconds that the oldest open request has waited; None where none is open.
@@ -66,15 +69,17 @@ async def _look(database: Database, settings: Settings) -> Overview:
                 is_open
             )
         )
+        alive = await workers.alive(connection, settings.queue.stalled)
         return Overview(
             version=__version__,
-            workers=tuple(await workers.alive(connection, settings.queue.stalled)),
+            workers=tuple(alive),
             open={row[0]: row[1] for row in opened},
             ended={row[0]: row[1] for row in ended},
             unposted=await connection.scalar(
                 select(func.count()).select_from(deliveries).where(posted)
             )
             or 0,
+            unserved=tuple(await find_unserved(connection, alive)),
             pace=await load_pace(connection),
             oldest_seconds=None if oldest is None else float(oldest),
             embedding=await _embedding(connection, settings),

@@ -5,13 +5,15 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from engine.composing import llm_composer
 from engine.errors import EmbedderUnavailable
 from engine.library.addition_fetch import fetch_addition
 from engine.library.on_demand import OnDemand
 from engine.library.refining import Refining, refine_again
 from engine.method import Planned, plan_request
 from engine.operations.log import get_log
-from engine.operations.metrics import count_stages
+from engine.operations.metrics import count_stages, watch_cache
+from engine.plan import PLANS
 from engine.processes.duel_ending import register_duel_ending
 from engine.processes.expiry import register_expiry
 from engine.processes.jobs import run_stage
@@ -46,6 +48,7 @@ log = get_log("engine")
 async def run_engine(settings: Settings, *, tied: bool = False) -> None:
     """Runs the engine until it is told to stop. Raises `Unavailable`."""
     load_embedder()
+    watch_cache("language model", llm_composer.MEMORY)
     async with open_post(settings) as post:
         register_rescue(post)
         register_expiry(post)
@@ -134,7 +137,7 @@ async def compose_request(
             compose_seconds=planned.compose_seconds,
         )
         if stored:
-            queue = render_queue(request.sampling.checkpoint)
+            queue = render_queue(request.sampling.checkpoint, PLANS)
             place = await place_of(connection, request.id)
             await post.queue.defer(connection, "render", queue, request.id, place.priority)
             await publish(connection, Progress(request.id, Phase.PLANNED))

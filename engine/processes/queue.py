@@ -23,9 +23,12 @@ LIBRARY_QUEUE = "library"
 RESCUE_QUEUE = LIBRARY_QUEUE
 
 
-def render_queue(checkpoint: str) -> str:
-    """Returns the queue of a checkpoint, which only renderers that can run it listen to."""
-    return f"render:{checkpoint}"
+def render_queue(checkpoint: str, needs: int = 1) -> str:
+    """Returns the queue of a checkpoint, which only renderers that can run it listen to.
+
+    `needs` is the kind of the plans: renderers of versions that do not know it do not listen.
+    """
+    return f"render:{checkpoint}:{needs}" if needs > 1 else f"render:{checkpoint}"
 
 
 def delivery_queue(platform: str, shard: str = "") -> str:

@@ -20,18 +20,25 @@ from engine.errors import BadLora, DatabaseUnavailable, RenderFailed, StylusErro
 from engine.library import catalogue
 from engine.library.addition_check import check_addition
 from engine.library.on_demand import OnDemand, find_lacking, mark_used
-from engine.operations.metrics import ENDED, count_stages, counting_images, watch_cache
-from engine.plan import replan
+from engine.operations.metrics import (
+    ENDED,
+    count_stages,
+    counting_batches,
+    watch_cache,
+    watch_device,
+)
+from engine.plan import PLANS, replan
 from engine.png import Recipe, UsedAdapter, encode, open_image
 from engine.processes.jobs import run_stage
 from engine.processes.process import Post, open_post, work
 from engine.processes.queue import render_queue
 from engine.processes.render_news import News
 from engine.processes.render_samples import render_samples
+from engine.processes.skew import leave_to_newer
 from engine.rendering.batcher import Batcher
 from engine.rendering.checkpoint import use_threads
 from engine.rendering.job import Batch, Job, RenderedImage
-from engine.rendering.memory import DeviceLost
+from engine.rendering.memory import DeviceLost, gpu_memory
 from engine.rendering.pool import Limits, Pool
 from engine.rendering.preview import Hides
 from engine.rendering.safety import ImageGate, open_gates
@@ -77,6 +84,9 @@ async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
 
             @post.queue.app.task(name="render", queue=queue)
             async def render(request_id: str) -> None:
+                if await leave_to_newer(post, request_id):
+                    return
+
                 async def job(post: Post, claimed: Claim) -> None:
                     await render_request(post, studio, claimed)
 
@@ -91,7 +101,11 @@ async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
             await work(
                 post,
                 "renderer",
-                [render_queue(name) for name in settings.checkpoint_names],
+                [
+                    render_queue(name, kind)
+                    for name in settings.checkpoint_names
+                    for kind in range(1, PLANS + 1)
+                ],
                 device=str(first.checkpoint.device),
                 concurrency=settings.queue.concurrency,
                 tied=tied,
@@ -118,9 +132,12 @@ def _pool(settings: Settings) -> Pool:
 @asynccontextmanager
 async def _open_studio(post: Post, pool: Pool) -> AsyncIterator[Studio]:
     limits = post.settings.renderer
-    render = counting_images(pool.render, lambda job: len(job.plans))
-    batcher = Batcher(render, limits.images, limits.wait)
-    watch_cache(lambda: pool.cache.hits, lambda: pool.cache.misses)
+    store = BlobStore(post.settings)
+    render = counting_batches(pool.render, _adapter_sets)
+    batcher = Batcher(render, limits.images, limits.wait, pool.is_warm, limits.patience)
+    watch_cache("adapters", pool.cache)
+    watch_cache("files", store.cache)
+    watch_device(gpu_memory)
     gates = await asyncio.to_thread(open_gates, post.settings)
     feed = ProgressFeed(post.database.conninfo)
     listening = asyncio.create_task(feed.run(), name="progress feed")
@@ -128,14 +145,18 @@ async def _open_studio(post: Post, pool: Pool) -> AsyncIterator[Studio]:
         yield Studio(
             pool,
             batcher,
-            BlobStore(post.settings),
+            store,
             feed,
             gates,
-            OnDemand(post.database, BlobStore(post.settings), post.settings.library),
+            OnDemand(post.database, store, post.settings.library),
         )
     finally:
         listening.cancel()
         await asyncio.to_thread(batcher.close)
+
+
+def _adapter_sets(job: Job) -> list[frozenset[tuple[str, float]]]:
+    return [frozenset((one.adapter_id, one.weight) for one in p.adapters) for p in job.plans]
 
 
 async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:

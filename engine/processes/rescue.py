@@ -88,13 +88,13 @@ async def move_up(post: Post) -> int:
 def _stage(row: Row[Any]) -> tuple[str, str]:
     if row.phase in (Phase.QUEUED, Phase.COMPOSING):
         return "compose", COMPOSE_QUEUE
-    return "render", render_queue(row.checkpoint)
+    return "render", render_queue(row.checkpoint, row.needs)
 
 
 #: Requests that somebody is just moving on are left alone.
 _ORPHANS = text(
     """
-    select r.id, r.phase, r.sampling ->> 'checkpoint' as checkpoint from requests r
+    select r.id, r.phase, r.sampling ->> 'checkpoint' as checkpoint, r.needs from requests r
     where r.phase not in ('rendered', 'failed', 'cancelled')
       and not exists (
           select 1 from procrastinate_jobs j

@@ -1,8 +1,9 @@
 """Jobs of different people go through the denoiser together where they agree.
 
 One thread renders. While it does, jobs gather, and the oldest takes along all that agree with
-it, as many as memory takes; so nobody is passed over. On an idle device a job waits a moment
-for company.
+it, as many as memory takes. On an idle device a job waits a moment for company. A job whose
+adapters are in memory may go before older ones whose are not, which are read meanwhile; but
+nobody is overtaken once they have waited for a set time, so it costs nobody more than that.
 """
 
 import threading
@@ -29,8 +30,15 @@ class Batcher:
         render: Callable[[Sequence[Job]], list[Outcome]],
         images: int,
         wait_seconds: float,
+        is_warm: Callable[[Job], bool] = lambda _: True,
+        patience_seconds: float = 0.0,
     ) -> None:
-        """`images` is the most in one batch; `wait_seconds` the longest wait for company."""
+        """`images` is the most in one batch; `wait_seconds` the longest wait for company.
+
+        Jobs that are not warm may be overtaken while they have waited less than the patience.
+        """
+        self._is_warm = is_warm
+        self._patience_seconds = patience_seconds
         self._render = render
         self._images = images
         self._wait_seconds = wait_seconds
@@ -87,13 +95,21 @@ class Batcher:
         return company[0].since + self._wait_seconds - time.monotonic()
 
     def _company(self) -> list[_Waiting]:
-        """The oldest job and all that agree with it, as far as there is room."""
+        """The next job and all that agree with it, as far as there is room."""
         company: list[_Waiting] = []
         images = 0
-        for one in self._waiting:
+        for one in self._in_order():
             images += len(one.job.plans)
             if company and (images > self._images or one.job.company != company[0].job.company):
                 images -= len(one.job.plans)
                 continue
             company.append(one)
         return company
+
+    def _in_order(self) -> list[_Waiting]:
+        """From the oldest on; one that is warm is moved to the front while that is no hardship."""
+        oldest = self._waiting[:1]
+        if not oldest or time.monotonic() - oldest[0].since >= self._patience_seconds:
+            return self._waiting
+        next_ = next((one for one in self._waiting if self._is_warm(one.job)), oldest[0])
+        return [next_, *(one for one in self._waiting if one is not next_)]

@@ -91,6 +91,11 @@ class Loader:
             if adapter.sha256:
                 self._load(adapter, job)
 
+    def is_warm(self, job: Job) -> bool:
+        """Whether all adapters of the job's plans are in memory."""
+        hashes = [adapter.sha256 for adapter in _wanted(job).values()]
+        return all(sha and (self._layers.checkpoint, sha) in self._cache for sha in hashes)
+
     def _load(self, adapter: PlannedAdapter, job: Job) -> Loaded:
         try:
             # Asked even for an adapter that is in memory: it may have been disabled since.

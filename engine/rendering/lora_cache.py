@@ -43,6 +43,10 @@ class LoraCache:
                 _, dropped = self._loras.popitem(last=False)
                 self._bytes -= dropped.bytes
 
+    def __contains__(self, key: Key) -> bool:
+        """Whether a LoRA is here; that alone is no use of it."""
+        return key in self._loras
+
     @property
     def bytes(self) -> int:
         """Bytes of all that is kept."""

@@ -62,6 +62,14 @@ class Room:
         self._learnt[sampling.width, sampling.height] = tried // 2
 
 
+def gpu_memory() -> tuple[int, int] | None:
+    """Bytes of the GPU that are used, by whomever, and all of them; None without a GPU."""
+    if not torch.cuda.is_available():
+        return None
+    free, all_ = torch.cuda.mem_get_info()
+    return all_ - free, all_
+
+
 def release() -> None:
     """Gives memory back that nothing uses any more."""
     gc.collect()  # an error's traceback holds on to the tensors of the frames it went through

@@ -83,6 +83,11 @@ class Pool:
         if model is not None:
             model.renderer.warm(job)
 
+    def is_warm(self, job: Job) -> bool:
+        """Whether the job's checkpoint and all of its adapters are in memory."""
+        model = self._models.get(job.sampling.checkpoint)
+        return model is not None and model.renderer.is_warm(job)
+
     def examine(self, path: Path, title: str) -> tuple[str, str]:
         """Sha256 and base family of a LoRA file that fits one of the checkpoints.
 

@@ -90,6 +90,10 @@ class Renderer:
         """Reads the job's adapters while others are rendered; see `Loader.warm`."""
         self._loader.warm(job)
 
+    def is_warm(self, job: Job) -> bool:
+        """See `Loader.is_warm`."""
+        return self._loader.is_warm(job)
+
     def render(self, jobs: Sequence[Job]) -> list[Outcome]:
         """What becomes of each job; all have the same `company`.
 

@@ -5,13 +5,15 @@ requests at once only one takes the last that is left. The limits of a workspace
 queue are no promise to anybody, and may be passed by what comes in the same moment.
 """
 
-from sqlalchemy import and_, case, func, select, text
+import secrets
+
+from sqlalchemy import and_, case, delete, func, insert, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from engine.errors import BadOption, NotAllowed
 from engine.settings import Limits
-from engine.storage.tables import renderings, requests
+from engine.storage.tables import renderings, requests, spent_images
 from engine.values import OPEN_PHASES, Asker, Phase, Request
 
 #: Ends that cost nothing: what failed or was cancelled does not count against a quota.
@@ -21,7 +23,7 @@ REFUNDED = (Phase.FAILED, Phase.CANCELLED)
 async def line_up(connection: AsyncConnection, asker: Asker) -> None:
     """Lets a person's requests be counted and stored one after the other, until the transaction
     ends: of two that come at once, the second must see the first."""
-    who = f"{asker.platform}/{asker.workspace}/{asker.user}"
+    who = _name(asker.platform, asker.workspace, asker.user)
     await connection.execute(
         text("select pg_advisory_xact_lock(hashtext('stylus asker'), hashtext(:who))"), {"who": who}
     )
@@ -70,17 +72,65 @@ def _check_quota(used: int, wanted: int, quota: int) -> None:
 async def images_today(connection: AsyncConnection, asker: Asker) -> int:
     """Returns how many images of the last 24 hours count against the asker's quota: those that
     were made, and those that are still to be."""
+    mine = select(func.coalesce(func.sum(_counted()), 0)).where(is_asker(asker), _counts())
+    who = _name(asker.platform, asker.workspace, asker.user)
+    forgotten = select(func.coalesce(func.sum(spent_images.c.images), 0)).where(
+        spent_images.c.until > func.now(), spent_images.c.who == _hidden(spent_images.c.salt, who)
+    )
+    return int(await connection.scalar(mine) or 0) + int(await connection.scalar(forgotten) or 0)
+
+
+async def keep_count(connection: AsyncConnection, platform: str, user: str) -> None:
+    """Has a person's images of the last 24 hours count on, before nothing says whose they were.
+
+    Of the person only a salted hash is kept, and until those hours are over.
+    """
+    day = requests.c.created_at + text("interval '24 hours'")
+    rows = await connection.execute(
+        select(requests.c.workspace, _counted().label("images"), day.label("until")).where(
+            requests.c.platform == platform, requests.c.user_id == user, _counts()
+        )
+    )
+    for row in rows.all():
+        salt = secrets.token_hex(16)
+        await connection.execute(
+            insert(spent_images).values(
+                who=_hidden(literal(salt), _name(platform, row.workspace, user)),
+                salt=salt,
+                images=row.images,
+                until=row.until,
+            )
+        )
+
+
+async def drop_counts(connection: AsyncConnection) -> None:
+    """Removes what counts no longer."""
+    await connection.execute(delete(spent_images).where(spent_images.c.until <= func.now()))
+
+
+def _name(platform: str, workspace: str, user: str) -> str:
+    return f"{platform}/{workspace}/{user}"
+
+
+def _hidden(salt: ColumnElement[str], name: str) -> ColumnElement[str]:
+    """Sha256 of the salt and the name, in hexadecimal."""
+    return func.encode(func.sha256(func.convert_to(salt.concat(name), "UTF8")), "hex")
+
+
+def _counted() -> ColumnElement[int]:
+    """Images of a request: those that were made, or are still to be."""
     made = (
         select(func.count())
         .where(renderings.c.request_id == requests.c.id)
         .correlate(requests)
         .scalar_subquery()
     )
-    counted = case((requests.c.phase == Phase.RENDERED, made), else_=requests.c.image_count)
+    return case((requests.c.phase == Phase.RENDERED, made), else_=requests.c.image_count)
+
+
+def _counts() -> ColumnElement[bool]:
     lately = requests.c.created_at > func.now() - text("interval '24 hours'")
-    counts = requests.c.phase.not_in(sorted(REFUNDED))
-    statement = select(func.coalesce(func.sum(counted), 0))
-    return int(await connection.scalar(statement.where(is_asker(asker), lately, counts)) or 0)
+    return and_(lately, requests.c.phase.not_in(sorted(REFUNDED)))
 
 
 def is_asker(asker: Asker) -> ColumnElement[bool]:

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from engine.plan import PLANS
 from engine.requests.answers import to_request
 from engine.storage.tables import compositions, image_plans, renderings, requests
 from engine.values import (
@@ -125,10 +126,15 @@ async def store_plan(
     notes: Sequence[str],
     retrieve_seconds: float,
     compose_seconds: float,
+    needs: int = PLANS,
 ) -> bool:
-    """Stores what composing made; returns False where the claim is no longer the newest."""
+    """Stores what composing made; returns False where the claim is no longer the newest.
+
+    `needs` is the kind of the plans.
+    """
     timings = {"retrieve_seconds": retrieve_seconds, "compose_seconds": compose_seconds}
-    change = {"notes": list(notes), "planned_at": func.clock_timestamp(), **timings}
+    done = {"notes": list(notes), "needs": needs, "planned_at": func.clock_timestamp()}
+    change = {**done, **timings}
     if not await _finish(connection, claimed, Phase.COMPOSING, Phase.PLANNED, change):
         return False
     request_id = claimed.request.id

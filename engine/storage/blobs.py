@@ -30,7 +30,8 @@ class BlobStore:
         url = settings.storage.url or str(settings.home / "blobs")
         self._fs, self._root = fsspec.core.url_to_fs(url)
         self._local = isinstance(self._fs, fsspec.implementations.local.LocalFileSystem)
-        self._cache = FileCache(settings.home / "cache", settings.storage.cache_mb * 2**20)
+        #: Copies of a remote store's files on this machine.
+        self.cache = FileCache(settings.home / "cache", settings.storage.cache_mb * 2**20)
 
     def put(self, folder: str, content: bytes, suffix: str) -> str:
         """Stores the content and returns its key. Raises `StorageUnavailable`."""
@@ -107,7 +108,7 @@ class BlobStore:
                 raise StorageUnavailable(f"The file store has no {key}.")
             return path
         with _mapped(key):
-            return self._cache.get(key, lambda half: self._fs.get_file(self._path(key), str(half)))
+            return self.cache.get(key, lambda half: self._fs.get_file(self._path(key), str(half)))
 
     def _path(self, key: str) -> str:
         return f"{self._root.rstrip('/')}/{key}"

@@ -19,13 +19,18 @@ class FileCache:
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         self._folder = folder
         self._limit_bytes = limit_bytes
+        #: How often a file was here, and how often not.
+        self.hits = 0
+        self.misses = 0
 
     def get(self, key: str, fetch: Callable[[Path], None]) -> Path:
         """Returns the file of that key; `fetch` writes it where it is not here."""
         path = self._folder / key
         try:
             os.utime(path)
+            self.hits += 1
         except FileNotFoundError:
+            self.misses += 1
             self._add(path, fetch)
         return path
 

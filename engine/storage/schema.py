@@ -12,6 +12,7 @@ from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import migrations
+from engine import __version__
 from engine.errors import DatabaseUnavailable, SchemaOutdated
 from engine.settings import Settings
 from engine.storage.database import database_url, mapped_errors
@@ -100,6 +101,11 @@ async def check_schema(connection: AsyncConnection) -> None:
     found = await connection.run_sync(_revision)
     wanted = newest_revision()
     if found != wanted:
+        if found and found > wanted:
+            raise SchemaOutdated(
+                f"The database is at {found}, which is newer than Stylus {__version__} here "
+                f"({wanted}); update Stylus on this machine."
+            )
         state = f"is at {found}" if found else "is empty"
         raise SchemaOutdated(
             f"The database {state}, but this version needs {wanted}; run `stylus migrate`."

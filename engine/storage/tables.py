@@ -193,6 +193,8 @@ requests = Table(
     Column("attempt", Integer, nullable=False, server_default="0"),
     # Claims of the present stage.
     Column("tries", SmallInteger, nullable=False, server_default="0"),
+    # Which renderers can render its plans: see `engine.plan.PLANS`.
+    Column("needs", SmallInteger, nullable=False, server_default="1"),
     Column("failure", Text),
     Column("notes", JSONB, nullable=False, server_default=text("'[]'")),
     Column("retrieve_seconds", Float),
@@ -213,6 +215,18 @@ requests = Table(
         "phase",
         postgresql_where=text("phase not in ('rendered', 'failed', 'cancelled')"),
     ),
+)
+
+# Images of people who had everything removed: they count against the quota for the rest of their
+# day, under a salted hash of platform, workspace and person.
+spent_images = Table(
+    "spent_images",
+    metadata,
+    Column("who", Text, nullable=False),
+    Column("salt", Text, nullable=False),
+    Column("images", SmallInteger, nullable=False),
+    Column("until", DateTime(timezone=True), nullable=False),
+    Index("ix_spent_images_until", "until"),
 )
 
 compositions = Table(

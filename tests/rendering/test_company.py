@@ -1,9 +1,11 @@
 """Jobs of several people in one batch: what goes wrong with one hurts no other."""
 
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from engine.rendering.batcher import Batcher
 from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.job import Batch, Job, Outcome
 from engine.rendering.layers import Layers
+from engine.rendering.lora_cache import LoraCache
 from engine.rendering.memory import DeviceLost
 from engine.rendering.renderer import Renderer
 from engine.rendering.start import Start
@@ -255,6 +258,57 @@ def test_jobs_gather_while_others_are_rendered_and_the_oldest_goes_first() -> No
     assert stove.given == [[1], [2, 5], [3, 4, 7], [6]]
     seconds = [getattr(outcome.result(), "render_seconds", None) for outcome in outcomes]
     assert seconds == [1, 2, 3, 4, 5, 6, 7]
+
+
+def of_seed(*seeds: int) -> Callable[[Job], bool]:
+    return lambda job: job.plans[0].seed in seeds
+
+
+@pytest.mark.parametrize(("patience", "order"), [(60.0, [1, 3, 2]), (0.0, [1, 2, 3])])
+def test_a_warm_job_goes_before_older_ones_that_are_not(patience: float, order: list[int]) -> None:
+    stove = Stove()
+    batcher = Batcher(stove, 4, 0.0, is_warm=of_seed(3), patience_seconds=patience)
+    batcher.submit(job(1))
+    assert stove.busy.wait(30)
+    for one in (job(2, steps=9), job(3, steps=5)):
+        batcher.submit(one)
+    stove.go.set()
+    batcher.close()
+    assert stove.given == [[seed] for seed in order]
+
+
+def test_warm_jobs_that_never_end_delay_a_cold_one_no_longer_than_set() -> None:
+    came: list[float] = []
+
+    def serve(jobs: Sequence[Job]) -> list[Outcome]:
+        if jobs[0].plans[0].seed == 2:
+            came.append(time.monotonic())
+        elif not came:
+            batcher.submit(job(3, steps=5))
+        return [Batch((), (), 0.0, 0.0) for _ in jobs]
+
+    batcher = Batcher(serve, 4, 0.0, is_warm=of_seed(1, 3), patience_seconds=0.2)
+    for seed in (1, 3):  # one is always there when the next is chosen
+        batcher.submit(job(seed, steps=5))
+    began = time.monotonic()
+    batcher.submit(job(2, steps=9)).result(30)
+    batcher.close()
+    assert 0.19 < came[0] - began < 2
+
+
+def test_what_is_in_memory_is_warm(checkpoint: Checkpoint, fetch: Any) -> None:
+    cache = LoraCache(2**30)
+    renderer = Renderer(checkpoint, cache)
+    plain, unknown = [Job(SAMPLING, (BOB[n],), fetch) for n in (0, 1)]
+    assert renderer.is_warm(plain)
+    assert not renderer.is_warm(unknown), "nobody keeps a file that has no hash"
+    digest = sha256(fetch(BOB[1].adapters[0]).read_bytes()).hexdigest()
+    pinned = replace(BOB[1], adapters=(replace(BOB[1].adapters[0], sha256=digest),))
+    inked = Job(SAMPLING, (pinned,), fetch)
+    assert not renderer.is_warm(inked)
+    assert (cache.hits, cache.misses) == (0, 0), "looking is no use"
+    renderer.warm(inked)
+    assert renderer.is_warm(inked)
 
 
 def test_a_job_waits_for_company_no_longer_than_set() -> None:
