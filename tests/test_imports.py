@@ -20,6 +20,7 @@ COUNTER = {"engine.values", "engine.errors", "engine.settings", "engine.desk", "
 #: Parts of the engine that keep rows of their own.
 KEEPING = (
     "engine.community",
+    "engine.learning.own_answers",
     "engine.library",
     "engine.method",
     "engine.operations",

@@ -2,15 +2,18 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 from engine.community.rules import broken_rules
 from engine.composer import compose
 from engine.composing.local_model import LocalModel, load_model
-from engine.learning import agreement
+from engine.learning import agreement, own_training
 from engine.learning.agreement import Answered
 from engine.learning.labelled import Labelled, read_labelled
+from engine.learning.own_answers import own_answers
+from engine.learning.own_training import Trained, gather_own
 from engine.library import catalogue
 from engine.library.card_files import read_cards
 from engine.operations.figures import Figure
@@ -53,6 +56,24 @@ async def train(
         lessons = await training.gather(database, load_embedder(), labelled, base, tell)
     training.train(lessons, members, tell).save(out)
     return out
+
+
+async def train_further(settings: Settings, out: Path) -> Trained:
+    """Trains the settings' local composer on what its own people liked and switched off.
+
+    The file is written only where words that were not learned from are served no worse.
+    Raises `BadOption` where there is too little to learn from.
+    """
+    model = load_model(settings.composer.weights)
+    async with open_database(settings) as database:
+        async with database.transaction() as connection:
+            answers = await own_answers(connection)
+        base = settings.checkpoint.family
+        lessons = await gather_own(database, load_embedder(), answers, base)
+    trained = own_training.train_further(model.scorer, lessons)
+    if trained.after >= trained.before:
+        replace(model, scorer=trained.scorer).save(out)
+    return trained
 
 
 @asynccontextmanager
