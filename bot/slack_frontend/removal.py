@@ -38,7 +38,7 @@ class Removal:
             await self._desk.check_may_change(request_id, asker, moderator=moderator)
         request = (await self._desk.answer(request_id)).request
         home = await self._desk.homes.of(request_id)
-        for file_id in await self._sharing.find(request, home):
+        for file_id in home.files or await self._sharing.find(request, home):
             await self._sharing.delete(file_id)
         if home.message_id:
             await self._poster.delete(request.asker.channel, home.message_id)
@@ -48,7 +48,10 @@ class Removal:
 
         Returns how many requests and how many images are gone.
         """
-        done = await self._desk.forgetting.person(PLATFORM, asker.user)
+        done = await self._desk.forgetting.person(PLATFORM, asker.user, asker.workspace)
+        for file_id in done.files:
+            with contextlib.suppress(StylusError):
+                await self._sharing.delete(file_id)
         for channel, ts in done.messages:
             with contextlib.suppress(StylusError):  # it may be gone or out of reach
                 for file_id in await self._poster.files_of(channel, ts):

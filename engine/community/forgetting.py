@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.community.chat_tables import duel_votes, feedback, homes, messages, stars
@@ -28,6 +28,8 @@ class Forgotten:
     requests: int
     images: int
     messages: tuple[tuple[str, str], ...]
+    #: The platform's ids of files that it has to delete.
+    files: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +39,34 @@ class Forgetting:
     database: Database
     store: BlobStore
 
-    async def person(self, platform: str, user: str) -> Forgotten:
-        """Forgets everything of a person on a platform, in all its workspaces."""
+    async def person(self, platform: str, user: str, workspace: str | None = None) -> Forgotten:
+        """Forgets everything of a person on a platform: in all its workspaces, or in one alone
+        where somebody else may have the same id in another."""
+        here = requests.c.platform == platform
+        if workspace is not None:
+            here &= requests.c.workspace == workspace
+        whose = here & (requests.c.user_id == user)
+        judged = select(requests.c.id).where(here)
         async with self.database.transaction() as connection:
-            mine = await _requests_of(connection, platform, user)
-            await keep_count(connection, platform, user)
+            mine = await _requests_of(connection, whose)
+            await keep_count(connection, whose)
             shown = await _messages_of(connection, mine)
+            of_platform = select(func.unnest(homes.c.files)).where(homes.c.request_id.in_(mine))
+            files = tuple(await connection.scalars(of_platform))
             blobs = await blobs_of(connection, mine)
             await empty(connection, mine)
             for table in (feedback, stars, duel_votes):
-                await connection.execute(delete(table).where(table.c.user_id == user))
+                own = (table.c.user_id == user) & table.c.request_id.in_(judged)
+                await connection.execute(delete(table).where(own))
             gone = await unused(connection, blobs)
         for blob in gone:
             await asyncio.to_thread(self.store.remove, blob)
-        return Forgotten(len(mine), len(blobs), shown)
+        return Forgotten(len(mine), len(blobs), shown, files)
 
 
-async def _requests_of(connection: AsyncConnection, platform: str, user: str) -> list[str]:
+async def _requests_of(connection: AsyncConnection, whose: ColumnElement[bool]) -> list[str]:
     """Returns the person's requests; those under way are cancelled."""
-    mine = select(requests.c.id).where(requests.c.platform == platform, requests.c.user_id == user)
+    mine = select(requests.c.id).where(whose)
     for request_id in await connection.scalars(mine.where(requests.c.phase.in_(OPEN_PHASES))):
         await ledger.cancel(connection, request_id)
     return list(await connection.scalars(mine))

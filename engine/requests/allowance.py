@@ -80,22 +80,25 @@ async def images_today(connection: AsyncConnection, asker: Asker) -> int:
     return int(await connection.scalar(mine) or 0) + int(await connection.scalar(forgotten) or 0)
 
 
-async def keep_count(connection: AsyncConnection, platform: str, user: str) -> None:
-    """Has a person's images of the last 24 hours count on, before nothing says whose they were.
+async def keep_count(connection: AsyncConnection, whose: ColumnElement[bool]) -> None:
+    """Has the images of a person's requests of the last 24 hours count on, before nothing says
+    whose they were.
 
     Of the person only a salted hash is kept, and until those hours are over.
     """
     day = requests.c.created_at + text("interval '24 hours'")
     rows = await connection.execute(
-        select(requests.c.workspace, _counted().label("images"), day.label("until")).where(
-            requests.c.platform == platform, requests.c.user_id == user, _counts()
-        )
+        select(
+            *(requests.c[name] for name in ("platform", "workspace", "user_id")),
+            _counted().label("images"),
+            day.label("until"),
+        ).where(whose, _counts())
     )
     for row in rows.all():
         salt = secrets.token_hex(16)
         await connection.execute(
             insert(spent_images).values(
-                who=_hidden(literal(salt), _name(platform, row.workspace, user)),
+                who=_hidden(literal(salt), _name(row.platform, row.workspace, row.user_id)),
                 salt=salt,
                 images=row.images,
                 until=row.until,

@@ -156,6 +156,12 @@ async def test_each_workspace_is_served_with_its_own_token(
     assert "blue heart" in words_of(next(m for m in second.messages(ART) if "metadata" in m))
     await installer.ask(second, f"show {in_first.id}")
     assert "There is no request" in words_of(second.whispers[-1])
+    root = next(m for m in first.messages(ART) if "metadata" in m)
+    await first.click("stylus:forget:me", root, ANN)
+    await installer.app.background.finish()
+    assert (await installer.desk.answer(in_first.id)).request.prompt == ""
+    assert (await installer.desk.answer(in_second.id)).request.prompt == "blue heart"
+    assert (images(first), images(second)) == (0, 1)
     logged = caplog.text + "".join(str(record.__dict__) for record in caplog.records)
     kept = await everything(installer.desk)
     assert "sealed_token" in kept
