@@ -1,14 +1,17 @@
 """The doctor: which part runs on what, whether it answers, and what to do where it does not."""
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from sqlalchemy import text
 
 from engine import __version__, builtin
+from engine.checkpoints import find
 from engine.composing import llm_composer
 from engine.errors import StylusError
 from engine.library import catalogue
@@ -47,6 +50,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     for name, other in settings.checkpoints.items():
         says = f"{name}, of the family {other.family}; loaded when it is asked for"
         yield Finding("checkpoint", other.source, "ok", says)
+    for name in settings.checkpoint_names:
+        yield examine_safety(settings, name)
     yield _storage(settings)
     yield await _composer(settings)
     yield _discord(settings)
@@ -139,6 +144,46 @@ def _checkpoint(settings: Settings) -> Finding:
     return Finding(
         "checkpoint", "built-in", "broken", "its files are missing; install Stylus again"
     )
+
+
+def examine_safety(settings: Settings, checkpoint: str) -> Finding:
+    """Returns who looks at a checkpoint's finished images, and whether they can; nothing is
+    loaded, and nothing fetched from the hub."""
+    chosen, source = settings.renderer, find(settings, checkpoint).source
+    is_builtin = source in ("builtin", str(builtin.CHECKPOINT))
+    if chosen.safety == "none":
+        says = f"nobody looks at the images of {checkpoint}, as renderer.safety has it"
+        return Finding("safety", "none", "warning", says)
+    if chosen.safety == "builtin" or (chosen.safety == "auto" and is_builtin):
+        if is_builtin:
+            return Finding("safety", "built-in", "ok", f"looks at the images of {checkpoint}")
+        says = f"it knows the built-in world alone and nothing of {checkpoint}; name another check"
+        return Finding("safety", "built-in", "warning", says)
+    own = Path(source).expanduser() / "safety_checker"
+    where = chosen.safety_model or ("" if chosen.safety == "classifier" else str(own))
+    if chosen.safety == "auto" and not own.is_dir():
+        says = f"nothing looks at the images of {checkpoint}, so none would be shown; {_CHOOSE}"
+        return Finding("safety", "nothing", "broken", says)
+    return _weights(where, checkpoint)
+
+
+_CHOOSE = (
+    'set renderer.safety = "classifier" and renderer.safety_model to its folder or hub id, or '
+    'renderer.safety = "none"'
+)
+
+
+def _weights(where: str, checkpoint: str) -> Finding:
+    folder = Path(where).expanduser()
+    if where and folder.is_dir():
+        if any(folder.glob("*.safetensors")):
+            return Finding("safety", where, "ok", f"looks at the images of {checkpoint}")
+        says = f"it holds no .safetensors weights, which the check on images needs; {_CHOOSE}"
+        return Finding("safety", where, "broken", says)
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", where):
+        says = "no folder here; the renderer fetches it from the hub when it starts"
+        return Finding("safety", where, "warning", says)
+    return Finding("safety", where or "no name", "broken", f"there is no such folder; {_CHOOSE}")
 
 
 def _storage(settings: Settings) -> Finding:

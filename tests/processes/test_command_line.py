@@ -206,7 +206,7 @@ def test_doctor_tells_every_part(running: Installation) -> None:
     parts = {f["part"]: f["state"] for f in document(running, "doctor")["findings"]}
     expected = {
         "home", "database", "schema", "catalogue", "engine", "renderer", "embedder",
-        "checkpoint", "storage", "composer", "discord", "slack",
+        "checkpoint", "safety", "storage", "composer", "discord", "slack",
     }  # fmt: skip
     assert parts.keys() == expected
     assert set(parts.values()) == {"ok"}
