@@ -50,6 +50,10 @@ class Action(StrEnum):
     REMOVE = "remove"
     REFINE = "refine"
     NEWER = "newer"
+    # About a list of adapters, by its id and the page's number.
+    PAGE = "page"
+    FILTER = "filter"
+    SHOW = "card"
     # What only reactions do.
     STAR = "star"
     GOOD = "good"

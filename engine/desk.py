@@ -30,6 +30,9 @@ from engine.library.addition_rows import title_of as title_of
 from engine.library.additions import Additions
 from engine.library.announcing import Announcing
 from engine.library.found import Newer as Newer
+from engine.library.listing import Listing as Listing
+from engine.library.listing import Listings
+from engine.library.listing import Page as Page
 from engine.library.upkeep import Upkeep
 from engine.operations.log import get_log
 from engine.processes import workers
@@ -91,6 +94,7 @@ class Desk(Intake):
     additions: Additions
     announcing: Announcing
     upkeep: Upkeep
+    listings: Listings
     _senders: dict[str, Sender] = field(default_factory=dict)
 
     async def workers(self) -> list[Worker]:
@@ -254,6 +258,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
                     Additions(settings, database, queue, store),
                     Announcing(database, store),
                     Upkeep(settings, database, store, queue),
+                    Listings(database),
                 )
             finally:
                 listening.cancel()

@@ -67,7 +67,7 @@ async def _pages(database: Database, rows: int) -> list[float]:
     for start in (0, rows // 2):
         began = perf_counter()
         async with database.transaction() as connection:
-            await catalogue.list_adapters(connection, 100, start, Filters(base="sd15"))
+            await catalogue.list_adapters(connection, 100, start, Filters(base=("sd15",)))
         seconds.append(perf_counter() - began)
     return seconds
 

@@ -102,13 +102,17 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List the catalogue, newest first."""
-    filters = Filters(base, status, rating, here=here)
+    filters = Filters(_given(base), _given(status), _given(rating), here=here)
 
     async def work(library: Library) -> tuple[list[Adapter], dict[str, Opinion]]:
         opinions = await Opinions(library.database).everywhere()
         return await library.page(limit, start, filters), opinions
 
     _print_adapters(*_run(work), as_json)
+
+
+def _given(value: str | None) -> tuple[str, ...]:
+    return (value,) if value else ()
 
 
 @app.command()

@@ -13,6 +13,7 @@ from bot.discord_frontend.admin import Admin
 from bot.discord_frontend.answers import open_request, say, show, texts_of
 from bot.discord_frontend.choosing import Choosing
 from bot.discord_frontend.escaping import plain
+from bot.discord_frontend.listing import Turning
 from bot.discord_frontend.people import PLATFORM, Entry, asker_of, moderates
 from bot.discord_frontend.screens import lines_screen
 from bot.discord_frontend.upkeep import UpkeepClicks
@@ -32,7 +33,7 @@ class Clicks:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        choosing, upkeep = Choosing(desk), UpkeepClicks(desk)
+        choosing, upkeep, turning = Choosing(desk), UpkeepClicks(desk), Turning(desk)
         self._handlers: dict[Action, Handler] = {
             Action.REROLL: self._ask,
             Action.VARY: self._ask,
@@ -49,6 +50,9 @@ class Clicks:
             Action.REJECT: Deciding(desk).decide,
             Action.EDIT: upkeep.edit,
             **dict.fromkeys((*STATUSES, Action.REFINE, Action.NEWER), upkeep.act),
+            Action.PAGE: turning.turn,
+            Action.FILTER: turning.turn,
+            Action.SHOW: turning.show,
             Action.TASKS: choosing.open,
             Action.COMPARE: choosing.compare,
             Action.IDEAS: choosing.change,

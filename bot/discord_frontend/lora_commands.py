@@ -1,24 +1,15 @@
 """`/stylus lora search` and `info`: the adapters, with how they look."""
 
 import discord
-from discord import app_commands, ui
+from discord import app_commands
 
-from bot.actions import Button
-from bot.adapter_actions import buttons_of
-from bot.adapter_card import opinion_of, uses_of
-from bot.breakdown import safe_link
-from bot.discord_frontend.additions import fact_lines, gallery_of
-from bot.discord_frontend.admin import is_admin
-from bot.discord_frontend.answers import show, telling, texts_of
-from bot.discord_frontend.escaping import plain
+from bot.discord_frontend.adapter_screen import info_of
+from bot.discord_frontend.answers import show, telling
+from bot.discord_frontend.listing import first_page
 from bot.discord_frontend.people import asker_of
-from bot.discord_frontend.screens import WORKING, Screen, button_rows, lines_screen
 from bot.lines import cut
-from bot.pictures import Picture
-from bot.texts import Texts, said
 from engine.desk import Desk
 from engine.errors import StylusError
-from engine.values import Adapter
 
 
 class LoraCommands(app_commands.Group, name="lora"):
@@ -34,15 +25,20 @@ class LoraCommands(app_commands.Group, name="lora"):
         """Find adapters by what they draw."""
         async with telling(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
-            texts = texts_of(interaction)
-            found = await self._desk.lookup.search(text, asker_of(interaction))
-            lines = [
-                f"**{plain(one.title, 60)}** · {one.weight:g} · `{one.id}`\n"
-                f"-# {plain(one.description, 100) or texts.no_description}"
-                for one in found
-            ]
-            title = texts.lora_found.format(text=plain(text, 60))
-            await show(interaction, lines_screen(title, lines or [texts.lora_none]), private=True)
+            listing = await self._desk.listings.open(asker_of(interaction), text)
+            await show(
+                interaction, await first_page(self._desk, interaction, listing), private=True
+            )
+
+    @app_commands.command(name="list")
+    async def list_(self, interaction: discord.Interaction) -> None:
+        """Look through the library."""
+        async with telling(interaction):
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            listing = await self._desk.listings.open(asker_of(interaction))
+            await show(
+                interaction, await first_page(self._desk, interaction, listing), private=True
+            )
 
     @app_commands.command()
     @app_commands.describe(id="The adapter's id, or words of it.")
@@ -69,38 +65,3 @@ class LoraCommands(app_commands.Group, name="lora"):
             for one in found
             if len(one.id) <= 100
         ]
-
-
-async def info_of(desk: Desk, interaction: discord.Interaction, adapter: Adapter) -> Screen:
-    """Returns what is known of an adapter, with what the person may do with it."""
-    asker, texts = asker_of(interaction), texts_of(interaction)
-    preview = await desk.lookup.preview(adapter.id, asker)
-    told = [
-        opinion_of(await desk.opinions.of(adapter.id, asker), texts),
-        f"-# {uses_of(await desk.lookup.uses(adapter.id, asker), texts)}",
-    ]
-    buttons = buttons_of(adapter, asker, texts, admin=is_admin(interaction))
-    return info_screen(adapter, told, preview, buttons, texts)
-
-
-def info_screen(
-    adapter: Adapter, told: list[str], preview: bytes | None, buttons: list[Button], texts: Texts
-) -> Screen:
-    """Returns what is known and thought of an adapter, with an image that was made with it."""
-    lines = [
-        f"### {plain(adapter.title, 200)}",
-        plain(adapter.description, 1200),
-        *fact_lines(adapter, texts),
-        *told,
-        safe_link(adapter.link) or "",
-        f"-# {said(adapter.status, texts)} · `{adapter.id}`",
-    ]
-    container = ui.Container[ui.LayoutView](
-        ui.TextDisplay("\n".join(line for line in lines if line)), accent_colour=WORKING
-    )
-    rows = button_rows([buttons] if buttons else [])
-    if preview is None:
-        return Screen((container, *rows))
-    picture = Picture("preview.png", preview, texts.preview_of.format(title=adapter.title))
-    container.add_item(gallery_of(picture))
-    return Screen((container, *rows), (picture,))

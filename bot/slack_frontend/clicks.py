@@ -12,6 +12,7 @@ from bot.duel import cast_vote, duel_result
 from bot.reply import make_reply
 from bot.slack_frontend.additions import Additions
 from bot.slack_frontend.admin import Admin
+from bot.slack_frontend.listing import Turning
 from bot.slack_frontend.opening import Opener, submit_click
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.removal import Removal
@@ -37,6 +38,7 @@ class Clicks:
         tasks: Tasks,
         additions: Additions,
         upkeep: Upkeep,
+        turning: Turning,
         admin: Admin,
         telling: Telling,
     ) -> None:
@@ -59,6 +61,9 @@ class Clicks:
             Action.REJECT: self._decide,
             Action.ADMIN: self._administer,
             Action.EDIT: upkeep.open,
+            Action.PAGE: turning.turn,
+            Action.FILTER: turning.turn,
+            Action.SHOW: turning.show,
             **dict.fromkeys((*STATUSES, Action.REFINE, Action.NEWER), upkeep.act),
         }
 

@@ -12,6 +12,7 @@ from bot.slack_frontend.additions import STATUSES, Additions
 from bot.slack_frontend.delivery import Mailman
 from bot.slack_frontend.escaping import ours, plain
 from bot.slack_frontend.languages import Languages
+from bot.slack_frontend.listing import Turning
 from bot.slack_frontend.people import PLATFORM, Place
 from bot.slack_frontend.removal import Removal
 from bot.slack_frontend.screens import Screen, lines_screen, sentence_screen, status_screen
@@ -35,9 +36,11 @@ class OwnCommands:
         removal: Removal,
         additions: Additions,
         upkeep: Upkeep,
+        turning: Turning,
         languages: Languages,
     ) -> None:
         self._upkeep = upkeep
+        self._turning = turning
         self._languages = languages
         self._desk = desk
         self._additions = additions
@@ -98,7 +101,6 @@ class OwnCommands:
 
     async def _lora(self, place: Place, rest: str) -> Screen:
         word, _, text = rest.strip().partition(" ")
-        texts = await self._languages.of(place.asker)
         if word == "info":
             return await self._upkeep.info(place, text.strip())
         if word == "propose":
@@ -107,13 +109,9 @@ class OwnCommands:
             return await self._additions.proposed(place)
         if word in STATUSES:
             return await self._additions.set_status(place, word, text.strip())
-        words = text if word == "search" else rest
-        found = await self._desk.lookup.search(words, place.asker)
-        lines = [
-            f"{one.title} · {one.weight:g} · {one.id} · {one.description or texts.no_description}"
-            for one in found
-        ]
-        return lines_screen(texts.lora_found.format(text=words), lines or [texts.lora_none])
+        if word in ("", "list"):
+            return await self._turning.first(place)
+        return await self._turning.first(place, text if word == "search" else rest)
 
     async def _delete_my_data(self, place: Place, rest: str) -> Screen:
         texts = await self._languages.of(place.asker)

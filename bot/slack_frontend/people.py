@@ -31,6 +31,8 @@ class Place:
     again: bool = False
     #: The message whose button was clicked.
     message: str | None = None
+    #: What was chosen in the select that was clicked.
+    chosen: tuple[str, ...] = ()
     #: Opens one form, for some seconds.
     trigger: str = ""
 
@@ -66,7 +68,14 @@ def place_of_click(context: AsyncBoltContext, body: dict[str, Any]) -> Place:
         thread=container.get("thread_ts") or body.get("message", {}).get("thread_ts"),
         address=body.get("response_url"),
         message=None if container.get("is_ephemeral") else container.get("message_ts"),
+        chosen=_chosen(body["actions"][0]),
     )
+
+
+def _chosen(action: dict[str, Any]) -> tuple[str, ...]:
+    one = action.get("selected_option")
+    options = action.get("selected_options") or ([one] if one else [])
+    return tuple(str(option["value"]) for option in options)
 
 
 def place_of_form(

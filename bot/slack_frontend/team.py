@@ -10,6 +10,7 @@ from bot.slack_frontend.commands import Commands
 from bot.slack_frontend.delivery import Mailman
 from bot.slack_frontend.forms import Forms
 from bot.slack_frontend.languages import Languages
+from bot.slack_frontend.listing import Turning
 from bot.slack_frontend.messages import Messages
 from bot.slack_frontend.opening import Opener
 from bot.slack_frontend.own_commands import OwnCommands
@@ -42,9 +43,12 @@ class Team:
         self.additions = additions = Additions(desk, web, sharing, languages)
         self.admin = admin = Admin(desk, web, additions, telling)
         self.upkeep = upkeep = Upkeep(desk, web, additions, telling)
-        own = OwnCommands(desk, mailman, removal, additions, upkeep, languages)
+        turning = Turning(desk, web, upkeep, telling)
+        own = OwnCommands(desk, mailman, removal, additions, upkeep, turning, languages)
         self.commands = Commands(desk, web, opener, own, forms, admin, telling, background)
-        self.clicks = Clicks(desk, opener, removal, tasks, additions, upkeep, admin, telling)
+        self.clicks = Clicks(
+            desk, opener, removal, tasks, additions, upkeep, turning, admin, telling
+        )
         self.messages = Messages(desk, web, opener, additions, telling)
         self.reactions = Reactions(desk, opener, removal, mailman)
         self.statuses = Statuses(poster)

@@ -30,10 +30,16 @@ class Telling:
         """Returns the texts in the person's language."""
         return await self._languages.of(place.asker)
 
-    async def show(self, place: Place, screen: Screen) -> None:
-        """Shows the person a screen: by the command's own address, in the place, or directly."""
+    async def show(self, place: Place, screen: Screen, *, replace: bool = False) -> None:
+        """Shows the person a screen: by the command's own address, in the place, or directly.
+
+        `replace` puts it into the message that was clicked, where that was theirs alone.
+        """
         blocks = screen.as_json()
-        if place.address and await respond(place.address, screen.text, blocks, place.thread):
+        replace &= place.message is None
+        if place.address and await respond(
+            place.address, screen.text, blocks, place.thread, replace=replace
+        ):
             return
         user = place.asker.user
         with contextlib.suppress(StylusError):

@@ -169,13 +169,20 @@ async def send_bytes(url: str, content: bytes) -> None:
         raise NotPosted("Slack did not take a file; it is tried again.") from error
 
 
-async def respond(url: str, text: str, blocks: list[dict[str, Any]], thread: str | None) -> bool:
+async def respond(
+    url: str,
+    text: str,
+    blocks: list[dict[str, Any]],
+    thread: str | None,
+    *,
+    replace: bool = False,
+) -> bool:
     """Tells one person by the address that came with their command; returns whether it worked.
 
     Slack takes five of these within 30 minutes; we send at most two for one command or click.
     """
     webhook = AsyncWebhookClient(url)
-    body = {"response_type": "ephemeral", "replace_original": False, "text": text}
+    body = {"response_type": "ephemeral", "replace_original": replace, "text": text}
     extra: dict[str, Any] = {"blocks": blocks} if blocks else {}
     if thread:
         extra["thread_ts"] = thread

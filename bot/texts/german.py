@@ -11,6 +11,7 @@ GERMAN = Texts(
         "Turn a prompt into images, with adapters chosen for it.": (
             "Macht aus einem Text Bilder, mit dafür gewählten Adaptern."
         ),
+        "Look through the library.": "Blättert in der Sammlung.",
         "Turn a picture and a prompt into images.": "Macht aus Bild und Text neue Bilder.",
         "Paint a part of a picture anew; the rest stays exactly as it is.": (
             "Malt einen Teil eines Bildes neu; der Rest bleibt genau, wie er ist."
@@ -67,6 +68,7 @@ GERMAN = Texts(
         "help": "hilfe",
         "delete-my-data": "meine-daten-löschen",
         "search": "suchen",
+        "list": "liste",
         "settings": "einstellungen",
         "audit": "protokoll",
         "images": "bilder",
@@ -173,7 +175,7 @@ GERMAN = Texts(
         "**/stylus ausbessern** Bild Text: ein Teil eines Bildes, neu gemalt",
         "**/stylus duell** Text: ein Bild mit Adaptern, eins ohne; alle stimmen ab",
         "**/stylus zeigen** id · **verlauf** · **warteschlange** · **kontingent** · **abbrechen**",
-        "**/stylus lora suchen** Text · **lora info** id: die Sammlung der Adapter",
+        "**/stylus lora liste** · **lora suchen** Text · **lora info** id: die Adapter",
         "**/stylus meine-daten-löschen**: entfernt, was du gefragt und bekommen hast",
         "An einer Nachricht: Apps → Mit Stylus zeichnen. Oder erwähne mich mit deinem Text.",
         "Reaktionen auf jede Antwort: 🔁 neue Masken · ❌ abbrechen oder löschen · ⭐ Galerie · "
@@ -185,7 +187,7 @@ GERMAN = Texts(
         "*/stylus* allein: ein Formular mit alldem",
         "*/stylus duel* Text: ein Bild mit Adaptern, eins ohne; alle stimmen ab",
         "*/stylus show* id · *history* · *queue* · *quota* · *cancel*",
-        "*/stylus lora search* Text · *lora info* id: die Sammlung der Adapter",
+        "*/stylus lora list* · *lora search* Text · *lora info* id: die Sammlung der Adapter",
         "*/stylus lora propose* Adresse: ein LoRA dafür; oder die Datei mit diesen Worten an mich",
         "*/stylus delete-my-data*: entfernt, was du gefragt und bekommen hast",
         "Erwähne mich mit deinem Text, auch in Threads, oder schreib mir direkt. Mit einem Bild "
@@ -227,6 +229,16 @@ GERMAN = Texts(
     forgotten="{requests} Aufträge und {images} Bilder sind weg.",
     lora_found="Adapter für „{text}“",
     lora_none="In der Sammlung passt nichts.",
+    lora_list="Die Sammlung, das Neueste zuerst",
+    lora_filters="Filter (keiner gewählt: alles)",
+    lora_show="Einen ansehen",
+    lora_kind="Zeigt",
+    lora_kind_character="eine Figur",
+    lora_kind_person="eine wirkliche Person",
+    lora_kind_other="niemanden: Stil, Ding oder Szene",
+    lora_status_filter="Zustand",
+    page_before="Seite davor",
+    page_after="Nächste Seite",
     no_description="keine Beschreibung",
     triggers="Schlüsselwörter",
     tags="Merkmale",

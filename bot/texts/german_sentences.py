@@ -63,6 +63,9 @@ SENTENCES = {
     "That button is of an older version; ask for the adapter again.": (
         "Dieser Knopf ist aus einer älteren Fassung; ruf den Adapter noch einmal auf."
     ),
+    "That list is too old or somebody else's; ask for it again.": (
+        "Diese Liste ist zu alt oder gehört jemand anderem; ruf sie noch einmal auf."
+    ),
     "“{}” is no rating; write safe or unsafe.": (
         "„{0}“ ist keine Einstufung; schreib unbedenklich oder nicht jugendfrei."
     ),

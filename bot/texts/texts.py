@@ -135,6 +135,16 @@ class Texts:
     forgotten: str
     lora_found: str
     lora_none: str
+    lora_list: str
+    lora_filters: str
+    lora_show: str
+    lora_kind: str
+    lora_kind_character: str
+    lora_kind_person: str
+    lora_kind_other: str
+    lora_status_filter: str
+    page_before: str
+    page_after: str
     no_description: str
     triggers: str
     tags: str

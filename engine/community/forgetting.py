@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.community.chat_tables import duel_votes, feedback, homes, messages, stars
+from engine.library.library_tables import listings
 from engine.requests import ledger
 from engine.requests.allowance import keep_count
 from engine.storage.blobs import BlobStore
@@ -58,6 +59,8 @@ class Forgetting:
             for table in (feedback, stars, duel_votes):
                 own = (table.c.user_id == user) & table.c.request_id.in_(judged)
                 await connection.execute(delete(table).where(own))
+            looked_through = (listings.c.platform == platform) & (listings.c.user_id == user)
+            await connection.execute(delete(listings).where(looked_through))
             gone = await unused(connection, blobs)
         for blob in gone:
             await asyncio.to_thread(self.store.remove, blob)

@@ -223,11 +223,13 @@ def _unusable(adapter: Adapter, request: Request) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which part of the catalogue is listed; None leaves a filter out."""
+    """Which part of the catalogue is listed: where values are given, one of them must hold."""
 
-    base: str | None = None
-    status: str | None = None
-    rating: str | None = None
+    base: Sequence[str] = ()
+    status: Sequence[str] = ()
+    rating: Sequence[str] = ()
+    #: Whom it depicts; '' for nobody.
+    kind: Sequence[str] = ()
     #: What this workspace sees: its own and everybody's.
     workspace: str | None = None
     #: Only adapters whose file is here, or only those whose file is not.
@@ -252,10 +254,10 @@ async def list_adapters(
 
 
 def _conditions(filters: Filters) -> list[Any]:
-    told = [
-        adapters.c[name] == value
-        for name in ("base", "status", "rating")
-        if (value := getattr(filters, name)) is not None
+    told: list[Any] = [
+        adapters.c[name].in_(values)
+        for name in ("base", "status", "rating", "kind")
+        if (values := getattr(filters, name))
     ]
     if filters.workspace is not None:
         told.append(adapters.c.workspace.in_(("", filters.workspace)))

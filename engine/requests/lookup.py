@@ -10,6 +10,7 @@ from sqlalchemy.sql.expression import cast
 from engine.community.chat_tables import homes
 from engine.errors import UnknownAdapter
 from engine.library import catalogue
+from engine.library.listing import Listing, Listings, Page
 from engine.requests.admission import clean_prompt
 from engine.retriever import Selection, retrieve
 from engine.retrieving.embedder import load_embedder
@@ -18,6 +19,9 @@ from engine.storage.blobs import BlobStore
 from engine.storage.database import Database
 from engine.storage.tables import adapters, renderings, requests
 from engine.values import Adapter, Asker
+
+#: Adapters of a search that can be looked through.
+MOST_FOUND = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,35 @@ class Lookup:
     database: Database
     store: BlobStore
 
-    async def search(self, text: str, asker: Asker, limit: int = 10) -> list[Adapter]:
+    async def page(self, listing: Listing, number: int, asker: Asker, *, admin: bool) -> Page:
+        """Returns a page of a listing, of a search or of everything."""
+        kept = Listings(self.database)
+        if not listing.words:
+            return await kept.page(listing, number, asker, admin=admin)
+        ratings = listing.values("rating")
+        bases = listing.values("base") or (self.settings.checkpoint.family,)
+        found: list[Adapter] = []
+        for base in bases:
+            unsafe = admin and "unsafe" in ratings
+            found += await self.search(listing.words, asker, MOST_FOUND, base=base, unsafe=unsafe)
+        fitting = [one for one in found if not (admin and ratings) or one.rating in ratings]
+        return await kept.page_of(listing, number, fitting, admin=admin)
+
+    async def search(
+        self,
+        text: str,
+        asker: Asker,
+        limit: int = 10,
+        *,
+        base: str | None = None,
+        unsafe: bool = False,
+    ) -> list[Adapter]:
         """Returns adapters by what they draw, best first. Raises `BadPrompt`."""
         embedder = await asyncio.to_thread(load_embedder)
         selection = Selection(
-            base=self.settings.checkpoint.family,
+            base=base or self.settings.checkpoint.family,
             workspace=asker.workspace,
+            unsafe=unsafe,
             anybody=True,
             with_file=False,
         )

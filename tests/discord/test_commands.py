@@ -12,7 +12,8 @@ from bot.discord_frontend.client import StylusBot
 from engine.errors import StorageUnavailable
 from engine.values import Phase, Request
 from tests.discord.atelier import finish, png
-from tests.discord.conftest import Server, ids_of, words_of
+from tests.discord.conftest import Server, ids_of, walk, words_of
+from tests.discord.test_admin import admin_of
 
 
 async def answered(server: Server, prompt: str = "red star") -> Request:
@@ -81,6 +82,63 @@ async def test_adapters_are_searched_and_shown(discord_server: Server) -> None:
     )
     assert "test:star" in [choice["value"] for choice in offered]
     assert "There is no adapter" in await told(discord_server, "stylus lora info", id="none")
+
+
+async def test_the_library_is_looked_through_page_by_page(
+    catalogue: tuple[str, ...], discord_server: Server
+) -> None:
+    """Who is no admin sees what is in use and fit for all, in the bases and kinds they choose."""
+    ann, channel = discord_server.ann, discord_server.channel
+    page = (await ann.slash(channel, "stylus lora list")).response
+    assert page
+    filters, cards, after = ids_of(page)
+    assert words_of(page).count("`test:") == 8
+    await ann.click(page, custom_id=after)
+    assert words_of(page).count("`test:") == 3
+    assert ids_of(page)[2:] == [after.replace(":1", ":0")]
+    seen = {part["value"] for part in options_of(page, filters)}
+    assert {"base=sdxl", "base=stylus-small", "kind=person"} <= seen
+    assert not {"status=disabled", "rating=unsafe"} & seen
+    await ann.select(page, ["base=sdxl"], custom_id=filters)
+    assert "Star for SDXL" in words_of(page)
+    assert words_of(page).count("`test:") == 1
+    await ann.select(page, ["base=sdxl", "kind=person"], custom_id=filters)
+    assert "Nothing in the library fits." in words_of(page)
+    await ann.select(page, [], custom_id=filters)
+    handle = options_of(page, cards)[0]["value"]
+    card = await ann.select(page, [handle], custom_id=cards)
+    assert card.response
+    assert "made for" in words_of(card.response)
+    public = await discord_server.channel_message(after)
+    refused = await discord_server.bob.click(public, custom_id=after)
+    assert refused.response
+    assert "somebody else's" in words_of(refused.response)
+
+
+async def test_admins_filter_by_status_and_rating(
+    catalogue: tuple[str, ...], discord_server: Server
+) -> None:
+    eve = admin_of(discord_server)
+    page = (await eve.slash(discord_server.channel, "stylus lora list")).response
+    assert page
+    filters = ids_of(page)[0]
+    await eve.select(page, ["rating=unsafe"], custom_id=filters)
+    assert "Rope bondage" in words_of(page)
+    await eve.select(page, ["rating=unsafe", "status=disabled"], custom_id=filters)
+    assert "Nothing in the library fits." in words_of(page)
+    found = (await eve.slash(discord_server.channel, "stylus lora search", text="star")).response
+    assert found
+    assert "Big star" in words_of(found)
+    filters = ids_of(found)[0]
+    await eve.select(found, ["base=sdxl"], custom_id=filters)
+    assert "Star for SDXL" in words_of(found)
+    assert "Big star" not in words_of(found)
+
+
+def options_of(message: Any, custom_id: str) -> list[dict[str, Any]]:
+    """Returns the options of a select."""
+    parts = [part if isinstance(part, dict) else part.to_dict() for part in message.components]
+    return next(list(p["options"]) for p in walk(parts) if p.get("custom_id") == custom_id)
 
 
 async def test_the_last_image_of_an_adapter_is_its_preview(

@@ -8,7 +8,7 @@ from bot.benchmarks.loopback_slack.workspace import ANN, ART, BOB, BOT, DM
 from engine.errors import BadOption
 from engine.values import Asker, Rules
 from tests.discord.atelier import compose, fail, finish, png, render
-from tests.slack.conftest import Workspace, words_of
+from tests.slack.conftest import Workspace, ids_of, words_of
 
 MINE = Asker("slack", ":T1", ART, ANN)
 
@@ -53,6 +53,38 @@ async def test_the_library_is_searched_by_what_adapters_draw(
     assert any(adapter_id in found for adapter_id in catalogue)
     assert catalogue[0] in await told(workspace, f"lora info {catalogue[0]}")
     assert "no adapter" in await told(workspace, "lora info nothing")
+
+
+async def test_the_library_is_looked_through_page_by_page(
+    catalogue: tuple[str, ...], workspace: Workspace
+) -> None:
+    """In one message that only the person sees; a filter begins at the first page."""
+    slack, message = workspace.slack, workspace.slack.say(ART, BOB, "buttons")
+    assert (await told(workspace, "lora list")).count("test:") == 8 + 8  # lines and options
+    page = slack.whispers[-1]
+    filters = next(b["accessory"] for b in page["blocks"] if "accessory" in b)
+    cards, after = ids_of(page)
+    assert "rating=unsafe" not in {one["value"] for one in filters["options"]}
+    await slack.click(after, message, ANN)
+    await workspace.settled()
+    assert words_of(slack.whispers[-1]).count("test:") == 3 + 3
+    chosen = [{"value": "base=sdxl"}]
+    await slack.click(filters["action_id"], message, ANN, selected_options=chosen)
+    await workspace.settled()
+    assert "Star for SDXL" in words_of(slack.whispers[-1])
+    assert words_of(slack.whispers[-1]).count("test:") == 1 + 1
+    handle = next(
+        e["options"][0]["value"]
+        for b in slack.whispers[-1]["blocks"]
+        for e in b.get("elements", [])
+        if e.get("action_id") == cards
+    )
+    await slack.click(cards, message, ANN, selected_option={"value": handle})
+    await workspace.settled()
+    assert "made for: sdxl" in words_of(slack.whispers[-1])
+    await slack.click(after, message, BOB)
+    await workspace.settled()
+    assert "somebody else's" in words_of(slack.whispers[-1])
 
 
 async def test_the_form_asks_like_the_command(workspace: Workspace) -> None:
