@@ -66,6 +66,9 @@ SENTENCES = {
     "That list is too old or somebody else's; ask for it again.": (
         "Diese Liste ist zu alt oder gehört jemand anderem; ruf sie noch einmal auf."
     ),
+    "“{}” has words beside options; write them into the prompt.": (
+        "„{0}“ enthält Worte neben Optionen; schreib sie in den Text."
+    ),
     "“{}” is no rating; write safe or unsafe.": (
         "„{0}“ ist keine Einstufung; schreib unbedenklich oder nicht jugendfrei."
     ),
