@@ -7,6 +7,7 @@ too, rare ones counting more. The five rankings are fused by rank. Filters are i
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from time import perf_counter
 from typing import Any, Literal
@@ -29,14 +30,6 @@ from engine.values import Candidate
 #: Where the ranked cards come from: all of them, the index, or a shortlist.
 Way = Literal["exact", "indexed", "listed"]
 
-#: How much each ranking counts, found by cross-validation on published compositions.
-WEIGHTS = {
-    "prompt_heading": 0.67,
-    "prompt_body": 0.37,
-    "phrase_heading": 0.39,
-    "phrase_body": 0.17,
-    "lexical": 0.60,
-}
 #: Damps the advantage of the first ranks.
 RANK_OFFSET = 5
 #: Length of each ranking.
@@ -51,6 +44,21 @@ MOST_MATCHES = 2000
 PROSE = 0.1
 
 
+@dataclass(frozen=True, slots=True)
+class Rankings:
+    """How much each ranking counts, found by cross-validation on published compositions; 0 leaves
+    it out."""
+
+    prompt_heading: float = 0.67
+    prompt_body: float = 0.37
+    phrase_heading: float = 0.39
+    phrase_body: float = 0.17
+    lexical: float = 0.60
+
+
+_RANKINGS = Rankings()
+
+
 async def retrieve(
     connection: AsyncConnection,
     embedder: MiniLM,
@@ -62,6 +70,7 @@ async def retrieve(
     *,
     everything: bool = False,
     asked: Asked | None = None,
+    rankings: Rankings = _RANKINGS,
 ) -> Retrieval:
     """Returns at most `k` candidates for the prompt.
 
@@ -94,11 +103,11 @@ async def retrieve(
     if shortlist and not everything:
         near = json.dumps(shortlist.near(asked.vectors, selection, spoken))  # cheaper than an array
         more = {"near": near, "since": shortlist.since}
-        rows = await _run(connection, phrases, "listed", parameters | more)
+        rows = await _run(connection, _search(phrases, "listed", rankings), parameters | more)
     elif not everything and await _prepare_index(connection):
-        rows = await _run(connection, phrases, "indexed", parameters)
+        rows = await _run(connection, _search(phrases, "indexed", rankings), parameters)
     if len(rows) < k:  # a small catalogue, or filters that leave little
-        rows = await _run(connection, phrases, "exact", parameters)
+        rows = await _run(connection, _search(phrases, "exact", rankings), parameters)
     found = tuple(Candidate(to_adapter(row), float(row.score)) for row in rows)
     headings = read_halves([row.heading_vector for row in rows], embedder.dimensions)
     bodies = read_halves([row.body_vector for row in rows], embedder.dimensions)
@@ -107,9 +116,9 @@ async def retrieve(
 
 
 async def _run(
-    connection: AsyncConnection, phrases: int, way: Way, parameters: dict[str, Any]
+    connection: AsyncConnection, search: TextClause, parameters: dict[str, Any]
 ) -> Sequence[Row[Any]]:
-    return (await connection.execute(_search(phrases, way), parameters)).all()
+    return (await connection.execute(search, parameters)).all()
 
 
 async def _prepare_index(connection: AsyncConnection) -> bool:
@@ -202,7 +211,7 @@ _POOLS: dict[Way, str] = {"exact": _ALL, "indexed": _INDEXED, "listed": _LISTED}
 
 
 @lru_cache(maxsize=3 * MOST_PHRASES + 3)
-def _search(phrases: int, way: Way) -> TextClause:
+def _search(phrases: int, way: Way, rankings: Rankings) -> TextClause:
     """The whole search, for a prompt of so many keywords: ranks the cards of a pool."""
     distances = {
         "prompt_heading": _distance("heading", 1),
@@ -211,8 +220,10 @@ def _search(phrases: int, way: Way) -> TextClause:
     if phrases:
         distances["phrase_heading"] = _nearest("heading", phrases)
         distances["phrase_body"] = _nearest("body", phrases)
-    rankings = [_ranking("lexical", "matches", "weight desc")]
-    rankings += [_ranking(name, "near", name) for name in distances]
+    orders = {"lexical": ("matches", "weight desc")}
+    orders |= {name: ("near", name) for name in distances}
+    weights = {name: getattr(rankings, name) for name in orders}
+    shares = [_ranking(weight, *orders[name]) for name, weight in weights.items() if weight]
     columns = ", ".join(f"{sql} as {name}" for name, sql in distances.items())
     return text(
         f"""
@@ -224,7 +235,7 @@ def _search(phrases: int, way: Way) -> TextClause:
             where v.embedder = :embedder
         ),
         fused as (
-            select adapter_id, sum(share) as score from ({" union all ".join(rankings)}) ranked
+            select adapter_id, sum(share) as score from ({" union all ".join(shares)}) ranked
             group by adapter_id order by score desc, adapter_id limit :k
         )
         select {_COLUMNS}, fused.score, halfvec_send(v.heading) as heading_vector,
@@ -246,10 +257,10 @@ def _distance(field_name: str, number: int) -> str:
     return f"v.{field_name} <=> (cast(:asked as halfvec[]))[{number}]"
 
 
-def _ranking(name: str, source: str, order: str) -> str:
+def _ranking(weight: float, source: str, order: str) -> str:
     """The first of one ranking, each with what its rank adds to the score."""
     return f"""(
-        select adapter_id, {WEIGHTS[name]}::float
+        select adapter_id, {weight}::float
             * ln({RANK_OFFSET + DEPTH}::float / ({RANK_OFFSET} + rank)) as share
         from (
             select adapter_id, row_number() over (order by {order}, adapter_id) as rank

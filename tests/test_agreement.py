@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,14 @@ def test_labels_are_read_and_damage_is_said(tmp_path: Path) -> None:
     file.write_bytes(gzip.compress(b'{"prompt": "a fox"}'))
     with pytest.raises(BadFile, match=r"Line 1 of .* needs prompt, tasks"):
         read_labelled(file)
+
+
+def test_other_ways_are_counted_alike_beside_ours() -> None:
+    """What is copied from elsewhere for a word whose published adapter is unknown is let pass."""
+    copied = {"red fox": ("f",), "at night": ("n",), "cup": ("c",)}
+    rows = [replace(answered(FOX, {}), others={"copied": copied}), answered(BARE, {})]
+    counted = agreement.other_agreement(rows, "copied")
+    assert (counted.both, counted.made, counted.wanted) == (1, 2, 1)
+    (figure,) = [f for f in agreement.figures(rows) if f.name == "adapter sets, copied"]
+    assert figure.value == pytest.approx(2 / 3)
+    assert "adapter sets 0.000" in agreement.in_short(rows)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from engine import retriever
 from engine.library.catalogue import import_cards
-from engine.retriever import Selection, retrieve
+from engine.retriever import Rankings, Selection, retrieve
 from engine.retrieving import shortlist
 from engine.retrieving.embedder import MiniLM
 from engine.retrieving.retrieval import Retrieval
@@ -335,3 +335,16 @@ async def test_a_card_that_waits_for_its_vectors_is_looked_at_anyway(
     older = nearby.newest
     await nearby.take()
     assert nearby.newest is older
+
+
+async def test_a_ranking_that_does_not_count_is_left_out(stock: Database, embedder: MiniLM) -> None:
+    async def first(prompt: str, rankings: Rankings) -> list[str]:
+        async with stock.transaction() as connection:
+            came = await retrieve(connection, embedder, prompt, HERE, 150, rankings=rankings)
+        return [candidate.adapter.source_id for candidate in came.candidates]
+
+    words = Rankings(prompt_heading=0, prompt_body=0, phrase_heading=0, phrase_body=0)
+    assert await first("neon aquarelle", words) == ["neon"]
+    meaning = await first("neon aquarelle", Rankings(lexical=0))
+    assert {"neon", "water"} <= set(meaning[:3])
+    assert len(meaning) == 9

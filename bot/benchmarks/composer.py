@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -19,29 +19,40 @@ from engine.library.card_files import read_cards
 from engine.operations.figures import Figure
 from engine.retriever import Selection, retrieve
 from engine.retrieving.embedder import load_embedder
+from engine.retrieving.retrieval import Retrieval
 from engine.settings import Settings
 from engine.storage.database import Database, open_database
 from engine.storage.scratch import scratch_database
+from engine.values import fold
 
 Tell = Callable[[str], None]
 
+#: Simpler ways, which ours is held against.
+NEAREST_CARD, LIKEST_PROMPT = "each keyword's nearest card", "copied from the likest prompt"
+
 
 async def measure(
-    settings: Settings, cards: Path, answers: Path, base: str, folds: int, tell: Tell
+    settings: Settings,
+    cards: Path,
+    answers: Path,
+    base: str,
+    folds: int,
+    members: int,
+    tell: Tell,
 ) -> list[Figure]:
     """Returns the agreement with the answers, on those cards alone.
 
-    With folds, the local composer is trained anew for each on the answers of the others;
-    without, the shipped weights answer.
+    With folds, the local composer is trained anew for each on the answers of the others, and what
+    is copied from the likest of those stands beside it; without, the shipped weights answer. What a
+    fold came to is told at once, so that a run that is broken off has shown something.
     """
     labelled = read_labelled(answers)
-    async with _stocked(settings, cards, tell) as database:
-        parts = [(load_model(), labelled)]
+    async with stocked(settings, cards, tell) as database:
+        answering = Answering(database, settings, base, tell)
         if folds:
-            parts = await _trained_parts(database, labelled, base, folds, tell)
-        answered = []
-        for model, held in parts:
-            answered += await _answer_all(database, settings, held, base, model, tell)
+            answered = await _cross_validate(answering, labelled, folds, members)
+        else:
+            answered = await answering.all(load_model(), [(one, None) for one in labelled])
     return agreement.figures(answered)
 
 
@@ -52,7 +63,7 @@ async def train(
     from engine.learning import training  # needs torch, which nothing else here does
 
     labelled = read_labelled(answers)
-    async with _stocked(settings, cards, tell) as database:
+    async with stocked(settings, cards, tell) as database:
         lessons = await training.gather(database, load_embedder(), labelled, base, tell)
     training.train(lessons, members, tell).save(out)
     return out
@@ -77,7 +88,7 @@ async def train_further(settings: Settings, out: Path) -> Trained:
 
 
 @asynccontextmanager
-async def _stocked(settings: Settings, cards: Path, tell: Tell) -> AsyncIterator[Database]:
+async def stocked(settings: Settings, cards: Path, tell: Tell) -> AsyncIterator[Database]:
     """A database of its own with the cards in it."""
     async with scratch_database(settings) as scratch, open_database(scratch) as database:
         tell(f"importing {cards}")
@@ -85,47 +96,77 @@ async def _stocked(settings: Settings, cards: Path, tell: Tell) -> AsyncIterator
         yield database
 
 
-async def _trained_parts(
-    database: Database, labelled: Sequence[Labelled], base: str, folds: int, tell: Tell
-) -> list[tuple[LocalModel, list[Labelled]]]:
+async def _cross_validate(
+    answering: "Answering", labelled: Sequence[Labelled], folds: int, members: int
+) -> list[Answered]:
     from engine.learning import training
 
-    lessons = await training.gather(database, load_embedder(), labelled, base, tell)
-    return [
-        (training.train(known, training.MEMBERS, tell), [one.labelled for one in held])
-        for known, held in training.folds(lessons, folds)
-    ]
-
-
-async def _answer_all(
-    database: Database,
-    settings: Settings,
-    labelled: Sequence[Labelled],
-    base: str,
-    model: LocalModel,
-    tell: Tell,
-) -> list[Answered]:
-    answered = []
-    for n, one in enumerate(labelled, 1):
-        answered.append(await _answer(database, settings, one, base, model))
-        if n % 500 == 0:
-            tell(f"{n} of {len(labelled)} prompts composed")
+    tell = answering.tell
+    lessons = await training.gather(
+        answering.database, load_embedder(), labelled, answering.base, tell
+    )
+    answered: list[Answered] = []
+    for n, (known, held) in enumerate(training.folds(lessons, folds), 1):
+        tell(f"fold {n} of {folds}: {len(known)} prompts to learn from, {len(held)} to answer")
+        model = training.train(known, members, tell)
+        pairs = [(one.labelled, training.nearest(one, known)) for one in held]
+        fold = await answering.all(model, pairs)
+        answered += fold
+        tell(f"fold {n} of {folds}: {agreement.in_short(fold)}")
+        tell(f"folds 1 to {n}: {agreement.in_short(answered)}")
     return answered
 
 
-async def _answer(
-    database: Database, settings: Settings, labelled: Labelled, base: str, model: LocalModel
-) -> Answered:
-    began = perf_counter()
-    selection = Selection(base, with_file=False)
-    k = settings.retriever.candidates
-    async with database.transaction() as connection:
-        found = await retrieve(connection, load_embedder(), labelled.prompt, selection, k, model)
-    made = await compose(labelled.prompt, found, settings.composer.default, settings, model)
-    return Answered(
-        labelled,
-        tuple(candidate.adapter.source_id for candidate in found.candidates),
-        made,
-        perf_counter() - began,
-        broken_rules(made, found.candidates, settings.composer),
-    )
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Retrieves and composes labelled prompts."""
+
+    database: Database
+    settings: Settings
+    base: str
+    tell: Tell
+
+    async def all(
+        self, model: LocalModel, labelled: Sequence[tuple[Labelled, Labelled | None]]
+    ) -> list[Answered]:
+        """Returns our answers to prompts, each with the likest one that is known, if any is."""
+        answered = []
+        for n, (one, likest) in enumerate(labelled, 1):
+            answered.append(await self.one(model, one, likest))
+            if n % 500 == 0:
+                self.tell(f"{n} of {len(labelled)} prompts composed")
+        return answered
+
+    async def one(self, model: LocalModel, labelled: Labelled, likest: Labelled | None) -> Answered:
+        """Returns our answer to a prompt."""
+        began = perf_counter()
+        prompt, settings = labelled.prompt, self.settings
+        selection = Selection(self.base, with_file=False)
+        k = settings.retriever.candidates
+        async with self.database.transaction() as connection:
+            found = await retrieve(connection, load_embedder(), prompt, selection, k, model)
+        made = await compose(prompt, found, settings.composer.default, settings, model)
+        seconds = perf_counter() - began
+        others = {NEAREST_CARD: _nearest_cards(found)}
+        if likest:
+            others[LIKEST_PROMPT] = {fold(word): ids for word, ids in likest.known.items()}
+        return Answered(
+            labelled,
+            tuple(candidate.adapter.source_id for candidate in found.candidates),
+            made,
+            seconds,
+            broken_rules(made, found.candidates, settings.composer),
+            others,
+        )
+
+
+def _nearest_cards(found: Retrieval) -> dict[str, tuple[str, ...]]:
+    """Each keyword's nearest card, by the vectors of names."""
+    if not found.candidates:
+        return {}
+    return {
+        fold(phrase.text): (found.candidates[int(row.argmax())].adapter.source_id,)
+        for phrase, row in zip(
+            found.segmented.phrases, found.segmented.vectors @ found.headings.T, strict=True
+        )
+    }

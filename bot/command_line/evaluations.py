@@ -9,6 +9,7 @@ import typer
 
 from bot.benchmarks import composer as composer_benchmark
 from bot.benchmarks import refiner as refiner_benchmark
+from bot.benchmarks import retriever as retriever_benchmark
 from bot.benchmarks import votes as vote_benchmark
 from bot.command_line.common import Json, news_console, settings_for_command
 from bot.command_line.figures import report
@@ -34,11 +35,12 @@ def composer(
     answers: Answers,
     base: Base = "sd15",
     folds: Annotated[int, typer.Option(min=0, max=10, help="0: the shipped weights.")] = 0,
+    members: Annotated[int, typer.Option(min=1, max=9, help="Taggers that vote.")] = 3,
     as_json: Json = False,
 ) -> None:
     """Hold retriever and composer against labelled compositions."""
     settings, tell = settings_for_command(), news_console().print
-    measuring = composer_benchmark.measure(settings, cards, answers, base, folds, tell)
+    measuring = composer_benchmark.measure(settings, cards, answers, base, folds, members, tell)
     report("composer", measuring, "cpu", as_json)
 
 
@@ -113,3 +115,11 @@ def refiner(cards: Cards, answers: Answers, base: Base = "sd15", as_json: Json =
     settings, tell = settings_for_command(), news_console().print
     measuring = refiner_benchmark.measure(settings, cards, answers, base, tell)
     report("refiner", measuring, "cpu", as_json)
+
+
+@app.command()
+def retriever(cards: Cards, answers: Answers, base: Base = "sd15", as_json: Json = False) -> None:
+    """What each part of the retriever earns."""
+    settings, tell = settings_for_command(), news_console().print
+    measuring = retriever_benchmark.measure(settings, cards, answers, base, tell)
+    report("retriever", measuring, "cpu", as_json)

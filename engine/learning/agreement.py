@@ -4,8 +4,8 @@ Labels are noisy: where the published composer answered one caption twice, its t
 on the keywords with F1 0.77 and on the adapters with F1 0.64. Those are the ceilings.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 
 from engine.learning.labelled import Labelled
@@ -56,6 +56,8 @@ class Answered:
     seconds: float = 0.0
     #: Sentences about broken rules.
     broken: tuple[str, ...] = ()
+    #: What simpler ways would have chosen: source ids by folded keyword, by the way's name.
+    others: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
     @property
     def keywords(self) -> dict[str, tuple[str, ...]]:
@@ -103,20 +105,33 @@ def adapter_agreement(answered: Sequence[Answered]) -> Counted:
 
     Our picks for words whose published adapter has no card here are left out: they may be good.
     """
-    return total(count(_judged_picks(a), a.labelled.picks) for a in answered if a.labelled.known)
+    return total(
+        count(_judged_picks(a.labelled, a.keywords), a.labelled.picks)
+        for a in answered
+        if a.labelled.known
+    )
 
 
-def _judged_picks(a: Answered) -> set[str]:
+def other_agreement(answered: Sequence[Answered], way: str) -> Counted:
+    """Returns the same of what another way would have chosen."""
+    return total(
+        count(_judged_picks(a.labelled, a.others[way]), a.labelled.picks)
+        for a in answered
+        if a.labelled.known and way in a.others
+    )
+
+
+def _judged_picks(labelled: Labelled, keywords: Mapping[str, tuple[str, ...]]) -> set[str]:
     unknown = {
         word
-        for keyword, ids in a.labelled.tasks.items()
-        if ids and keyword not in a.labelled.known
+        for keyword, ids in labelled.tasks.items()
+        if ids and keyword not in labelled.known
         for word in fold(keyword).split()
     }
     return {
         one
-        for keyword, ids in a.keywords.items()
-        if keyword in a.labelled.decided or unknown.isdisjoint(keyword.split())
+        for keyword, ids in keywords.items()
+        if keyword in labelled.decided or unknown.isdisjoint(keyword.split())
         for one in ids
     }
 
@@ -142,6 +157,18 @@ def recall(answered: Sequence[Answered], k: int) -> float:
     return sum(pick in first for pick, first in pairs) / max(1, len(pairs))
 
 
+def in_short(answered: Sequence[Answered]) -> str:
+    """Returns the figures that change from fold to fold, in a line."""
+    parts = {
+        "R@10": recall(answered, 10),
+        "R@150": recall(answered, 150),
+        "keywords": keyword_agreement(answered).f1,
+        "none": none_agreement(answered).f1,
+        "adapter sets": adapter_agreement(answered).f1,
+    }
+    return ", ".join(f"{name} {value:.3f}" for name, value in parts.items())
+
+
 def figures(answered: Sequence[Answered]) -> list[Figure]:
     """Returns all of it beside its goals."""
     keyword_ceiling, adapter_ceiling = ceilings([a.labelled for a in answered])
@@ -159,6 +186,10 @@ def figures(answered: Sequence[Answered]) -> list[Figure]:
         Figure("none, F1", none.f1, "", NONE_GOAL, True),
         Figure("none, F1 of answering it always", always_none(answered).f1, ""),
         Figure("adapter sets, F1", adapter_agreement(answered).f1, ""),
+        *(
+            Figure(f"adapter sets, {way}", other_agreement(answered, way).f1, "F1")
+            for way in dict.fromkeys(way for a in answered for way in a.others)
+        ),
         Figure("adapter sets, two published answers", adapter_ceiling, "F1"),
         Figure("rules broken", sum(len(a.broken) for a in answered), "", 0),
         Figure("retrieve and compose, median", percentile(seconds, 0.5), "s"),

@@ -1,6 +1,6 @@
 """Trains the scorer on labelled compositions whose adapters are at hand, with numpy alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from engine.composing.scorer import (
     with_one,
 )
 from engine.learning.labelled import Labelled
-from engine.retrieving.embedder import MiniLM, Vectors
+from engine.retrieving.embedder import Vectors
 from engine.retrieving.retrieval import Retrieval
 from engine.values import fold
 
@@ -45,21 +45,30 @@ class CardLesson:
     none: bool
 
 
-def keyword_lessons(labelled: Labelled, embedder: MiniLM) -> list[KeywordLesson]:
+#: Vectors of prompts and keywords by their text.
+Known = Mapping[str, Vectors]
+
+
+def texts_of(labelled: Labelled) -> list[str]:
+    """Returns the texts whose vectors the lessons of a prompt need."""
+    return [labelled.prompt, *labelled.tasks]
+
+
+def keyword_lessons(labelled: Labelled, known: Known) -> list[KeywordLesson]:
     """Returns a lesson for every keyword of the prompt; adapters need not be at hand."""
     return [
         KeywordLesson(features, not ids)
         for (_, ids), (_, _, features) in zip(
-            labelled.tasks.items(), _keywords(labelled, embedder), strict=True
+            labelled.tasks.items(), _keywords(labelled, known), strict=True
         )
     ]
 
 
-def card_lessons(labelled: Labelled, embedder: MiniLM, retrieval: Retrieval) -> list[CardLesson]:
+def card_lessons(labelled: Labelled, known: Known, retrieval: Retrieval) -> list[CardLesson]:
     """Returns a lesson for every keyword that can be judged."""
     lessons = []
     words = stems(labelled.prompt)
-    for phrase, vector, features in _keywords(labelled, embedder):
+    for phrase, vector, features in _keywords(labelled, known):
         folded = " ".join(phrase.words)
         if folded in labelled.decided and retrieval.candidates:
             ids = labelled.decided[folded]
@@ -69,13 +78,10 @@ def card_lessons(labelled: Labelled, embedder: MiniLM, retrieval: Retrieval) -> 
     return lessons
 
 
-def _keywords(labelled: Labelled, embedder: MiniLM) -> list[tuple[Phrase, Vectors, Numbers]]:
+def _keywords(labelled: Labelled, known: Known) -> list[tuple[Phrase, Vectors, Numbers]]:
     phrases = [Phrase(keyword, tuple(fold(keyword).split())) for keyword in labelled.tasks]
-    vectors = embedder.embed([labelled.prompt, *(phrase.text for phrase in phrases)])
-    return [
-        (phrase, vector, keyword_features(phrase, vector, vectors[0]))
-        for phrase, vector in zip(phrases, vectors[1:], strict=True)
-    ]
+    prompt = known[labelled.prompt]
+    return [(p, known[p.text], keyword_features(p, known[p.text], prompt)) for p in phrases]
 
 
 def train_scorer(keywords: Sequence[KeywordLesson], cards: Sequence[CardLesson]) -> Scorer:

@@ -18,11 +18,12 @@ from engine.learning.scorer_training import (
     best_none_threshold,
     card_lessons,
     keyword_lessons,
+    texts_of,
     train_scorer,
 )
 from engine.learning.tagger_training import Lesson, lesson, train_tagger
 from engine.retriever import Selection, retrieve
-from engine.retrieving.embedder import MiniLM
+from engine.retrieving.embedder import MiniLM, Vectors
 from engine.storage.database import Database
 from engine.values import fold
 
@@ -43,6 +44,8 @@ class Lessons:
     """A labelled prompt and what is learned from it."""
 
     labelled: Labelled
+    #: The prompt's vector.
+    vector: Vectors
     words: Lesson
     keywords: tuple[KeywordLesson, ...]
     cards: tuple[CardLesson, ...]
@@ -58,15 +61,19 @@ async def gather(
             f"There are {len(useful)} labelled prompts with keywords; training needs {FEWEST}."
         )
     selection = Selection(base, with_file=False)
+    texts = sorted({text for one in useful for text in texts_of(one)})
+    tell(f"embedding {len(texts)} prompts and keywords")
+    known = dict(zip(texts, embedder.embed(texts), strict=True))
     lessons = []
     for n, one in enumerate(useful, 1):
         cards: list[CardLesson] = []
         if one.known:
             async with database.transaction() as connection:
                 found = await retrieve(connection, embedder, one.prompt, selection, CANDIDATES)
-            cards = card_lessons(one, embedder, found)
-        keywords = tuple(keyword_lessons(one, embedder))
-        lessons.append(Lessons(one, lesson(one, embedder), keywords, tuple(cards)))
+            cards = card_lessons(one, known, found)
+        keywords = tuple(keyword_lessons(one, known))
+        words = lesson(one, embedder)
+        lessons.append(Lessons(one, known[one.prompt], words, keywords, tuple(cards)))
         if n % 500 == 0:
             tell(f"{n} of {len(useful)} prompts read")
     return lessons
@@ -80,6 +87,13 @@ def folds(lessons: Sequence[Lessons], count: int) -> Iterator[tuple[list[Lessons
     for n in range(count):
         held = [one for one in lessons if of[one.labelled.prompt] == n]
         yield [one for one in lessons if of[one.labelled.prompt] != n], held
+
+
+def nearest(held: Lessons, known: Sequence[Lessons]) -> Labelled:
+    """Returns the likest prompt of those with a card at hand: whose answer one would copy."""
+    useful = [one for one in known if one.labelled.known]
+    likeness = np.stack([one.vector for one in useful]) @ held.vector
+    return useful[int(likeness.argmax())].labelled
 
 
 def train(lessons: Sequence[Lessons], members: int, tell: Tell) -> LocalModel:
