@@ -2,8 +2,8 @@
 
 The load of `stylus bench discord`. Everything of ours is real: the app, its deliveries and its
 board in this process, engine and renderer in theirs. Latencies are those of the loopback server's
-clock, which shares the process with the app, so they are rather too long than too short. The server
-asks for no pauses, as Slack does above about one message a second and channel.
+clock, which shares the process with the app, so they are rather too long than too short. As Slack
+does, the server asks for a pause above one message a second and channel.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.benchmarks.loopback_slack.people import People, serve_slack
-from bot.benchmarks.loopback_slack.workspace import APP_TOKEN, ART, TEAM, TOKEN, Json
+from bot.benchmarks.loopback_slack.workspace import APP_TOKEN, BOT, TEAM, TOKEN, Channel, Json
 from bot.slack_frontend import create_app
 from bot.slack_frontend.connection import stay_connected
 from bot.slack_frontend.people import PLATFORM
@@ -29,6 +29,8 @@ from engine.values import Asker
 
 #: People who ask, and commands that wait for their acknowledgement at the same time.
 PEOPLE, IN_FLIGHT = 40, 50
+#: Channels in which they ask, and seconds between two messages that Slack wants in each.
+CHANNELS, PACE = 8, 1.0
 #: Seconds within which a command is acknowledged, at the 99th percentile.
 ACK_GOAL = 1.0
 #: Seconds that all answers may take.
@@ -64,6 +66,7 @@ async def measure(settings: Settings, requests: int, tell: Callable[[str], None]
         Figure("requests doubled", stored - requests, "requests", 0),
         Figure("messages beyond one a request", roots - requests, "messages", 0),
         Figure("shares of images beyond one a request", shares - requests, "messages", 0),
+        Figure("pauses that Slack asked for", server.pauses, "pauses"),
         Figure("changes of messages a second", server.counts()["chat.update"] / took, "1/s"),
         Figure("all answers", took, "s"),
     ]
@@ -85,7 +88,8 @@ async def _frontend(desk: Desk, server: People) -> AsyncIterator[None]:
 def _settle(server: People) -> None:
     """The people come into the channel; none of them gives up waiting."""
     people = [_person(n) for n in range(PEOPLE)]
-    server.channels[ART].members.update(people)
+    server.channels |= {_channel(n): Channel({BOT, *people}) for n in range(CHANNELS)}
+    server.pace = PACE
     server.users |= {one: {"id": one, "is_admin": False} for one in people}
     server.deadline = PATIENCE
 
@@ -93,18 +97,23 @@ def _settle(server: People) -> None:
 async def _ask(server: People, number: int) -> float:
     """One prompt; returns the seconds until its acknowledgement."""
     began = time.perf_counter()
-    await server.slash(f"prompt a red star --images 1 --seed {number}", user=_person(number))
+    words = f"prompt a red star --images 1 --seed {number}"
+    await server.slash(words, _channel(number), _person(number))
     return time.perf_counter() - began
 
 
 def _roots(server: People) -> list[Json]:
     """Returns our messages that show a request."""
-    said = server.messages(ART)
-    return [m for m in said if m.get("metadata", {}).get("event_type") == EVENT]
+    return [m for m in _said(server) if m.get("metadata", {}).get("event_type") == EVENT]
 
 
 def _shares(server: People) -> list[Json]:
-    return [m for m in server.messages(ART) if "files" in m]
+    return [m for m in _said(server) if "files" in m]
+
+
+def _said(server: People) -> list[Json]:
+    """Returns the messages of all channels."""
+    return [m for n in range(CHANNELS) for m in server.messages(_channel(n))]
 
 
 def _unfinished(server: People) -> int:
@@ -114,8 +123,12 @@ def _unfinished(server: People) -> int:
 
 async def _stored(desk: Desk) -> int:
     """Returns how many requests the people of the loopback server have made."""
-    people = [Asker(PLATFORM, f":{TEAM}", ART, _person(n)) for n in range(PEOPLE)]
+    people = [Asker(PLATFORM, f":{TEAM}", "", _person(n)) for n in range(PEOPLE)]
     return sum([await desk.history.today(one) for one in people])
+
+
+def _channel(number: int) -> str:
+    return f"CCROWD{number % CHANNELS}"
 
 
 def _person(number: int) -> str:

@@ -17,7 +17,7 @@ from bot.slack_frontend.people import PLATFORM, Place
 from bot.slack_frontend.posting import Poster
 from bot.slack_frontend.screens import status_screen
 from bot.slack_frontend.telling import Telling
-from bot.slack_frontend.web import SlackRefused, Web
+from bot.slack_frontend.web import SlackBusy, SlackRefused, Web
 from bot.slack_frontend.web import ask as call
 from bot.status import first_status
 from bot.texts import texts_for
@@ -29,6 +29,8 @@ log = structlog.get_logger(part="slack")
 
 #: Seconds after which Slack has its acknowledgement, even if the database is slow.
 ACK_WITHIN = 0.6
+#: How often a message waits once more until Slack has room for it.
+PAUSES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class Opener:
         if request is None:
             return
         try:
-            await self._post(request, place)
+            await self._post_patiently(request, place)
         except SlackRefused as error:
             # What cannot be shown need not be rendered either.
             await self._desk.cancel(request.id, request.asker)
@@ -114,6 +116,15 @@ class Opener:
         except StylusError as error:
             # The answer looks for the message, and is posted without it.
             log.warning("a message was not opened", request=request.id, reason=str(error))
+
+    async def _post_patiently(self, request: Request, place: Place) -> None:
+        """Posts it once Slack has room; an answer that comes meanwhile needs no other message."""
+        for _ in range(PAUSES):
+            try:
+                return await self._post(request, place)
+            except SlackBusy as error:
+                await asyncio.sleep(error.pause)
+        return await self._post(request, place)
 
     async def _post(self, request: Request, place: Place) -> None:
         async with self._board.opening(request.id):

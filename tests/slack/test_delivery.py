@@ -77,6 +77,16 @@ async def test_a_pause_that_slack_asks_for_is_kept(workspace: Workspace) -> None
     assert workspace.slack.counts()["chat.update"] == 2
 
 
+async def test_a_message_waits_until_slack_has_room_for_it(workspace: Workspace) -> None:
+    pause = {"Retry-After": "0"}
+    for _ in range(7):
+        busy = web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=pause)
+        workspace.slack.before["chat.postMessage"].append(busy)
+    await workspace.prompt()
+    assert roots(workspace) == 1
+    assert "Queued" in words_of(workspace.root)
+
+
 @pytest.mark.parametrize(("channel", "sentence"), [(OTHER, "invite me"), (OLD, "archived")])
 async def test_a_place_where_we_may_not_post_is_told_and_nothing_is_rendered(
     workspace: Workspace, channel: str, sentence: str

@@ -6,6 +6,7 @@ An acknowledgement that takes over three seconds fails the test, as it fails peo
 
 import asyncio
 import json
+import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
@@ -28,6 +29,8 @@ ART, OTHER, OLD, DM = "CART", "COTHER", "COLD", "DANN"
 DEADLINE = 3.0
 #: How often a response URL may be used, and for how many seconds.
 MOST_USES, ADDRESS_LIFE = 5, 1800.0
+#: What is seen as a new message.
+POSTING = {"chat.postMessage", "files.completeUploadExternal"}
 
 Json = dict[str, Any]
 #: Hands a payload of some kind to the app, and returns what came with the acknowledgement.
@@ -78,6 +81,10 @@ class LoopbackSlack:
         #: Seconds that people wait for an acknowledgement.
         self.deadline = DEADLINE
         self.slowest_ack = 0.0
+        #: Seconds between two messages in a channel, above which Slack asks for a pause.
+        self.pace = 0.0
+        self.pauses = 0
+        self._ready: dict[str, float] = {}
         #: Each with whose it is, when it was given, and how often it was used.
         self._addresses: dict[str, tuple[LoopbackSlack, float, list[str]]] = {}
         self._acks: dict[str, asyncio.Future[Any]] = {}
@@ -229,6 +236,11 @@ class LoopbackSlack:
 
     async def _answer(self, method: str, arguments: Json, authorization: str) -> web.Response:
         self.calls.append((method, arguments))
+        if self._too_fast(method, arguments):
+            self.pauses += 1
+            pause = {"Retry-After": str(math.ceil(self.pace))}
+            busy = {"ok": False, "error": "ratelimited"}
+            return web.json_response(busy, status=429, headers=pause)
         if self.before[method]:
             return self.before[method].pop(0)
         answer = self._carry_out(method, arguments, authorization)
@@ -236,6 +248,16 @@ class LoopbackSlack:
         if self.after[method]:
             return self.after[method].pop(0)
         return web.json_response(answer)
+
+    def _too_fast(self, method: str, arguments: Json) -> bool:
+        if not self.pace or method not in POSTING:
+            return False
+        channel = str(arguments.get("channel") or arguments.get("channel_id"))
+        now = time.monotonic()
+        if now < self._ready.get(channel, 0.0):
+            return True
+        self._ready[channel] = now + self.pace
+        return False
 
     async def _tell(self) -> None:
         async with self.changed:
