@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from bot.benchmarks import (
     command,
     compose,
     formats,
+    hostile,
     idle,
     injections,
     library,
@@ -96,6 +98,12 @@ def bench_formats(
     """Adapter files of other people: loaded, or refused by name."""
     settings_for_command()
     report("formats", formats.measure(keys, news_console().print), "cpu", as_json)
+
+
+def bench_hostile(as_json: Json = False) -> None:
+    """Hostile LoRA files and pictures: what each of them gets, and what that costs."""
+    settings = settings_for_command()
+    report("hostile", hostile.measure(settings, partial(typer.echo, err=True)), "cpu", as_json)
 
 
 def bench_renderer(
@@ -186,6 +194,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "injections": bench_injections,
     "masks": bench_masks,
     "formats": bench_formats,
+    "hostile": bench_hostile,
     "renderer": bench_renderer,
     "discord": bench_discord,
     "slack": bench_slack,

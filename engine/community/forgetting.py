@@ -60,6 +60,8 @@ class Forgetting:
                 own = (table.c.user_id == user) & table.c.request_id.in_(judged)
                 await connection.execute(delete(table).where(own))
             looked_through = (listings.c.platform == platform) & (listings.c.user_id == user)
+            if workspace is not None:
+                looked_through &= listings.c.workspace == workspace
             await connection.execute(delete(listings).where(looked_through))
             gone = await unused(connection, blobs)
         for blob in gone:
