@@ -89,7 +89,13 @@ HOMES: dict[str, tuple[str, ...]] = {
         "bot.slack_frontend.web",
         "engine.library",
     ),
-    "PIL": ("engine.requests.pictures", "engine.png", *TORCH, "bot.console"),
+    "PIL": (
+        "engine.requests.pictures",
+        "engine.png",
+        *TORCH,
+        "bot.benchmarks.sources",
+        "bot.console",
+    ),
 }
 #: Reads of a file by these can run whatever the file's author wrote.
 UNSAFE_MODULES = {"pickle", "_pickle", "cPickle", "dill", "shelve", "marshal"}

@@ -54,6 +54,8 @@ def open_exam(settings: Settings, options: Options) -> Exam:
     for way in options.ways:
         if way not in WAYS:
             raise BadOption(f"There is no way “{way}”; there are {', '.join(WAYS)}.")
+    if "reranker" in options.ways and settings.reranker.kind == "none":
+        raise BadOption("No reranker is configured; see [reranker] in config.example.toml.")
     if options.prompts is None:
         return _of_the_world(settings, options)
     if options.clip is None:

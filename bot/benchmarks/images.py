@@ -12,6 +12,7 @@ from engine.evaluating.drawing import draw
 from engine.evaluating.eyes import Sight, look
 from engine.evaluating.gallery import Gallery
 from engine.evaluating.plots import Point
+from engine.evaluating.questions import Question
 from engine.evaluating.report import write_report
 from engine.evaluating.scores import BASE, METHOD, Scores
 from engine.evaluating.ways import WAYS, Asked
@@ -23,6 +24,7 @@ from engine.rendering.checkpoint import load_checkpoint, use_threads
 from engine.rendering.renderer import Renderer
 from engine.retrieving.embedder import load_embedder
 from engine.settings import Settings
+from engine.settings_retrieving import Reranker
 from engine.storage.blobs import BlobStore
 from engine.storage.database import Database, open_database
 from engine.storage.scratch import scratch_database
@@ -42,7 +44,9 @@ async def measure(settings: Settings, options: Options, tell: Tell) -> list[Figu
     """
     exam = await asyncio.to_thread(open_exam, settings, options)
     async with _catalogue(settings, exam) as database:
-        asked = await _ask(database, settings, exam, options, tell)
+        questions, guidance = exam.questions, options.guidances[0]
+        asked = await ask_questions(database, settings, questions, options.images, guidance)
+    tell(f"composed {len(asked)} prompts")
     plans = {way: [WAYS[way](one) for one in asked] for way in options.ways}
     return await asyncio.to_thread(_draw_and_look, settings, exam, options, plans, tell)
 
@@ -54,30 +58,46 @@ async def _catalogue(settings: Settings, exam: Exam) -> AsyncIterator[Database]:
         async with open_database(settings) as database:
             yield database
         return
+    async with built_in_catalogue(settings) as database:
+        yield database
+
+
+@asynccontextmanager
+async def built_in_catalogue(settings: Settings) -> AsyncIterator[Database]:
+    """A database of its own with the built-in shelf alone."""
     async with scratch_database(settings) as scratch, open_database(scratch) as database:
         await catalogue.fill_builtin(database, load_embedder(), BlobStore(settings))
         yield database
 
 
-async def _ask(
-    database: Database, settings: Settings, exam: Exam, options: Options, tell: Tell
+async def ask_questions(
+    database: Database,
+    settings: Settings,
+    questions: Sequence[Question],
+    images: int,
+    guidance: float,
 ) -> list[Asked]:
+    """Returns what the method makes of each question."""
     asked = []
-    for number, question in enumerate(exam.questions):
+    for number, question in enumerate(questions):
         request = Request(
             id=f"evaluation-{number}",
             kind="prompt",
             prompt=question.prompt,
             negative=settings.sampling.negative,
-            image_count=options.images,
+            image_count=images,
             seed=number * SEEDS,
-            sampling=_sampling(settings, options.guidances[0]),
+            sampling=sampling_of(settings, guidance),
             asker=Asker("console", user="evaluation"),
         )
         made = await plan_request(database, request, load_embedder(), settings, _kept_nowhere)
-        weights = settings.weights
-        asked.append(Asked(request, made.composition, made.candidates, made.plans, weights))
-    tell(f"composed {len(asked)} prompts")
+        found = made.candidates
+        if settings.reranker.kind != "none":
+            plain = settings.model_copy(update={"reranker": Reranker()})
+            unranked = await plan_request(database, request, load_embedder(), plain, _kept_nowhere)
+            found = unranked.candidates
+        weights, reranked = settings.weights, made.candidates
+        asked.append(Asked(request, made.composition, found, made.plans, weights, reranked))
     return asked
 
 
@@ -85,7 +105,8 @@ async def _kept_nowhere(_connection: object, _planned: object) -> None:
     """An evaluation leaves the database as it was."""
 
 
-def _sampling(settings: Settings, guidance: float) -> Sampling:
+def sampling_of(settings: Settings, guidance: float) -> Sampling:
+    """Returns how the configured checkpoint usually renders, at that guidance."""
     ours = settings.sampling
     name = settings.checkpoint.name
     return Sampling(name, ours.width, ours.height, ours.scheduler, ours.steps, guidance)
@@ -99,14 +120,16 @@ def _draw_and_look(
     renderer, store = Renderer(load_checkpoint(*configured(settings))), BlobStore(settings)
     sights: dict[float, dict[str, Sight]] = {}
     for guidance in options.guidances:
-        sampling = _sampling(settings, guidance)
+        sampling = sampling_of(settings, guidance)
         first = guidance == options.guidances[0]
         ways = options.ways if first else [w for w in (BASE, METHOD) if w in options.ways]
         all_plans = [plan for way in ways for row in plans[way] for plan in row]
         tell(f"guidance {guidance:g}: {len(all_plans)} images")
         draw(renderer, store, gallery, sampling, all_plans, tell)
         sights[guidance] = {way: _look(exam, gallery, sampling, plans[way]) for way in ways}
-    return _report(exam, options, gallery, _sampling(settings, options.guidances[0]), plans, sights)
+    return _report(
+        exam, options, gallery, sampling_of(settings, options.guidances[0]), plans, sights
+    )
 
 
 def _look(

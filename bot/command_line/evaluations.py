@@ -14,7 +14,7 @@ from bot.benchmarks import votes as vote_benchmark
 from bot.command_line.common import Json, news_console, settings_for_command
 from bot.command_line.figures import report
 from engine.errors import Unavailable
-from engine.evaluating.ways import WAYS
+from engine.evaluating.ways import OPTIONAL, WAYS
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -53,8 +53,8 @@ def images(
     count: Annotated[int, typer.Option(min=3, max=100_000, help="How many prompts.")] = 90,
     images: Annotated[int, typer.Option(min=2, max=8, help="Images a prompt.")] = 4,
     ways: Annotated[
-        str, typer.Option(help="Ways to compare, with commas between; all by default.")
-    ] = ",".join(WAYS),
+        str, typer.Option(help="Ways to compare, with commas between; all but reranker.")
+    ] = ",".join(way for way in WAYS if way not in OPTIONAL),
     guidance: Annotated[
         list[float] | None, typer.Option(min=1.0, max=30.0, help="Scale; repeat it for a sweep.")
     ] = None,
@@ -71,6 +71,18 @@ def images(
     options = image_benchmark.Options(prompts, count, images, clip, real, chosen, guidances, out)
     measuring = image_benchmark.measure(settings, options, tell)
     report("images", measuring, settings.renderer.device, as_json)
+
+
+@app.command()
+def sources(
+    count: Annotated[int, typer.Option(min=3, max=1000, help="Pictures of each kind.")] = 30,
+    out: Annotated[Path, typer.Option(help="Folder for images and report.")] = OUT,
+    as_json: Json = False,
+) -> None:
+    """What images keep of the picture that they start from; writes sources.html."""
+    settings, tell = settings_for_command(), news_console().print
+    measuring = _benchmark("sources").measure(settings, count, out, tell)
+    report("sources", measuring, settings.renderer.device, as_json)
 
 
 @app.command("time")

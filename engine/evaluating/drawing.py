@@ -32,7 +32,7 @@ def draw(
     for start in range(0, len(missing), TOGETHER):
         some = missing[start : start + TOGETHER]
         numbered = [replace(plan, index=n) for n, plan in enumerate(some)]
-        batch = _rendered(renderer, Job(sampling, numbered, lambda one: _file(store, one)))
+        batch = _rendered(renderer, Job(sampling, numbered, lambda one: file_of(store, one)))
         for plan, rendered in zip(some, batch.images, strict=True):
             gallery.put(sampling, plan, rendered.image)
         tell(f"drawn {start + len(some)} of {len(missing)}")
@@ -48,7 +48,8 @@ def _rendered(renderer: Renderer, job: Job) -> Batch:
     return outcome
 
 
-def _file(store: BlobStore, adapter: PlannedAdapter) -> Path:
+def file_of(store: BlobStore, adapter: PlannedAdapter) -> Path:
+    """Returns an adapter's file. Raises RenderFailed where it is not here."""
     if adapter.blob is None:
         raise RenderFailed(f"The file of “{adapter.title}” is not here.")
     return store.file(adapter.blob)

@@ -34,6 +34,23 @@ def sweep(lines: Mapping[str, Sequence[Point]], measure: str) -> str:
     return _svg(plot)
 
 
+def trade(lines: Mapping[str, Sequence[tuple[float, float, float]]]) -> str:
+    """Returns what the prompt brings over what is kept of a picture, a point a strength.
+
+    `lines` are kept, followed and strength by way; up and to the right is better.
+    """
+    plot = Plot(figsize=(6, 4), layout="constrained")
+    axes = plot.subplots()
+    for way, points in lines.items():
+        axes.plot([p[0] for p in points], [p[1] for p in points], "o-", label=way)
+        for kept, followed, strength in points:
+            axes.annotate(f"{strength:g}", (kept, followed), (4, 4), textcoords="offset points")
+    axes.set_xlabel("share of the picture's facts that are kept")
+    axes.set_ylabel("share of images that show what the prompt brings")
+    axes.legend()
+    return _svg(plot)
+
+
 def bars(values: Mapping[str, Mapping[str, float]], measure: str) -> str:
     """Returns a group of bars for each way, a bar a group of prompts."""
     plot = Plot(figsize=(8, 3.5), layout="constrained")

@@ -31,6 +31,8 @@ class Asked:
     #: The method's own plans.
     plans: tuple[ImagePlan, ...]
     weights: Weights
+    #: The same candidates by the reranker, best first; as retrieved where none is configured.
+    reranked: Sequence[Candidate] = ()
 
     @property
     def masks(self) -> list[Mask]:
@@ -82,6 +84,11 @@ def retriever(asked: Asked) -> tuple[ImagePlan, ...]:
     return _all_of(asked, asked.candidates[:TOP])
 
 
+def reranker(asked: Asked) -> tuple[ImagePlan, ...]:
+    """The first three by the reranker, whatever they are, at their cards' weights."""
+    return _all_of(asked, asked.reranked[:TOP])
+
+
 def random(asked: Asked) -> tuple[ImagePlan, ...]:
     """Three of the candidates by chance, in every image at their cards' weights."""
     chance = Random(asked.request.seed)  # noqa: S311 - repeatable, not secret
@@ -99,7 +106,10 @@ WAYS: dict[str, Way] = {
     "paper's weights": paper,
     "retriever only": retriever,
     "random": random,
+    "reranker": reranker,
 }
+#: Needs a model of its own, so it is only compared where it is asked for.
+OPTIONAL = ("reranker",)
 
 
 def _all_of(asked: Asked, candidates: Sequence[Candidate]) -> tuple[ImagePlan, ...]:

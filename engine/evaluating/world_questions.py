@@ -25,13 +25,13 @@ _BROUGHT = ("texture", "style", "scene")
 def world_questions(count: int) -> tuple[list[Question], list[Picture]]:
     """Returns `count` questions, the groups in turn, and the pictures that they tell of."""
     rng = seeded("evaluation")
-    ideas = _ideas()
+    ideas = good_ideas()
     made = [_question(rng, ideas, GROUPS[n % len(GROUPS)]) for n in range(count)]
     return [question for question, _ in made], [picture for _, picture in made]
 
 
-def _ideas() -> list[str]:
-    """Ideas that a good, safe adapter of the shelf brings."""
+def good_ideas() -> list[str]:
+    """Returns the ideas that a good, safe adapter of the shelf brings."""
     cards = [json.loads(line) for line in builtin.CARDS.read_text("utf-8").splitlines() if line]
     slugs = {card["file_name"].removesuffix(".safetensors") for card in cards}
     good = [a.idea for a in shelf.SHELF if a.slug in slugs and not a.trouble]

@@ -150,6 +150,7 @@ def test_clips_score_is_the_cosine_of_image_and_prompt(toy_clip: Path) -> None:
         ({"ways": ["stylus", "best"]}, "no way “best”"),
         ({"clip": "somewhere"}, "Without --prompts"),
         ({"prompts": Path("p.txt")}, "name a CLIP model"),
+        ({"ways": ["base", "reranker"]}, "No reranker is configured"),
     ],
 )
 def test_what_does_not_go_together_is_said(

@@ -21,7 +21,7 @@ def asked() -> Asked:
     wanted = replace(request(COMPOSITION.prompt), image_count=6)
     masks = draw_masks(COMPOSITION, 6, wanted.seed, limit=100).masks
     plans = plan_images(wanted, COMPOSITION, masks, WEIGHTS)
-    return Asked(wanted, COMPOSITION, CANDIDATES, plans, WEIGHTS)
+    return Asked(wanted, COMPOSITION, CANDIDATES, plans, WEIGHTS, CANDIDATES[::-1])
 
 
 def on(plan: ImagePlan) -> dict[str, float]:
@@ -67,6 +67,8 @@ def test_the_papers_weights_are_divided_and_uncapped(asked: Asked) -> None:
 def test_ways_without_a_composer_take_three_candidates(asked: Asked) -> None:
     first = [one.adapter.id for one in CANDIDATES[:TOP]]
     assert [on(plan) for plan in WAYS["retriever only"](asked)] == [dict.fromkeys(first, 0.7)] * 6
+    last = [one.adapter.id for one in CANDIDATES[-TOP:]]
+    assert [on(plan) for plan in WAYS["reranker"](asked)] == [dict.fromkeys(last, 0.7)] * 6
     chance = [on(plan) for plan in WAYS["random"](asked)]
     assert chance == [chance[0]] * 6
     assert len(chance[0]) == TOP
