@@ -176,9 +176,9 @@ class StylusApp(AsyncApp):
             await ack()
             await team.telling.say(place, str(error))
 
-    async def _home(self, event: dict[str, Any], context: AsyncBoltContext) -> None:
-        if event.get("tab") == "home":
-            asker = place_of_person(context, {}).asker
+    async def _home(self, body: dict[str, Any], context: AsyncBoltContext) -> None:
+        if body["event"].get("tab") == "home":
+            asker = place_of_person(context, body).asker
             team = await self._team(context)
             self.background.start(team.home.publish(asker))
 

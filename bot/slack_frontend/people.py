@@ -51,7 +51,7 @@ def workspace_of(context: AsyncBoltContext) -> str:
 def place_of_command(context: AsyncBoltContext, body: dict[str, Any]) -> Place:
     """Returns where a slash command was given; Slack has none in threads."""
     return Place(
-        asker=_asker(context, str(body["channel_id"])),
+        asker=_asker(context, body, str(body["channel_id"])),
         origin=_origin(body, body["command"]),
         address=body.get("response_url"),
         trigger=str(body["trigger_id"]),
@@ -62,7 +62,7 @@ def place_of_click(context: AsyncBoltContext, body: dict[str, Any]) -> Place:
     """Returns where a button was clicked."""
     container = body.get("container", {})
     return Place(
-        asker=_asker(context, str(container.get("channel_id", ""))),
+        asker=_asker(context, body, str(container.get("channel_id", ""))),
         origin=_origin(body, *(action["action_id"] for action in body["actions"])),
         trigger=str(body["trigger_id"]),
         thread=container.get("thread_ts") or body.get("message", {}).get("thread_ts"),
@@ -84,7 +84,7 @@ def place_of_form(
     """Returns where the answer to a form goes."""
     addresses = [one.get("response_url") for one in body.get("response_urls", [])]
     return Place(
-        asker=_asker(context, channel),
+        asker=_asker(context, body, channel),
         origin=_origin(body, body["view"]["callback_id"]),
         thread=thread,
         address=addresses[0] if addresses else None,
@@ -93,7 +93,7 @@ def place_of_form(
 
 def place_of_person(context: AsyncBoltContext, body: dict[str, Any]) -> Place:
     """Returns the place of somebody who is in no channel."""
-    asker = _asker(context, str(context.user_id))
+    asker = _asker(context, body, str(context.user_id))
     return Place(asker, _origin(body), trigger=str(body.get("trigger_id", "")))
 
 
@@ -101,7 +101,7 @@ def place_of_shortcut(context: AsyncBoltContext, body: dict[str, Any]) -> Place:
     """Returns where a message shortcut was used; we answer under that message."""
     message = body["message"]
     return Place(
-        asker=_asker(context, str(body["channel"]["id"])),
+        asker=_asker(context, body, str(body["channel"]["id"])),
         origin=_origin(body, body["callback_id"]),
         thread=message.get("thread_ts") or message["ts"],
         address=body.get("response_url"),
@@ -116,13 +116,14 @@ def place_of_message(context: AsyncBoltContext, body: dict[str, Any], *, again: 
     event = body["event"]
     direct = event.get("channel_type") == "im"
     thread = event.get("thread_ts") or (None if direct else event["ts"])
-    return Place(_asker(context, str(event["channel"])), str(body["event_id"]), thread, None, again)
+    asker = _asker(context, body, str(event["channel"]))
+    return Place(asker, str(body["event_id"]), thread, None, again)
 
 
 def place_of_reaction(context: AsyncBoltContext, body: dict[str, Any], *, again: bool) -> Place:
     """Returns where a reaction was put."""
     channel = str(body["event"]["item"]["channel"])
-    return Place(_asker(context, channel), str(body["event_id"]), again=again)
+    return Place(_asker(context, body, channel), str(body["event_id"]), again=again)
 
 
 def _origin(body: dict[str, Any], *parts: str) -> str:
@@ -131,8 +132,11 @@ def _origin(body: dict[str, Any], *parts: str) -> str:
     return sha256(repr(known).encode()).hexdigest()
 
 
-def _asker(context: AsyncBoltContext, channel: str) -> Asker:
-    return Asker(PLATFORM, workspace_of(context), channel, str(context.user_id or ""))
+def _asker(context: AsyncBoltContext, body: dict[str, Any], channel: str) -> Asker:
+    # An event for a whole organisation names the workspace only beside what we are allowed there.
+    enterprise, _, team = workspace_of(context).partition(":")
+    workspace = f"{enterprise}:{team or body.get('team_id') or ''}"
+    return Asker(PLATFORM, workspace, channel, str(context.user_id or ""))
 
 
 def address_of(home: Home) -> str | None:

@@ -235,7 +235,8 @@ async def test_an_organisation_adds_the_app_for_all_its_workspaces(installer: In
     assert images(whole) == 1
     await whole.mention("blue heart --images 1")
     await installer.app.background.finish()
-    assert len((await installer.desk.standings("slack")).requests) == 1
+    (mentioned,) = (await installer.desk.standings("slack")).requests
+    assert mentioned.request.asker.workspace == "E1:T7"
 
 
 async def test_a_start_seals_all_tokens_with_the_key_that_counts_now(

@@ -99,12 +99,16 @@ def test_what_slack_is_told_of_has_a_listener() -> None:
 
 @pytest.mark.usefixtures("clean_environment")
 def test_the_manifest_needs_no_token_and_the_app_says_which(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run(["slack", "--manifest"]) == 0
     assert 'command: "/stylus"' in capsys.readouterr().out
     assert run(["slack"]) == 2
     assert "STYLUS_SLACK__APP_TOKEN" in capsys.readouterr().err
+    monkeypatch.setenv("STYLUS_SLACK__CLIENT_ID", "1.2")
+    monkeypatch.setenv("STYLUS_SLACK__CLIENT_SECRET", "canary")
+    assert run(["slack"]) == 2
+    assert "STYLUS_SLACK__TOKEN_KEYS" in capsys.readouterr().err
 
 
 async def test_an_app_without_a_token_is_refused(desk: Desk) -> None:

@@ -196,7 +196,7 @@ def give_token(slack: LoopbackSlack, arguments: Json) -> Json:
     workspace = slack.codes.pop(arguments["code"], None)
     if workspace is None:
         return {"error": "invalid_code"}
-    whole = bool(workspace.enterprise) and not workspace.team
+    whole = workspace.whole = bool(workspace.enterprise) and not workspace.team
     org = {"id": workspace.enterprise, "name": "Org"} if workspace.enterprise else None
     return {
         "access_token": workspace.token,

@@ -117,7 +117,12 @@ class People(LoopbackSlack):
             "event_id": event_id,
             "event_time": int(time.time()),
             "authorizations": [
-                {"enterprise_id": self.enterprise or None, "team_id": self.team, "user_id": BOT}
+                {
+                    "enterprise_id": self.enterprise or None,
+                    "team_id": None if self.whole else self.team,
+                    "user_id": BOT,
+                    "is_enterprise_install": self.whole,
+                }
             ],
         }
         await self.send("events_api", body, retry)

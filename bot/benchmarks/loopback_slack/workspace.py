@@ -53,6 +53,8 @@ class LoopbackSlack:
         self.team = team
         self.enterprise = enterprise
         self.token = token
+        #: Whether the app was added for the whole organisation.
+        self.whole = False
         self._numbers = numbers or count(1)
         #: The workspaces that the server serves, by the app's token there.
         self.served: dict[str, LoopbackSlack] = {token: self}
