@@ -75,23 +75,25 @@ async def load_opinions(
 
 _OPINIONS = text(
     """
-    with said as (
-        select request_id, user_id, unnest(adapters) as adapter_id, verdict
-        from feedback
+    with asked as (
+        select id, platform from requests
+        where cast(:platform as text) is null
+           or (platform = :platform and workspace = :workspace)
+    ), said as (
+        select q.platform, f.user_id, unnest(f.adapters) as adapter_id, f.verdict
+        from asked q join feedback f on f.request_id = q.id
         union all
-        select v.request_id, v.user_id, loaded ->> 'adapter_id',
+        select q.platform, v.user_id, loaded ->> 'adapter_id',
                case when v.image = r.index then 1 else -1 end
-        from duel_votes v
-        join renderings r on r.request_id = v.request_id
+        from asked q
+        join duel_votes v on v.request_id = q.id
+        join renderings r on r.request_id = q.id
         cross join jsonb_array_elements(r.rendering -> 'loaded') as loaded
     ), people as (
-        select s.adapter_id, sum(s.verdict) as verdict
-        from said s
-        join requests q on q.id = s.request_id
-        where cast(:platform as text) is null
-           or (q.platform = :platform and q.workspace = :workspace)
-        group by s.adapter_id, q.platform, s.user_id
-        having sum(s.verdict) <> 0
+        select adapter_id, sum(verdict) as verdict
+        from said
+        group by adapter_id, platform, user_id
+        having sum(verdict) <> 0
     )
     select adapter_id, count(*) filter (where verdict > 0) as liked, count(*) as judged
     from people
