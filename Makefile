@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test lint types tests pictures install install-dev clean
+.PHONY: demo test lint types tests audit pictures install install-dev clean
 
 demo: install
 	$(BIN)/stylus migrate
@@ -29,6 +29,11 @@ types:
 # A file's tests stay together, since they share processes and databases.
 tests:
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
+
+# Known weaknesses of exactly what constraints.txt installs; asks a database in the network.
+audit: install-dev
+	$(PIP) install pip-audit
+	$(BIN)/pip-audit -r constraints.txt --no-deps --disable-pip
 
 # What people see on Discord, drawn anew into docs/; needs Debian's package chromium.
 pictures: install-dev

@@ -150,6 +150,18 @@ def bench_scale(
     report("scale", measuring, "simulated", as_json)
 
 
+def bench_recovery(
+    times: Annotated[int, typer.Option(min=1, max=100, help="Renderers to kill.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """How soon the work of a killed renderer is taken up by another."""
+    from bot.benchmarks import recovery
+
+    settings = settings_for_command()
+    measuring = recovery.measure(settings, times, news_console().print)
+    report("recovery", measuring, settings.renderer.device, as_json)
+
+
 def bench_builtin(
     prompts: Annotated[int, typer.Option(min=20, max=10_000, help="How many prompts.")] = 500,
     processes: Annotated[int, typer.Option(min=1, max=64, help="Of one thread each.")] = 2,
@@ -199,5 +211,6 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "discord": bench_discord,
     "slack": bench_slack,
     "scale": bench_scale,
+    "recovery": bench_recovery,
     "builtin": bench_builtin,
 }

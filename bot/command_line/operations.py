@@ -37,7 +37,7 @@ Tied = Annotated[bool, typer.Option(hidden=True, help="End when standard input i
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file."""
-    for command in (up, migrate, status, doctor, engine, renderer, backup, restore):
+    for command in (up, migrate, roles, status, doctor, engine, renderer, backup, restore):
         app.command()(command)
 
 
@@ -76,6 +76,16 @@ def migrate(as_json: Json = False) -> None:
     else:
         before = migrated.before or "empty"
         typer.echo(f"The database was {before} and is at {migrated.after} now.")
+
+
+def roles(as_json: Json = False) -> None:
+    """Print SQL for database roles with few rights: `stylus roles | psql URL` after migrating."""
+    from engine.storage.roles import roles_sql
+
+    if as_json:
+        print_document({"sql": roles_sql()})
+    else:
+        typer.echo(roles_sql())
 
 
 async def _fill(settings: Settings) -> Imported:

@@ -38,3 +38,11 @@ async def in_hand(connection: AsyncConnection) -> frozenset[tuple[str, int]]:
         select(requests.c.id, requests.c.attempt).where(requests.c.phase.in_(IN_HAND))
     )
     return frozenset((row.id, row.attempt) for row in rows)
+
+
+async def rendering(connection: AsyncConnection) -> dict[str, int]:
+    """Returns the attempts by which requests are rendered just now, by request."""
+    rows = await connection.execute(
+        select(requests.c.id, requests.c.attempt).where(requests.c.phase == Phase.RENDERING)
+    )
+    return {row.id: row.attempt for row in rows}

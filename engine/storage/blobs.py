@@ -134,3 +134,16 @@ class _mapped:  # noqa: N801  a context manager that reads like a function
             full = error.errno in _NO_ROOM
             what = "is full; free some room" if full else "does not answer; run `stylus doctor`"
             raise StorageUnavailable(f"The file store {what}, then try again.") from error
+        if _is_theirs(error):
+            raise StorageUnavailable(
+                "The file store does not answer; run `stylus doctor`, then try again."
+            ) from error
+
+
+def _is_theirs(error: object) -> bool:
+    """Whether it is of a kind that an object store's package has made up, which need be no
+    `OSError`: botocore's are not, where the server cannot be reached."""
+    return isinstance(error, Exception) and type(error).__module__.split(".")[0] not in (
+        "builtins",
+        "engine",
+    )
