@@ -87,3 +87,16 @@ async def test_a_rendering_request_shows_its_step_and_what_is_seen_so_far(
     assert len(discord_server.last.attachments) == 1
     await discord_server.bob.click(discord_server.last, custom_id=f"stylus:cancel:{request.id}")
     assert (await discord_server.desk.answer(request.id)).phase is Phase.RENDERING
+
+
+async def test_the_rest_of_a_prompt_autocompletes(discord_server: Server) -> None:
+    asked = await discord_server.prompt()
+    ann, channel = discord_server.ann, discord_server.channel
+    sizes = await ann.autocomplete(channel, "stylus prompt", "size", "")
+    assert {"128x128", "192x128", "128x192"} <= {one["value"] for one in sizes}
+    assert await ann.autocomplete(channel, "stylus prompt", "size", "9999") == []
+    checkpoints = await ann.autocomplete(channel, "stylus prompt", "checkpoint", "BUILT")
+    assert [one["value"] for one in checkpoints] == ["builtin"]
+    ids = await ann.autocomplete(channel, "stylus show", "id", "RED")
+    assert [one["value"] for one in ids] == [asked.id]
+    assert await discord_server.bob.autocomplete(channel, "stylus show", "id", "red") == []
