@@ -267,3 +267,31 @@ async def test_files_are_fetched_while_the_model_writes(
     planned = await engine.plan(request("a star", overrides=Overrides(composer="llm")))
     assert {one.id for one in told} == {first.id}
     assert [pick.adapter_id for pick in planned.composition.picks] == [first.id]
+
+
+async def test_pinning_and_dropping_ask_no_model_again(
+    engine: Engine, loopback_llm: LoopbackLlm
+) -> None:
+    """A revision keeps the answer it came from, and the same question is asked once."""
+    llm = engine.settings.llm.model_copy(update={"base_url": loopback_llm.url, "model": "stub"})
+    engine.settings = engine.settings.model_copy(update={"llm": llm})
+    loopback_llm.answer([("red star", [1, 2]), ("night sky", [3])])
+    first = await engine.wish(composer="llm")
+    assert len(first.composition.picks) == 3
+    gone = first.composition.picks[0].adapter_id
+    loopback_llm.send(500, "{}")
+    changes = Overrides(composer="llm", drop=(gone,), pin=(HEART,))
+    revised = await engine.plan(
+        request(PROMPT, id="r2", kind="revise", parent_id="r1", overrides=changes)
+    )
+    chosen = {pick.adapter_id for pick in revised.composition.picks}
+    assert HEART in chosen
+    assert gone not in chosen
+    assert (revised.composition.composer, revised.composition.degraded) == ("llm", ())
+    await engine.plan(reroll(3, seed=5))
+    pinned = await engine.plan(
+        request(PROMPT, id="r4", overrides=Overrides(composer="llm", pin=(HEART,)))
+    )
+    assert (pinned.composition.composer, pinned.composition.degraded) == ("llm", ())
+    assert HEART in {pick.adapter_id for pick in pinned.composition.picks}
+    assert len(loopback_llm.bodies) == 1

@@ -8,6 +8,7 @@ the prompt the probability that "no adapter" is the answer. Trained by
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ Numbers = NDArray[np.float64]
 _SMALL = frozenset(
     "a an the and or of in on at by to for from with is are his her its their".split()
 )
+
+#: Texts whose words are kept: every keyword of a prompt is held against the same cards.
+KEPT = 10_000
 
 #: What is known of a keyword and a card, in the order of `card_features`.
 CARD_FEATURES = (
@@ -135,6 +139,7 @@ def none_features(features: Numbers, usefulness: Numbers, keyword_logit: float) 
     )
 
 
+@lru_cache(maxsize=KEPT)
 def stems(text: str) -> frozenset[str]:
     """Returns the text's words without plural endings; a word counts once."""
     words = fold(text).split()
