@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from engine.errors import StorageUnavailable
+from engine.errors import StorageUnavailable, UnknownAdapter
 from engine.library import catalogue as shelf
+from engine.library.librarian import Library
 from engine.library.on_demand import OnDemand, mark_used
 from engine.retriever import Selection, retrieve
 from engine.retrieving.embedder import MiniLM
 from engine.settings import Settings
 from engine.storage.blobs import BlobStore
 from engine.storage.database import Database
+from engine.values import Asker
 from tests.cards import card
 from tests.loopback_sources import CONTENT, SHA, LoopbackSources, serve_sources
 
@@ -175,3 +177,19 @@ async def test_the_most_downloaded_are_fetched_beforehand(
     found = await files.prefetch(most=1)
     assert list(found.here) == [ID]
     assert found.reasons == {}
+
+
+async def test_a_newer_version_of_a_catalogued_adapter_is_found(
+    files: OnDemand, settings: Settings, sources: LoopbackSources
+) -> None:
+    """By what its card pins alone; nothing is fetched."""
+    ours = settings.model_copy(update={"library": files.library})
+    library = Library(ours, files.database, files.store, Asker("console"))
+    assert await library.newer(ID) is None
+    sources.version["baseModel"] = "stylus-small"
+    sources.versions = [sources.version | {"id": 33, "name": "v3"}, sources.version]
+    newer = await library.newer(ID)
+    assert newer
+    assert (newer.name, newer.link.endswith("models/11?modelVersionId=33")) == ("v3", True)
+    with pytest.raises(UnknownAdapter):
+        await library.newer("test:nobody")

@@ -230,6 +230,18 @@ async def _counted(items: AsyncIterator[T]) -> AsyncIterator[tuple[int, T]]:
 
 
 @app.command()
+def newer(adapter_id: AdapterId, as_json: Json = False) -> None:
+    """Look at Civitai or Hugging Face for a newer version of an adapter."""
+    found = _run(lambda library: library.newer(adapter_id))
+    if as_json:
+        print_document({"id": adapter_id, "newer": asdict(found) if found else None})
+    elif found:
+        typer.echo(f"{adapter_id} has a newer version, {found.name}: {found.link}")
+    else:
+        typer.echo(f"{adapter_id} is the newest that its source has.")
+
+
+@app.command()
 def disable(adapter_id: AdapterId, as_json: Json = False) -> None:
     """Stop using an adapter, also for requests that wait."""
     _set_status(adapter_id, "disabled", as_json)

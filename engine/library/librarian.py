@@ -17,9 +17,11 @@ from engine.library.addition_rows import Described
 from engine.library.catalogue import Filters, Imported
 from engine.library.downloads import OnBytes, nobody_listens
 from engine.library.editing import export
+from engine.library.found import Newer
 from engine.library.references import read_reference
 from engine.library.sidecars import card_beside, card_of_header
 from engine.library.sources import fetched, find
+from engine.library.upkeep import look_for_newer
 from engine.rendering.safetensors_header import read_header
 from engine.requests.admission import clean_prompt
 from engine.retriever import Selection, retrieve
@@ -193,6 +195,10 @@ class Library:
             await write_down_adapter(connection, self.by, adapter, changed)
         if status == "removed":
             await drop_files(self.database, self.store, adapter_id)
+
+    async def newer(self, adapter_id: str) -> Newer | None:
+        """Returns what an adapter's source has that is newer, as `look_for_newer` does."""
+        return await look_for_newer(self.database, adapter_id, self.settings.library)
 
     async def changes(self, limit: int) -> list[Change]:
         """Returns the newest entries of the audit log, of all places."""

@@ -15,7 +15,7 @@ from engine.library.found import Newer
 from engine.library.on_demand import reference_of
 from engine.library.sources import find_newer
 from engine.processes.queue import Queue
-from engine.settings import Settings
+from engine.settings import Library, Settings
 from engine.storage.blobs import BlobStore
 from engine.storage.database import Database
 from engine.storage.tables import adapters
@@ -88,10 +88,19 @@ class Upkeep:
         """
         async with self.database.transaction() as connection:
             await _own(connection, adapter_id, admin, allowed, everybodys=True)
-            rows = await connection.execute(select(adapters).where(adapters.c.id == adapter_id))
-            row = rows.one()
-        reference = reference_of(row, self.settings.library)
-        return await find_newer(reference, row.sha256, row.base, self.settings.library)
+        return await look_for_newer(self.database, adapter_id, self.settings.library)
+
+
+async def look_for_newer(database: Database, adapter_id: str, library: Library) -> Newer | None:
+    """Returns what an adapter's source has that is newer; None where ours is the newest.
+
+    Raises `UnknownAdapter`, `BadUrl` and `DownloadFailed`.
+    """
+    async with database.transaction() as connection:
+        await catalogue.find_adapters(connection, [adapter_id])
+        rows = await connection.execute(select(adapters).where(adapters.c.id == adapter_id))
+        row = rows.one()
+    return await find_newer(reference_of(row, library), row.sha256, row.base, library)
 
 
 async def _own(
