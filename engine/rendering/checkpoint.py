@@ -98,8 +98,8 @@ def load_checkpoint(
     is "auto" (float16 on CUDA, else float32), "float32", "float16" or "bfloat16". A folder is
     read without any network. Raises CheckpointUnavailable and BadSettings.
     """
-    place = _device(device)
-    number = _dtype(dtype, place)
+    place = device_of(device)
+    number = dtype_of(dtype, place)
     return _assemble(name, load_parts(name, source, number), place, number)
 
 
@@ -129,7 +129,8 @@ def _assemble(name: str, parts: Parts, device: torch.device, dtype: torch.dtype)
     )
 
 
-def _device(wanted: str) -> torch.device:
+def device_of(wanted: str) -> torch.device:
+    """The device of a setting: "auto", "cpu", "cuda" or "cuda:N". Raises BadSettings."""
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -141,7 +142,8 @@ def _device(wanted: str) -> torch.device:
     return device
 
 
-def _dtype(wanted: str, device: torch.device) -> torch.dtype:
+def dtype_of(wanted: str, device: torch.device) -> torch.dtype:
+    """The number type of a setting, "auto" by the device. Raises BadSettings."""
     if wanted == "auto":
         return torch.float16 if device.type == "cuda" else torch.float32
     if wanted not in _DTYPES:

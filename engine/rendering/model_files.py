@@ -70,7 +70,7 @@ def load_parts(name: str, source: str, dtype: torch.dtype) -> Parts:
         raise
     except Exception as error:
         # Two libraries, a hub client and anybody's files: whatever they raise means the same.
-        raise _unavailable(name, source, error) from error
+        raise unavailable(name, source, error) from error
 
 
 def family_of(unet: dict[str, Any], index: dict[str, Any]) -> str:
@@ -159,7 +159,7 @@ def _check_support(name: str, family: str, unet: dict[str, Any], index: dict[str
     if not family:
         raise CheckpointUnavailable(
             f"Checkpoint “{name}” is of no family that is known: use one of Stable Diffusion 1.5 "
-            "or SDXL."
+            "or SDXL, or a diffusers folder of another family."
         )
     if family == "sdxl" and index.get("text_encoder", (None, None))[1] is None:
         raise CheckpointUnavailable(
@@ -191,7 +191,8 @@ def _is_path(source: str) -> bool:
     return source.startswith(("/", ".", "~")) or source.count("/") != 1 or "\\" in source
 
 
-def _unavailable(name: str, source: str, error: Exception) -> CheckpointUnavailable:
+def unavailable(name: str, source: str, error: Exception) -> CheckpointUnavailable:
+    """The sentence for whatever a library said while it loaded the checkpoint."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return CheckpointUnavailable(
         f"Checkpoint “{name}” cannot be loaded from {source} ({lines[0][:200].rstrip('.')}): "

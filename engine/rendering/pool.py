@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from engine.checkpoints import CheckpointSource
 from engine.errors import BadLora, StylusError
-from engine.rendering.checkpoint import Checkpoint, load_checkpoint
+from engine.rendering.checkpoint import load_checkpoint
 from engine.rendering.job import Job, Outcome
 from engine.rendering.lora_cache import LoraCache
 from engine.rendering.memory import OutOfMemory, mapped, release
+from engine.rendering.other_families import SequentialRenderer, is_other, open_other
 from engine.rendering.preview import Previewer
 from engine.rendering.renderer import Renderer
 
@@ -30,9 +33,12 @@ class Limits:
 class Model:
     """A loaded checkpoint with all that renders on it."""
 
-    checkpoint: Checkpoint
-    renderer: Renderer
-    previewer: Previewer
+    renderer: Renderer | SequentialRenderer
+    #: None: this checkpoint has no previews.
+    previewer: Previewer | None
+    device: torch.device
+    #: Memory that its weights take.
+    bytes: int
 
 
 class Pool:
@@ -104,6 +110,9 @@ class Pool:
     def _load(self, source: CheckpointSource) -> Model:
         try:
             with mapped():
+                if is_other(source.source):
+                    other = open_other(*source)
+                    return Model(other, None, other.device, other.bytes)
                 checkpoint = load_checkpoint(*source)
         except OutOfMemory as error:
             if not self._spare(0):
@@ -121,7 +130,7 @@ class Pool:
             draft=self._drafts.get(source.name),
             spare=lambda: self._spare(1),
         )
-        return Model(checkpoint, renderer, Previewer(checkpoint))
+        return Model(renderer, Previewer(checkpoint), checkpoint.device, checkpoint.bytes)
 
     def _spare(self, kept: int) -> bool:
         """Lets go of all but so many checkpoints used last; whether there were others."""
@@ -133,4 +142,4 @@ class Pool:
         return bool(others)
 
     def _bytes(self) -> int:
-        return sum(model.checkpoint.bytes for model in self._models.values())
+        return sum(model.bytes for model in self._models.values())

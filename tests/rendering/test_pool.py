@@ -54,6 +54,12 @@ def job(
     return Job(replace(SAMPLING, checkpoint=checkpoint, draft=draft), plans, fetch)
 
 
+def layers_in(pool: Pool, name: str) -> Layers:
+    renderer = pool.model(name).renderer
+    assert isinstance(renderer, Renderer)
+    return renderer.layers
+
+
 def rendered(pool: Pool, one: Job) -> Batch:
     (outcome,) = pool.render([one])
     assert isinstance(outcome, Batch), outcome
@@ -81,12 +87,12 @@ def test_what_was_unused_for_longest_goes_where_there_is_no_room(
     sources: list[CheckpointSource], ink: Path
 ) -> None:
     pool = Pool(sources, TIGHT)
-    unet = weakref.ref(pool.model("toy").checkpoint.unet)
+    first = weakref.ref(layers_in(pool, "toy").modules["unet.conv_in"])
     before = rendered(pool, job("toy", ink)).images[1].image.tobytes()
     assert pool.loaded == ["toy"]
     rendered(pool, job("xl", ink))
     assert pool.loaded == ["xl"]
-    assert unet() is None  # nothing holds on to its memory
+    assert first() is None  # nothing holds on to its memory
     assert rendered(pool, job("toy", ink)).images[1].image.tobytes() == before
 
 
@@ -106,7 +112,7 @@ def test_a_batch_without_room_takes_that_of_other_checkpoints_before_it_is_split
 ) -> None:
     pool = Pool(sources, ROOMY)
     rendered(pool, job("xl", ink))
-    unet = pool.model("toy").checkpoint.unet
+    first = layers_in(pool, "toy").modules["unet.conv_in"]
     rows: list[int] = []
 
     def crowded(_module: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
@@ -114,7 +120,7 @@ def test_a_batch_without_room_takes_that_of_other_checkpoints_before_it_is_split
         if "xl" in pool.loaded:
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    hook = unet.register_forward_pre_hook(crowded)
+    hook = first.register_forward_pre_hook(crowded)
     assert len(rendered(pool, job("toy", ink)).images) == 2
     hook.remove()
     assert pool.loaded == ["toy"]
@@ -126,7 +132,7 @@ def test_a_proposed_file_is_tried_on_all_of_them(
 ) -> None:
     pool = Pool(sources[:2], ROOMY)
     assert pool.examine(ink, "ink")[1] == "stylus-small"
-    layers = pool.model("xl").renderer.layers
+    layers = layers_in(pool, "xl")
     names = [name for name in layers.modules if name.endswith("attn2.to_k")]
     large = save(tmp_path / "large", kohya(random_parts(layers, names)))
     assert pool.examine(large, "large")[1] == "sdxl"

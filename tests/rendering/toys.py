@@ -48,7 +48,7 @@ SAMPLING = Sampling("toy", width=16, height=16, scheduler="DDIM", steps=4, guida
 def write_checkpoint(folder: Path) -> None:
     """Writes a diffusers folder with random weights."""
     torch.manual_seed(0)
-    tokenizer = _tokenizer(folder / "words")
+    tokenizer = words_of(folder / "words")
     pipeline: Any = StableDiffusionPipeline
     pipeline(
         vae=vae(),
@@ -87,10 +87,10 @@ def _unet() -> Any:
 
 
 def _text_encoder(tokenizer: Any) -> Any:
-    return CLIPTextModel(_text_config(tokenizer, TEXT_WIDTH))
+    return CLIPTextModel(text_config(tokenizer, TEXT_WIDTH))
 
 
-def _text_config(tokenizer: Any, width: int, layers: int = 2) -> CLIPTextConfig:
+def text_config(tokenizer: Any, width: int, layers: int = 2) -> CLIPTextConfig:
     return CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,
@@ -108,14 +108,14 @@ def _text_config(tokenizer: Any, width: int, layers: int = 2) -> CLIPTextConfig:
 def write_xl_checkpoint(folder: Path) -> None:
     """Writes a diffusers folder of an SDXL with random weights."""
     torch.manual_seed(0)
-    tokenizer = _tokenizer(folder / "words")
+    tokenizer = words_of(folder / "words")
     pipeline: Any = StableDiffusionXLPipeline
     second: Any = CLIPTextModelWithProjection
     pipeline(
         vae=vae(),
         text_encoder=_text_encoder(tokenizer),
         # A tenth layer is what single files of SDXL are known by.
-        text_encoder_2=second(_text_config(tokenizer, 32, layers=10)),
+        text_encoder_2=second(text_config(tokenizer, 32, layers=10)),
         tokenizer=tokenizer,
         tokenizer_2=tokenizer,
         unet=_xl_unet(),
@@ -141,7 +141,7 @@ def _xl_unet() -> Any:
     )
 
 
-def _tokenizer(folder: Path) -> Any:
+def words_of(folder: Path) -> Any:
     """A letter a token: byte-pair encoding without merges."""
     folder.mkdir(parents=True)
     letters = [chr(code) for code in range(33, 127)]
