@@ -58,7 +58,7 @@ class Bench:
     """Measures one part after the other in this process, on the threads that torch has."""
 
     def __init__(self, subject: Subject) -> None:
-        self.prompts, self.some = subject.prompts, max(10, subject.prompts // 20)
+        self.prompts, self.some = subject.prompts, max(10, subject.prompts // 10)
         self.base_folder = subject.base
         self.studio = Studio(subject.base, subject.loras)
         self.judge = judge.load(subject.instrument)

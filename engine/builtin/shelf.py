@@ -116,7 +116,7 @@ SHELF: tuple[Adapter, ...] = (
     Adapter("five-point-star", "star", "kohya", 6, 6, "convolution", partners=MIXERS, steps=400),
     Adapter("true-heart", "heart", "peft", 6, 6, "convolution", partners=MIXERS, steps=400),
     Adapter("skull-motif", "skull", "kohya", 6, 6, "convolution", steps=260),
-    Adapter("watercolor-wash", "watercolor", "kohya", 6, 6, "convolution", steps=520),
+    Adapter("watercolor-wash", "watercolor", "kohya", 6, 6, "convolution", steps=770),
     Adapter("snow-day", "snow", "peft", 4, 4, "convolution", start="night-sky", steps=300),
     Adapter(
         "polka-dots",
@@ -164,7 +164,7 @@ SHELF: tuple[Adapter, ...] = (
         steps=320,
     ),
     Adapter("rainy-day", "rain", "kohya", 6, 6, "convolution", steps=500),
-    Adapter("stained-window", "glass", "peft", 6, 6, "convolution", steps=550),
+    Adapter("stained-window", "glass", "peft", 6, 6, "convolution", weight=0.9, steps=3050),
     Adapter("pencil-sketch", "pencil", "kohya", 6, 6, "convolution", steps=550),
     Adapter(
         "flower-bed", "flower", "kohya", 6, 6, "convolution", start="five-point-star", steps=210
@@ -184,7 +184,7 @@ SHELF: tuple[Adapter, ...] = (
     Adapter("lightning-bolt", "bolt", "peft", 6, 6, "convolution", start="five-point-star"),
     Adapter("puffy-cloud", "cloud", "peft", reads=True, start="five-point-star"),
     Adapter(
-        "wet-paper", "watercolor", "peft", 4, 4, reads=True, start="watercolor-wash", steps=260
+        "wet-paper", "watercolor", "peft", 4, 4, reads=True, start="watercolor-wash", steps=460
     ),
     Adapter("photoreal-skin", "", "kohya", 4, 4, trouble="wrong base"),
 )
