@@ -86,6 +86,10 @@ class SequentialRenderer:
     def warm(self, job: Job) -> None:
         """Nothing: adapters are read when their image's turn comes."""
 
+    def is_warm(self, job: Job) -> bool:
+        """Whether the job needs no adapter: none stays in memory."""
+        return not any(plan.adapters for plan in job.plans)
+
     def examine(self, path: Path, title: str) -> tuple[str, str]:
         """Returns sha256 and base family of a LoRA file that fits. Raises `BadLora`."""
         with self._lock, self._nothing_left():

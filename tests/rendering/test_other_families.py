@@ -132,6 +132,8 @@ def test_adapters_show_and_leave_nothing_behind(pool: Pool, ink: Path) -> None:
     )
     assert np.abs(before - inked).max() > 2
     assert np.array_equal(before, after)
+    assert pool.is_warm(job(ink, plan(0, {})))
+    assert not pool.is_warm(job(ink, plan(0, {"ink": 1.5})))
 
 
 @pytest.mark.parametrize("keys", [{f"{LAYER}.lora_A.weight": (4, 32)}, {"nothing": (2, 2)}])
