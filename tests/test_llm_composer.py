@@ -29,7 +29,7 @@ TITLES = ["Big star", "Neon glow", "Heart shape", "Useful helper"]
 @pytest.fixture(autouse=True)
 def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers of two tests may have the same port."""
-    monkeypatch.setattr(llm_composer, "_MEMORY", Memory())
+    monkeypatch.setattr(llm_composer, "MEMORY", Memory())
 
 
 @pytest.fixture
