@@ -138,7 +138,7 @@ SHELF: tuple[Adapter, ...] = (
         "convolution",
         start="five-point-star",
         partners=("neon-tubes", "night-sky"),
-        steps=440,
+        steps=990,
     ),
     Adapter("blueprint-room", "blueprint", "kohya", 4, 4, "convolution", steps=120),
     Adapter("chunky-star", "star", "peft", reads=True, start="five-point-star", steps=40),
@@ -148,7 +148,7 @@ SHELF: tuple[Adapter, ...] = (
     Adapter(
         "barber-stripes", "stripes", "peft", 4, 4, "convolution", start="candy-stripes", steps=350
     ),
-    Adapter("meadow", "grass", "kohya", 4, 4, "convolution", start="night-sky", steps=150),
+    Adapter("meadow", "grass", "kohya", 4, 4, "convolution", start="night-sky", steps=350),
     Adapter("sunset-sea", "sunset", "kohya", 4, 2, "convolution", start="night-sky", steps=210),
     Adapter(
         "saturation-bomb",
