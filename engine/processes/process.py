@@ -60,7 +60,7 @@ async def work(
     async with serve_endpoint(post.settings, post.database), asyncio.TaskGroup() as group:
         shift = Shift(post.queue, post.settings.queue, role, queues, concurrency)
         watch_slots(concurrency, lambda: shift.at_work)
-        sides = [group.create_task(_beat(post, worker_id, shift))]
+        sides = [group.create_task(_beat(post, worker_id)), group.create_task(_tidy(post, shift))]
         if tied:
             sides.append(group.create_task(_watch_parent(post, stop)))
         worker = group.create_task(shift.run())
@@ -80,10 +80,15 @@ async def _stop_when(stop: asyncio.Event, worker: asyncio.Task[None]) -> None:
     worker.cancel()
 
 
-async def _beat(post: Post, worker_id: str, shift: Shift) -> None:
+async def _tidy(post: Post, shift: Shift) -> None:
     while True:
         await asyncio.sleep(post.settings.queue.heartbeat)
         await shift.put_back()
+
+
+async def _beat(post: Post, worker_id: str) -> None:
+    while True:
+        await asyncio.sleep(post.settings.queue.heartbeat)
         try:
             async with post.database.transaction() as connection:
                 await workers.beat(connection, worker_id)
