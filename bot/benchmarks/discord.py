@@ -10,7 +10,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from bot.benchmarks.loopback_discord import CHANNEL, GUILD, LoopbackDiscord, serve_discord
+from bot.benchmarks.loopback_discord import LoopbackDiscord, serve_discord
+from bot.benchmarks.loopback_server import CHANNEL, GUILD
 from bot.discord_frontend import create_bot
 from bot.discord_frontend.connection import log_in, stay_connected
 from bot.discord_frontend.people import PLATFORM

@@ -11,7 +11,8 @@ import pytest
 from psycopg import AsyncConnection
 from sqlalchemy import text
 
-from bot.benchmarks.loopback_discord import DEFERRED, GUILD, USER, Call
+from bot.benchmarks.loopback_discord import DEFERRED, Call
+from bot.benchmarks.loopback_server import GUILD, USER
 from engine.desk import Desk
 from tests.conftest import Server
 from tests.discord.wire import Wire, connect

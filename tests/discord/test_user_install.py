@@ -12,7 +12,8 @@ from typing import Any
 import discord
 import pytest
 
-from bot.benchmarks.loopback_discord import DEFERRED, DIRECT, EVERYTHING, USER, person
+from bot.benchmarks.loopback_discord import DEFERRED
+from bot.benchmarks.loopback_server import DIRECT, EVERYTHING, USER, person
 from engine.desk import Desk
 from engine.values import Request
 from tests.discord.atelier import finish
