@@ -8,6 +8,9 @@ import structlog
 
 log = structlog.get_logger(part="slack")
 
+#: Seconds that a stopping process leaves its work, as the queue leaves its jobs.
+GRACE = 20.0
+
 
 class Background:
     """Keeps the tasks of one app; none is lost in silence."""
@@ -22,9 +25,17 @@ class Background:
         task.add_done_callback(self._done)
 
     async def finish(self) -> None:
-        """Returns when nothing is left to do."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Returns when nothing is left to do, or no time: what Slack keeps waiting is given up.
+
+        Requests and answers are in the database by then, so that another process takes them up.
+        """
+        until = asyncio.get_running_loop().time() + GRACE
+        while self._tasks and (left := until - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
+        for task in self._tasks:
+            log.warning("given up while stopping", task=task.get_name())
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
