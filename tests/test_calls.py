@@ -43,6 +43,13 @@ def test_words_of_a_keyword_call_nobody_else(embedder: MiniLM) -> None:
     assert heard(prompt, embedder, [CRESCENT], "big crescent moon") == ["big crescent moon"]
 
 
+def test_a_word_said_twice_is_one_keyword(embedder: MiniLM) -> None:
+    """As a task twice it would break a rule, and the request would end."""
+    prompt = "a Watercolor fox beside a watercolor bear"
+    assert heard(prompt, embedder, [WASH], "Watercolor", "fox") == ["Watercolor", "fox"]
+    assert heard(prompt, embedder, [WASH], "fox") == ["Watercolor", "fox"]
+
+
 @pytest.mark.parametrize(
     "name",
     ["paper", "red background", "masterpiece", "", "one two three four five", "crescentmoon"],

@@ -28,7 +28,9 @@ def with_calls(
     places = Places(prompt)
     for phrase in segmented.phrases:
         places.take(phrase.text)
-    heard = [text for name in _names(adapters) if (text := places.take(name))]
+    said = {fold(phrase.text) for phrase in segmented.phrases}  # a word said twice is one task
+    names = [name for name in _names(adapters) if name not in said]
+    heard = [text for name in names if (text := places.take(name))]
     if not heard:
         return segmented
     phrases = [*segmented.phrases, *(Phrase(text, tuple(fold(text).split())) for text in heard)]
