@@ -1,5 +1,8 @@
 """The board: what has changed is shown, not too much at once, and never over an answer."""
 
+import asyncio
+from itertools import pairwise
+
 import pytest
 
 from bot import board
@@ -62,3 +65,25 @@ async def test_nothing_is_shown_over_an_answer(desk: Desk) -> None:
     await desk.cancel(made.id, made.asker)
     await kept.refresh()
     assert (await desk.answer(made.id)).phase is Phase.CANCELLED
+
+
+async def test_no_message_changes_more_often_than_the_interval(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is something new at every look, and yet the looks keep their distance."""
+    monkeypatch.setattr(board, "INTERVAL", 0.3)
+    clock, times, enough = asyncio.get_running_loop().time, [], asyncio.Event()
+
+    async def show(_standing: Standing, _status: Status) -> None:
+        times.append(clock())
+        if len(times) == 4:
+            enough.set()
+        else:
+            await desk.submit(ask(asker=BOB))
+
+    await desk.submit(ask(asker=BOB))
+    running = asyncio.create_task(Board(desk, "discord", show).run())
+    async with asyncio.timeout(30):
+        await enough.wait()
+    running.cancel()
+    assert all(later - before >= 0.3 for before, later in pairwise(times))
