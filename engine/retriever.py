@@ -82,22 +82,7 @@ async def retrieve(
     asked = asked or ask_locally(prompt, embedder, model or load_model())
     phrases = len(asked.vectors) - 1
     spoken = spoken_names(prompt)
-    parameters = {
-        "prompt": prompt,
-        "asked": [half_text(vector) for vector in asked.vectors],
-        "embedder": asked.embedder,
-        "local": embedder.name,
-        "base": selection.base,
-        "workspace": selection.workspace,
-        "ratings": ["safe", "unsafe"] if selection.unsafe else ["safe"],
-        "people": selection.people,
-        "anybody": selection.anybody,
-        "spoken": spoken,
-        "with_file": selection.with_file,
-        "remote": selection.remote,
-        "drop": list(selection.drop),
-        "k": k,
-    }
+    parameters = _parameters(prompt, asked, embedder.name, selection, spoken, k)
     rows: Sequence[Row[Any]] = ()
     everything |= asked.embedder != embedder.name  # shortlist and index are the local embedder's
     if shortlist and not everything:
@@ -113,6 +98,28 @@ async def retrieve(
     bodies = read_halves([row.body_vector for row in rows], embedder.dimensions)
     heard = with_calls(prompt, asked.segmented, [one.adapter for one in found], embedder)
     return Retrieval(heard, found, headings, bodies, perf_counter() - began, asked.degraded)
+
+
+def _parameters(
+    prompt: str, asked: Asked, local: str, selection: Selection, spoken: Sequence[str], k: int
+) -> dict[str, Any]:
+    """What the search is asked with; `local` is the name of the local embedder."""
+    return {
+        "prompt": prompt,
+        "asked": [half_text(vector) for vector in asked.vectors],
+        "embedder": asked.embedder,
+        "local": local,
+        "base": selection.base,
+        "workspace": selection.workspace,
+        "ratings": ["safe", "unsafe"] if selection.unsafe else ["safe"],
+        "people": selection.people,
+        "anybody": selection.anybody,
+        "spoken": spoken,
+        "with_file": selection.with_file,
+        "remote": selection.remote,
+        "drop": list(selection.drop),
+        "k": k,
+    }
 
 
 async def _run(

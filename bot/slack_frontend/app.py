@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Awaitable, Callable
 from copy import copy
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,7 @@ from bot.slack_frontend.installing import Authorize, install_flow
 from bot.slack_frontend.manifest import ADMIN_COMMAND, COMMAND, FORM_SHORTCUT, SHORTCUT
 from bot.slack_frontend.people import (
     PLATFORM,
+    Place,
     place_of_click,
     place_of_command,
     place_of_form,
@@ -34,6 +36,7 @@ from bot.slack_frontend.sharing import request_of_file, shares_of
 from bot.slack_frontend.tasks import TASKS_FORM
 from bot.slack_frontend.team import Team
 from bot.slack_frontend.teams import Teams
+from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.upkeep import EDIT_FORM
 from bot.slack_frontend.web import REFUSALS, SlackRefused, Web
 from bot.status import Status
@@ -45,6 +48,10 @@ log = structlog.get_logger(part="slack")
 
 #: What tells that Slack sends an event once more.
 RETRY = "x-slack-retry-num"
+
+
+#: Does what a form asks for: the place, what the form is about, its values and the acknowledgement.
+Submitted = Callable[[Place, str, dict[str, Any], AsyncAck], Awaitable[None]]
 
 
 class StylusApp(AsyncApp):
@@ -155,26 +162,14 @@ class StylusApp(AsyncApp):
     async def _tasks_form(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
     ) -> None:
-        view, team = body["view"], await self._team(context)
-        request_id, channel, thread = json.loads(view["private_metadata"])
-        place = place_of_form(context, body, channel, thread)
-        try:
-            await team.tasks.submitted(place, request_id, view["state"]["values"], ack)
-        except StylusError as error:
-            await ack()
-            await team.telling.say(place, str(error))
+        team = await self._team(context)
+        await _take(ack, body, context, team.telling, team.tasks.submitted)
 
     async def _edit_form(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
     ) -> None:
-        view, team = body["view"], await self._team(context)
-        custom_id, channel, thread = json.loads(view["private_metadata"])
-        place = place_of_form(context, body, channel, thread)
-        try:
-            await team.upkeep.save(place, custom_id, view["state"]["values"], ack)
-        except StylusError as error:
-            await ack()
-            await team.telling.say(place, str(error))
+        team = await self._team(context)
+        await _take(ack, body, context, team.telling, team.upkeep.save)
 
     async def _home(self, body: dict[str, Any], context: AsyncBoltContext) -> None:
         if body["event"].get("tab") == "home":
@@ -263,3 +258,21 @@ class StylusApp(AsyncApp):
         except SlackRefused:
             return
         await team.statuses.show(standing, status)
+
+
+async def _take(
+    ack: AsyncAck,
+    body: dict[str, Any],
+    context: AsyncBoltContext,
+    telling: Telling,
+    submitted: Submitted,
+) -> None:
+    """Hands on a form that was opened from a message; the person is told why it did not work."""
+    view = body["view"]
+    subject, channel, thread = json.loads(view["private_metadata"])
+    place = place_of_form(context, body, channel, thread)
+    try:
+        await submitted(place, subject, view["state"]["values"], ack)
+    except StylusError as error:
+        await ack()
+        await telling.say(place, str(error))
