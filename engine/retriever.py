@@ -118,6 +118,7 @@ def _parameters(
         "with_file": selection.with_file,
         "remote": selection.remote,
         "drop": list(selection.drop),
+        "statuses": list(selection.statuses),
         "k": k,
     }
 
@@ -134,7 +135,7 @@ async def _prepare_index(connection: AsyncConnection) -> bool:
 
 
 _FILTERS = """
-    base = :base and status = 'active' and rating = any(:ratings)
+    base = :base and status = any(:statuses) and rating = any(:ratings)
     and workspace in ('', :workspace) and not id = any(:drop)
     and (blob is not null or not :with_file or :remote and sha256 is not null
          and (link is not null or source in ('civitai', 'huggingface')))

@@ -62,7 +62,7 @@ class Limits(Section):
     side: int = Field(1536, ge=64, le=4096)
     #: Size of a picture that somebody sends, in megabytes and in megapixels.
     picture_megabytes: int = Field(20, ge=1, le=200)
-    picture_megapixels: int = Field(40, ge=1, le=150)
+    picture_megapixels: int = Field(16, ge=1, le=150)
     #: Unfinished requests one person may have.
     waiting: int = Field(10, ge=1)
     #: ... one server or workspace ...

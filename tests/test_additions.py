@@ -16,6 +16,8 @@ from engine.errors import (
 )
 from engine.library.addition_rows import Addition, Described
 from engine.library.additions import MOST_OPEN
+from engine.library.librarian import open_library
+from engine.values import Asker
 from tests.samples import ADA, BOB
 
 STAR = Described("A star", "Draws stars.", ("starry",), 0.7)
@@ -122,6 +124,26 @@ async def test_what_is_rejected_is_gone_with_its_file(
     assert await desk.additions.proposed(BOB) == []
     with pytest.raises(StorageUnavailable, match="has no"):
         desk.store.read(key)
+
+
+@pytest.mark.parametrize(("status", "state"), [("removed", "rejected"), ("active", "approved")])
+async def test_what_the_operator_does_to_it_decides_it(
+    desk: Desk, catalogue: tuple[str, ...], status: str, state: str
+) -> None:
+    made = await proposed(desk)
+    async with open_library(desk.settings, Asker("console", user="root")) as library:
+        await library.set_status("test:star", status)
+    assert (await desk.additions.load(made.id)).state == state
+    assert await desk.additions.proposed(BOB) == []
+    told: list[str] = []
+
+    async def tell(addition: Addition, *_: object) -> str:
+        told.append(addition.id)
+        return "message"
+
+    desk.announcing.register(ADA.platform, tell)
+    assert await desk.announcing.tell_waiting(ADA.platform) == 0
+    assert told == []
 
 
 async def test_a_file_that_another_adapter_shares_stays(

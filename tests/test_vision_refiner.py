@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from engine.errors import ComposerUnavailable
+from engine.errors import ComposerUnavailable, UnknownAdapter
 from engine.library import catalogue as shelf
 from engine.library.refining import Refining
 from engine.library.vision_refiner import read_answer
@@ -86,6 +86,11 @@ async def test_a_batch_goes_on_where_it_was(
     changed = [PLAIN | {"description": "Other."}, cards[1] | {"description": "Other."}]
     await shelf.import_cards(database, embedder, changed)
     assert len(await refiner.waiting()) == 2, "a card that came with another text is done anew"
+    loopback_llm.say(answer())
+    again = await refiner.one(waiting[0].id)
+    assert [one async for one in refiner.refine([again])] == [(waiting[0].id, None)], "once more"
+    with pytest.raises(UnknownAdapter):
+        await refiner.one("none")
 
 
 async def test_the_card_is_fenced_and_the_samples_go_along(

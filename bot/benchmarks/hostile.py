@@ -163,6 +163,8 @@ def picture_files() -> dict[str, bytes]:
     return {
         "66 bytes that claim 60000x60000 pixels": large,
         "90 million pixels in 11 kB": _png(9_500, 9_500, rows, depth=1, colour=0),
+        "10,000 frames": _moving(10_000),
+        "a GIF": b"GIF89a\x01\x00\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02",
         "a PNG that breaks off": _png(64, 64, zlib.compress(bytes(9))),
         "an SVG with a script": svg,
         "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
@@ -171,14 +173,21 @@ def picture_files() -> dict[str, bytes]:
     }
 
 
+def _moving(frames: int) -> bytes:
+    """A PNG that says so many frames follow."""
+    still = _png(1, 1, zlib.compress(bytes(4)))
+    told = _chunk(b"acTL", struct.pack(">II", frames, 0))
+    return still[:33] + told + still[33:]
+
+
 def _png(width: int, height: int, rows: bytes, depth: int = 8, colour: int = 2) -> bytes:
     size = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     chunks = [(b"IHDR", size), (b"IDAT", rows), (b"IEND", b"")]
-    packed = (
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in chunks
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, body) for kind, body in chunks)
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def _megabytes() -> float:

@@ -191,15 +191,18 @@ def export_(path: Path, as_json: Json = False) -> None:
 
 @app.command()
 def refine(
+    adapter_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Only this adapter, also once more.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="How many cards at most.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before it starts.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Describe all adapters by the settings' refiner; stopped, it goes on where it was."""
+    """Describe one adapter or all by the settings' refiner; stopped, it goes on where it was."""
 
     async def work(library: Library) -> dict[str, object]:
         refining = Refining(library.settings, library.database, library.store)
-        waiting = await refining.waiting(limit)
+        waiting = [await refining.one(adapter_id)] if adapter_id else await refining.waiting(limit)
         cost, failed = refining.cost(waiting), 0
         news_console().print(
             f"{cost.cards} cards by {refining.name}: about {cost.tokens_in} tokens in, "
@@ -207,10 +210,10 @@ def refine(
         )
         if cost.tokens_in and not yes and not typer.confirm("Start?", err=True):
             waiting = []
-        async for n, (adapter_id, reason) in _counted(refining.refine(waiting)):
+        async for n, (refined, reason) in _counted(refining.refine(waiting)):
             failed += reason is not None
             if reason or n % 100 == 0:
-                news_console().print(f"{n} of {len(waiting)}: {reason or adapter_id}")
+                news_console().print(f"{n} of {len(waiting)}: {reason or refined}")
         done = len(waiting) - failed
         await library.refined(done, refining.name, load_embedder())
         return {"refiner": refining.name, "cards": done, "failed": failed}

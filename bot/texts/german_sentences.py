@@ -131,8 +131,11 @@ SENTENCES = {
     "The {} has {} megabytes; at most {} are read.": (
         "{0:said}: {1} Megabyte; gelesen werden höchstens {2}."
     ),
-    "The {} cannot be read as a picture; give a PNG, JPEG, WebP or GIF file.": (
-        "{0:said}: kein lesbares Bild; gib eine PNG-, JPEG-, WebP- oder GIF-Datei."
+    "The {} cannot be read as a picture; give a PNG, JPEG or WebP file.": (
+        "{0:said}: kein lesbares Bild; gib eine PNG-, JPEG- oder WebP-Datei."
+    ),
+    "The {} moves; send one that stands still.": (
+        "{0:said}: bewegt sich; schick ein Bild, das still steht."
     ),
     "The mask has {} pixels and the image {}; give a mask of the image's size.": (
         "Die Maske hat {0} Pixel und das Bild {1}; gib eine Maske in der Größe des Bildes."

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.errors import UnknownAddition
@@ -95,6 +95,16 @@ async def load_addition(connection: AsyncConnection, addition_id: str) -> Additi
     if row is None:
         raise UnknownAddition(unknown(addition_id))
     return to_addition(row)
+
+
+async def settle(connection: AsyncConnection, adapter_id: str, state: State, admin: Asker) -> bool:
+    """Decides the addition that proposes an adapter; returns False where none does."""
+    changed = await connection.execute(
+        update(additions)
+        .where(additions.c.adapter_id == adapter_id, additions.c.state == "proposed")
+        .values(state=state, decided_by=admin.user, finished_at=func.clock_timestamp())
+    )
+    return changed.rowcount > 0
 
 
 def to_row(addition: Addition) -> dict[str, Any]:

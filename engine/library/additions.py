@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.community.audit import write_down_adapter
@@ -25,6 +25,7 @@ from engine.library.addition_rows import (
     Described,
     State,
     load_addition,
+    settle,
     title_of,
     to_addition,
     to_row,
@@ -161,19 +162,15 @@ class Additions:
             addition = await load_addition(connection, addition_id)
             _refuse_outsider(addition, admin, allowed)
             state: State = "approved" if approve else "rejected"
-            changed = await connection.execute(
-                update(additions)
-                .where(additions.c.id == addition_id, additions.c.state == "proposed")
-                .values(state=state, decided_by=admin.user, finished_at=func.clock_timestamp())
-            )
-            if changed.rowcount == 0 or addition.adapter_id is None:
+            adapter_id = addition.adapter_id
+            if adapter_id is None or not await settle(connection, adapter_id, state, admin):
                 raise BadOption(f"“{title_of(addition)}” is {addition.state}; nothing is decided.")
             status = "active" if approve else "removed"
-            adapter = await catalogue.set_status(connection, addition.adapter_id, status)
+            adapter = await catalogue.set_status(connection, adapter_id, status)
             changed_to = {adapter.id: ["proposed", state]}
             await write_down_adapter(connection, admin, adapter, changed_to)
         if not approve:
-            await drop_files(self.database, self.store, addition.adapter_id)
+            await drop_files(self.database, self.store, adapter_id)
         return await self.load(addition_id)
 
 

@@ -13,7 +13,7 @@ from engine.community.audit import Change, load_all_changes, write_down, write_d
 from engine.errors import BadFile
 from engine.library import catalogue, editing
 from engine.library.adapter_files import attach_file, drop_files
-from engine.library.addition_rows import Described
+from engine.library.addition_rows import Described, State, settle
 from engine.library.catalogue import Filters, Imported
 from engine.library.downloads import OnBytes, nobody_listens
 from engine.library.editing import export
@@ -27,6 +27,7 @@ from engine.requests.admission import clean_prompt
 from engine.retriever import Selection, retrieve
 from engine.retrieving.embedder import MiniLM
 from engine.retrieving.search_index import embed_pending
+from engine.retrieving.selection import KEPT
 from engine.settings import Settings
 from engine.storage.blobs import BlobStore
 from engine.storage.database import Database, open_database
@@ -162,8 +163,10 @@ class Library:
             return await catalogue.list_adapters(connection, limit, start, filters)
 
     async def search(self, text: str, limit: int, embedder: MiniLM) -> list[Adapter]:
-        """Returns adapters of the checkpoint's family by what they draw, best first."""
-        selection = Selection(self.settings.checkpoint.family, anybody=True, with_file=False)
+        """Returns adapters of the checkpoint's family by what they draw, best first, also those
+        that are switched off or unsafe."""
+        family = self.settings.checkpoint.family
+        selection = Selection(family, unsafe=True, anybody=True, with_file=False, statuses=KEPT)
         async with self.database.transaction() as connection:
             found = await retrieve(connection, embedder, clean_prompt(text), selection, limit)
         return [candidate.adapter for candidate in found.candidates]
@@ -188,9 +191,15 @@ class Library:
         return len(lines)
 
     async def set_status(self, adapter_id: str, status: str) -> None:
-        """Enables, disables or removes an adapter. Raises `UnknownAdapter`."""
+        """Enables, disables or removes an adapter, which decides a proposed one, too.
+
+        Raises `UnknownAdapter`.
+        """
         async with self.database.transaction() as connection:
             adapter = await catalogue.set_status(connection, adapter_id, status)
+            if status != "disabled":
+                decision: State = "approved" if status == "active" else "rejected"
+                await settle(connection, adapter_id, decision, self.by)
             changed = {adapter_id: [adapter.status, status]}
             await write_down_adapter(connection, self.by, adapter, changed)
         if status == "removed":

@@ -16,6 +16,7 @@ from engine.library import catalogue
 from engine.library.catalogue import Filters
 from engine.library.library_tables import listings
 from engine.requests.admission import clean_prompt, new_id
+from engine.retrieving.selection import KEPT
 from engine.storage.database import Database
 from engine.values import Adapter, Asker
 
@@ -132,9 +133,7 @@ class Listings:
         options = [*(f"base={base}" for base in families), *(f"kind={kind}" for kind in KINDS)]
         if admin:
             options += ["rating=safe", "rating=unsafe"]
-            # A search finds what is in use; other states are looked through in the whole list.
-            states = () if listing.words else ("active", "disabled", "proposed")
-            options += [f"status={state}" for state in states]
+            options += [f"status={state}" for state in KEPT]
         return tuple(options)
 
 

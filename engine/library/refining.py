@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.errors import ComposerUnavailable, StylusError
+from engine.errors import ComposerUnavailable, StylusError, UnknownAdapter
 from engine.library import catalogue, text_refiner, vision_refiner
 from engine.library.cards import digest_of
 from engine.operations.log import get_log
@@ -72,6 +72,14 @@ class Refining:
             ]
         return found[:limit]
 
+    async def one(self, adapter_id: str) -> Waiting:
+        """Returns a card whether or not it was refined before. Raises `UnknownAdapter`."""
+        async with self.database.transaction() as connection:
+            await catalogue.find_adapters(connection, [adapter_id])
+            rows = await connection.execute(select(adapters).where(adapters.c.id == adapter_id))
+            row = rows.one()
+        return Waiting(row.id, row.card, row.sample)
+
     def _is_done(self, refined: Mapping[str, Any] | None, raw: Mapping[str, Any]) -> bool:
         return bool(
             refined and refined.get("by") == self.name and refined.get("of") == digest_of(raw)
@@ -119,14 +127,9 @@ class Refining:
 
 async def refine_again(refining: Refining, adapter_id: str) -> None:
     """Refines one card, whether or not it was refined before; one that fails stays as it is."""
-    async with refining.database.transaction() as connection:
-        rows = await connection.execute(select(adapters).where(adapters.c.id == adapter_id))
-        row = rows.one_or_none()
-    if row is None:
-        return
     try:
-        await refining.refine_one(Waiting(row.id, row.card, row.sample))
-    except ComposerUnavailable as error:
+        await refining.refine_one(await refining.one(adapter_id))
+    except (ComposerUnavailable, UnknownAdapter) as error:
         log.warning("not refined", adapter=adapter_id, reason=str(error))
 
 

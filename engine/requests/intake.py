@@ -86,7 +86,7 @@ class Intake:
     ) -> Request:
         """Image to image: the picture as the prompt says, the more so the higher the strength.
 
-        `image` is a PNG, JPEG, WebP or GIF file. Without a size in the ask, the picture's shape
+        `image` is a PNG, JPEG or WebP file. Without a size in the ask, the picture's shape
         is kept. Raises `BadInput`, with a sentence also for what is no picture or too large.
         """
         canvas = await asyncio.to_thread(translation_canvas, image, ask, self.settings)

@@ -1,6 +1,7 @@
 """Looking up adapters for people in a chat: what draws this, what is this, how does it look."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import and_, func, or_, select
@@ -14,6 +15,7 @@ from engine.library.listing import Listing, Listings, Page
 from engine.requests.admission import clean_prompt
 from engine.retriever import Selection, retrieve
 from engine.retrieving.embedder import load_embedder
+from engine.retrieving.selection import KEPT
 from engine.settings import Settings
 from engine.storage.blobs import BlobStore
 from engine.storage.database import Database
@@ -50,7 +52,10 @@ class Lookup:
         found: list[Adapter] = []
         for base in bases:
             unsafe = admin and "unsafe" in ratings
-            found += await self.search(listing.words, asker, MOST_FOUND, base=base, unsafe=unsafe)
+            statuses = listing.filters(asker, admin=admin).status or KEPT
+            found += await self.search(
+                listing.words, asker, MOST_FOUND, base=base, unsafe=unsafe, statuses=statuses
+            )
         fitting = [one for one in found if not (admin and ratings) or one.rating in ratings]
         return await kept.page_of(listing, number, fitting, admin=admin)
 
@@ -62,6 +67,7 @@ class Lookup:
         *,
         base: str | None = None,
         unsafe: bool = False,
+        statuses: Sequence[str] = ("active",),
     ) -> list[Adapter]:
         """Returns adapters by what they draw, best first. Raises `BadPrompt`."""
         embedder = await asyncio.to_thread(load_embedder)
@@ -71,6 +77,7 @@ class Lookup:
             unsafe=unsafe,
             anybody=True,
             with_file=False,
+            statuses=tuple(statuses),
         )
         async with self.database.transaction() as connection:
             found = await retrieve(connection, embedder, clean_prompt(text), selection, limit)

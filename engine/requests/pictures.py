@@ -18,7 +18,7 @@ from engine.requests.sampling import SIZE_STEP
 from engine.settings import Settings
 from engine.values import Ask
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+_FORMATS = ("PNG", "JPEG", "WEBP")
 #: From here on a grey of a mask counts as white.
 _WHITE = 128
 
@@ -111,6 +111,8 @@ def _picture(content: bytes, name: str, settings: Settings, paper: str = "white"
             with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
                 if opened.width * opened.height > settings.limits.picture_megapixels * 1_000_000:
                     raise _too_many(name, settings)
+                if getattr(opened, "n_frames", 1) > 1:
+                    raise BadFile(f"The {name} moves; send one that stands still.")
                 upright = ImageOps.exif_transpose(opened).convert("RGBA")
     except BadFile:
         raise
@@ -119,7 +121,7 @@ def _picture(content: bytes, name: str, settings: Settings, paper: str = "white"
     except Exception as error:
         # A broken file makes Pillow's readers raise nearly anything.
         raise BadFile(
-            f"The {name} cannot be read as a picture; give a PNG, JPEG, WebP or GIF file."
+            f"The {name} cannot be read as a picture; give a PNG, JPEG or WebP file."
         ) from error
     ground = Image.new("RGBA", upright.size, paper)
     ground.alpha_composite(upright)

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+#: What those who look after the library find; what was removed nobody does.
+KEPT = ("active", "disabled", "proposed")
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -19,3 +22,4 @@ class Selection:
     #: ... or can be fetched: its hash is known and where it comes from.
     remote: bool = False
     drop: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ("active",)

@@ -135,6 +135,25 @@ async def test_admins_filter_by_status_and_rating(
     assert "Big star" not in words_of(found)
 
 
+async def test_only_admins_find_what_is_switched_off(
+    catalogue: tuple[str, ...], discord_server: Server
+) -> None:
+    async with discord_server.desk.database.transaction() as connection:
+        await connection.execute(
+            text("update adapters set status = 'disabled' where id = 'test:star'")
+        )
+    eve, channel = admin_of(discord_server), discord_server.channel
+    found = (await eve.slash(channel, "stylus lora search", text="star")).response
+    assert found
+    line = next(one for one in words_of(found).splitlines() if "test:star`" in one)
+    assert "disabled" in line
+    await eve.select(found, ["status=active"], custom_id=ids_of(found)[0])
+    assert "`test:star`" not in words_of(found)
+    seen = await told(discord_server, "stylus lora search", text="star")
+    assert "`test:star`" not in seen
+    assert "`test:" in seen
+
+
 def options_of(message: Any, custom_id: str) -> list[dict[str, Any]]:
     """Returns the options of a select."""
     parts = [part if isinstance(part, dict) else part.to_dict() for part in message.components]
