@@ -72,6 +72,28 @@ async def test_keys_are_exchanged_one_after_the_other(database: Database) -> Non
         await installed(database, OLD).find(["E1:T1"])
 
 
+async def test_the_next_token_is_sealed_too_and_found_in_time(database: Database) -> None:
+    ours, end = installed(database, OLD), datetime.now(UTC).replace(microsecond=0)
+    ending = replace(ONE, refresh=SecretStr("xoxe-canary-next"), expires_at=end)
+    for one in (ending, TWO):
+        await ours.keep(one)
+    assert await ours.ending(end) == []
+    assert await ours.ending(end + timedelta(seconds=1)) == [ending]
+    assert await installed(database, NEW, OLD).reseal() == 2
+    ours = installed(database, NEW)
+    assert await ours.find(["E1:T1"]) == ending
+    async with database.transaction() as connection:
+        kept = bytes(await connection.scalar(text("select max(sealed_refresh) from installations")))
+    assert b"canary" not in kept
+    assert "canary" not in repr(ending)
+    later = replace(
+        ending, token=SecretStr("t"), refresh=SecretStr("r"), expires_at=end + timedelta(hours=12)
+    )
+    assert await ours.renew(ending, later)
+    assert not await ours.renew(ending, ending), "what was renewed meanwhile stays"
+    assert await ours.find(["E1:T1"]) == later
+
+
 async def test_late_news_of_a_removal_does_not_remove_what_came_after(database: Database) -> None:
     ours = installed(database, OLD)
     await ours.keep(ONE)

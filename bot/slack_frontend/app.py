@@ -18,7 +18,7 @@ from bot.slack_frontend.admin_form import RULES_FORM
 from bot.slack_frontend.background import Background
 from bot.slack_frontend.delivery import Claimed
 from bot.slack_frontend.forms import PROMPT_FORM, channel_of
-from bot.slack_frontend.installing import Authorize, install_flow
+from bot.slack_frontend.installing import Authorize, install_flow, quiet_client
 from bot.slack_frontend.manifest import ADMIN_COMMAND, COMMAND, FORM_SHORTCUT, SHORTCUT
 from bot.slack_frontend.people import (
     PLATFORM,
@@ -32,6 +32,7 @@ from bot.slack_frontend.people import (
     place_of_shortcut,
     workspace_of,
 )
+from bot.slack_frontend.renewing import Renewing
 from bot.slack_frontend.sharing import request_of_file, shares_of
 from bot.slack_frontend.tasks import TASKS_FORM
 from bot.slack_frontend.team import Team
@@ -64,6 +65,7 @@ class StylusApp(AsyncApp):
         self.teams = Teams(desk, client, self._make_team)
         nobody = copy(client)
         nobody.token = None
+        self.renewing = Renewing(desk, quiet_client(nobody), self.teams)
         super().__init__(
             name="stylus",
             client=nobody,

@@ -15,9 +15,11 @@ from engine.errors import BadSettings
 
 async def check_tokens(app: StylusApp) -> None:
     """Asks Slack who we are, or where there are many workspaces seals their tokens with the key
-    that counts now. Raises `BadSettings` for a token that is refused or cannot be opened."""
+    that counts now and renews those that end. Raises `BadSettings` for a token that is refused or
+    cannot be opened."""
     if app.oauth_flow:
         await app.desk.installations.reseal()
+        await app.renewing.renew_due()
         return
     try:
         await (await app.teams.of("")).web.me()
@@ -60,7 +62,7 @@ async def _serve(app: StylusApp) -> None:
     await runner.setup()
     try:
         await web.TCPSite(runner, host, int(port)).start()
-        await asyncio.Event().wait()
+        await (app.renewing.run() if app.oauth_flow else asyncio.Event().wait())
     except (OSError, OverflowError) as error:
         raise BadSettings(
             f"Nothing can be taken at {host}:{port} ({error}); change the setting slack.listen."

@@ -5,6 +5,7 @@ Slack sends an admin who allows it back to us with a code, and for the code give
 
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Any
@@ -43,12 +44,10 @@ Join = Callable[[Installation], Awaitable[None]]
 def install_flow(desk: Desk, client: AsyncWebClient, join: Join) -> AsyncOAuthFlow:
     """Returns the pages that lead to Slack and back."""
     ours = desk.settings.slack
-    # What Slack answers has the token in it, and the library would write it down.
-    quiet = logging.getLogger("stylus.installing")
-    quiet.setLevel(logging.WARNING)
+    asking = quiet_client(client)
     return AsyncOAuthFlow(
-        client=AsyncWebClient(base_url=client.base_url, proxy=client.proxy, logger=quiet),
-        logger=quiet,
+        client=asking,
+        logger=asking.logger,
         settings=AsyncOAuthSettings(
             client_id=ours.client_id,
             client_secret=ours.client_secret.get_secret_value(),
@@ -64,6 +63,13 @@ def install_flow(desk: Desk, client: AsyncWebClient, join: Join) -> AsyncOAuthFl
             state_expiration_seconds=STATE_LIVES,
         ),
     )
+
+
+def quiet_client(client: AsyncWebClient) -> AsyncWebClient:
+    """Returns a client for calls whose answers have tokens in them: others write those down."""
+    quiet = logging.getLogger("stylus.installing")
+    quiet.setLevel(logging.WARNING)
+    return AsyncWebClient(base_url=client.base_url, proxy=client.proxy, logger=quiet)
 
 
 def authorization_url(settings: Slack) -> str:
@@ -92,12 +98,18 @@ class _Store(AsyncInstallationStore):
                     bot_user=installation.bot_user_id or "",
                     bot_id=installation.bot_id or "",
                     token=SecretStr(installation.bot_token or ""),
+                    refresh=SecretStr(installation.bot_refresh_token or ""),
+                    expires_at=_moment(installation.bot_token_expires_at),
                 )
             )
             by = Asker(PLATFORM, workspace, "", installation.user_id)
             await self._desk.workspaces.note(by, "installed")
         except StylusError as error:
             raise BoltError(str(error)) from error
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 class _States(AsyncOAuthStateStore):

@@ -76,6 +76,12 @@ class Teams:
         await self._desk.installations.keep(installation)
         self._known.clear()
 
+    async def renew(self, old: Installation, new: Installation) -> bool:
+        """A workspace has its next tokens; returns False where others came meanwhile."""
+        renewed = await self._desk.installations.renew(old, new)
+        self._known.clear()
+        return renewed
+
     async def leave(self, workspace: str, happened: datetime) -> bool:
         """A workspace has removed the app at that time; returns whether that is news."""
         if self._only:

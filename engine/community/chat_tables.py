@@ -132,6 +132,9 @@ installations = Table(
     Column("bot_id", Text, nullable=False),
     # Never in plain: `engine.storage.sealing`.
     Column("sealed_token", LargeBinary, nullable=False),
+    # Where tokens end: when, and what buys the next one.
+    Column("sealed_refresh", LargeBinary),
+    time_column("expires_at"),
     time_column("installed_at", now=True),
     PrimaryKeyConstraint("platform", "workspace"),
 )

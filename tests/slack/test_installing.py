@@ -6,10 +6,12 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 from slack_sdk.signature import SignatureVerifier
@@ -254,6 +256,59 @@ async def test_a_start_seals_all_tokens_with_the_key_that_counts_now(
     async with open_desk(for_many(settings, slack)) as desk:
         with pytest.raises(BadSettings, match="No key opens the slack token of :T1"):
             await check_tokens(create_app(desk))
+
+
+async def make_end(desk: Desk, hours: float) -> None:
+    """All tokens end after so many hours from now."""
+    async with desk.database.transaction() as connection:
+        await connection.execute(
+            text("update installations set expires_at = now() + :hours * interval '1 hour'"),
+            {"hours": hours},
+        )
+
+
+async def test_a_token_that_ends_is_renewed_in_time(
+    installer: Installer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Slack takes the old token no more; what buys the next is bought once, and stays sealed."""
+    caplog.set_level(logging.DEBUG)
+    slack, renewing = installer.slack, installer.app.renewing
+    slack.lives = 43_200
+    await installer.install(slack)
+    first = await installer.ask(slack)
+    assert await renewing.renew_due() == 0, "there is time"
+    await make_end(installer.desk, 1.9)
+    spent = slack.refresh
+    assert await renewing.renew_due() == 1
+    assert slack.token != TOKEN
+    assert slack.refresh != spent
+    await finish(installer.desk, first)
+    assert images(slack) == 1
+    assert await renewing.renew_due() == 0, "it has twelve hours again"
+    secrets = [TOKEN, slack.token, spent, slack.refresh]
+    logged = caplog.text + "".join(str(record.__dict__) for record in caplog.records)
+    kept = await everything(installer.desk)
+    assert [one for one in secrets if one in logged or one in kept] == []
+
+
+async def test_a_token_that_could_not_be_renewed_is_renewed_later(
+    installer: Installer, settings: Settings, slack: People
+) -> None:
+    """While Slack does not answer the old one serves; a start renews what ended meanwhile."""
+    other = slack.neighbour("T2", SECOND)
+    for one in (slack, other):
+        one.lives = 43_200
+        await installer.install(one)
+    await make_end(installer.desk, 1)
+    slack.before["oauth.v2.access"] = [web.Response(status=500)]
+    assert await installer.app.renewing.renew_due() == 1, "the other workspace's"
+    await installer.ask(slack)
+    assert len(slack.called("chat.postMessage")) == 1
+    await make_end(installer.desk, -1)
+    async with open_desk(for_many(settings, slack)) as desk:
+        await check_tokens(create_app(desk))
+    assert {slack.token, other.token}.isdisjoint({TOKEN, SECOND})
+    assert await installer.desk.installations.ending(datetime.now(UTC) + timedelta(hours=11)) == []
 
 
 @pytest.mark.parametrize(

@@ -192,10 +192,28 @@ def open_direct(slack: LoopbackSlack, arguments: Json) -> Json:
 
 
 def give_token(slack: LoopbackSlack, arguments: Json) -> Json:
-    """A code that an admin's browser has brought becomes the token, once."""
-    workspace = slack.codes.pop(arguments["code"], None)
-    if workspace is None:
-        return {"error": "invalid_code"}
+    """A code that an admin's browser has brought becomes the token, once; so does a token that
+    buys the next."""
+    if arguments.get("grant_type") == "refresh_token":
+        bought = (w for w in slack.served.values() if w.refresh == arguments["refresh_token"] != "")
+        workspace = next(bought, None)
+        if workspace is None:
+            return {"error": "invalid_refresh_token"}
+        workspace.token = slack.number("xoxe.xoxb-")
+        slack.served[workspace.token] = workspace
+    else:
+        workspace = slack.codes.pop(arguments["code"], None)
+        if workspace is None:
+            return {"error": "invalid_code"}
+    return _installed(workspace)
+
+
+def _installed(workspace: LoopbackSlack) -> Json:
+    """What Slack tells of an installation, with a new pair of tokens where they end."""
+    pair: Json = {}
+    if workspace.lives:
+        workspace.refresh = workspace.number("xoxe-1-")
+        pair = {"refresh_token": workspace.refresh, "expires_in": workspace.lives}
     whole = workspace.whole = bool(workspace.enterprise) and not workspace.team
     org = {"id": workspace.enterprise, "name": "Org"} if workspace.enterprise else None
     return {
@@ -208,6 +226,7 @@ def give_token(slack: LoopbackSlack, arguments: Json) -> Json:
         "enterprise": org,
         "is_enterprise_install": whole,
         "authed_user": {"id": ADMIN},
+        **pair,
     }
 
 

@@ -53,6 +53,10 @@ class LoopbackSlack:
         self.team = team
         self.enterprise = enterprise
         self.token = token
+        #: Seconds that its tokens live, where the app has chosen that they end; else 0.
+        self.lives = 0
+        #: What buys its next token.
+        self.refresh = ""
         #: Whether the app was added for the whole organisation.
         self.whole = False
         self._numbers = numbers or count(1)
