@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+import structlog
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_sdk.errors import SlackApiError
@@ -11,6 +12,8 @@ from bot.slack_frontend.app import StylusApp
 from bot.slack_frontend.manifest import EVENTS_PATH
 from bot.slack_frontend.web import SlackRefused
 from engine.errors import BadSettings
+
+log = structlog.get_logger(part="slack")
 
 
 async def check_tokens(app: StylusApp) -> None:
@@ -62,6 +65,7 @@ async def _serve(app: StylusApp) -> None:
     await runner.setup()
     try:
         await web.TCPSite(runner, host, int(port)).start()
+        log.info("listening", address=f"{host}:{port}")
         await (app.renewing.run() if app.oauth_flow else asyncio.Event().wait())
     except (OSError, OverflowError) as error:
         raise BadSettings(

@@ -1,11 +1,24 @@
 """`stylus slack` as a process, with a real engine and renderer beside it."""
 
 import asyncio
+import socket
+from urllib.parse import urlencode
+
+from aiohttp import ClientSession
 
 from bot.benchmarks.loopback_slack.people import serve_slack
-from bot.benchmarks.loopback_slack.workspace import APP_TOKEN, ART, TOKEN
+from bot.benchmarks.loopback_slack.workspace import (
+    ANN,
+    APP_TOKEN,
+    ART,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    TEAM,
+    TOKEN,
+)
 from tests.processes.installation import PROMPT, Installation
 from tests.slack.conftest import words_of
+from tests.slack.test_installing import KEY, SIGNING, Visitor, signed
 
 
 async def test_a_prompt_becomes_images_and_an_honest_breakdown(running: Installation) -> None:
@@ -32,3 +45,41 @@ async def test_a_prompt_becomes_images_and_an_honest_breakdown(running: Installa
         assert len(images["files"]) == 3
         assert PROMPT in words_of(root)
         await asyncio.to_thread(second.stop)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+async def test_by_http_a_workspace_adds_the_app_and_is_answered(running: Installation) -> None:
+    """What Slack has not signed, or not lately, is refused; an event and a command are answered."""
+    address = f"127.0.0.1:{free_port()}"
+    async with serve_slack() as slack, ClientSession(f"http://{address}") as http:
+        process = running.spawn(
+            "slack",
+            STYLUS_SLACK__API_URL=slack.base_url,
+            STYLUS_SLACK__CLIENT_ID=CLIENT_ID,
+            STYLUS_SLACK__CLIENT_SECRET=CLIENT_SECRET,
+            STYLUS_SLACK__SIGNING_SECRET=SIGNING,
+            STYLUS_SLACK__TOKEN_KEYS=KEY,
+            STYLUS_SLACK__PUBLIC_URL="https://stylus.example.org",
+            STYLUS_SLACK__LISTEN=address,
+        )
+        await asyncio.to_thread(process.until, "listening")
+        visitor = Visitor(slack, http)
+        await visitor.install(slack)
+        fields = {"command": "/stylus", "text": f"prompt {PROMPT}", "team_id": TEAM}
+        body = urlencode({**fields, "channel_id": ART, "user_id": ANN, "response_url": ""})
+        form = "application/x-www-form-urlencoded"
+        for headers in ({}, signed(body, age=301), signed(body + "s")):
+            assert (await visitor.post(body, form, headers))[0] == 401
+        assert slack.messages(ART) == []
+        await slack.slash(f"prompt {PROMPT} --images 1 --steps 2 --seed 7")
+        mention = await slack.mention(f"{PROMPT} --images 1 --steps 2 --seed 8")
+        await slack.until(lambda: len(slack.called("files.completeUploadExternal")) == 2, 60)
+        root = next(m for m in slack.messages(ART) if "metadata" in m)
+        await slack.until(lambda: "in all images" in words_of(root), 60)
+        assert "files" in slack.messages(ART, mention["ts"])[-1]
+        assert await asyncio.to_thread(process.stop) == 0

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 from slack_sdk.signature import SignatureVerifier
@@ -60,13 +60,11 @@ def for_many(settings: Settings, slack: People, **more: Any) -> Settings:
 
 
 @dataclass
-class Installer:
-    """An app on HTTP, and the browser of an admin."""
+class Visitor:
+    """The browser of an admin, and Slack itself, before an app on HTTP."""
 
     slack: People
-    desk: Desk
-    app: StylusApp
-    http: TestClient[Any, Any]
+    http: TestClient[Any, Any] | ClientSession
 
     async def begin(self) -> tuple[str, dict[str, str]]:
         """An admin follows the link; returns the state and the browser's cookie."""
@@ -99,15 +97,31 @@ class Installer:
         else:
             fields = payload if kind == "slash_commands" else {"payload": json.dumps(payload)}
             body, content = urlencode(fields), "application/x-www-form-urlencoded"
-        stamp = str(int(time.time()))
-        signature = SignatureVerifier(SIGNING).generate_signature(timestamp=stamp, body=body)
-        headers = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": str(signature)}
+        status, said = await self.post(body, content, signed(body))
+        assert status == 200
+        return json.loads(said) if said.startswith("{") else {"text": said} if said else None
+
+    async def post(self, body: str, content: str, headers: dict[str, str]) -> tuple[int, str]:
+        """Posts something to where Slack's events go; returns status and text of the answer."""
         answer = await self.http.post(
             EVENTS_PATH, data=body, headers={"Content-Type": content, **headers}
         )
-        assert answer.status == 200
-        said = await answer.text()
-        return json.loads(said) if said.startswith("{") else {"text": said} if said else None
+        return answer.status, await answer.text()
+
+
+def signed(body: str, age: float = 0) -> dict[str, str]:
+    """Returns the headers with which Slack sends the body."""
+    stamp = str(int(time.time() - age))
+    signature = SignatureVerifier(SIGNING).generate_signature(timestamp=stamp, body=body)
+    return {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": str(signature)}
+
+
+@dataclass
+class Installer(Visitor):
+    """The same, with the app in this process."""
+
+    desk: Desk
+    app: StylusApp
 
     async def ask(self, workspace: People, words: str = "prompt red star --images 1") -> Request:
         """Ann asks in a workspace; returns the newest request."""
@@ -134,7 +148,7 @@ async def installer(settings: Settings, slack: People) -> AsyncIterator[Installe
     async with open_desk(for_many(settings, slack)) as desk:
         app = create_app(desk)
         async with TestClient(TestServer(app.web_app(path=EVENTS_PATH))) as http:
-            yield Installer(slack, desk, app, http)
+            yield Installer(slack, http, desk, app)
             await app.background.finish()
 
 
