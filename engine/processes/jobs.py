@@ -21,10 +21,17 @@ log = get_log("jobs")
 Work = Callable[[Post, Claim], Awaitable[None]]
 
 
+class HandedOn(JobAborted):
+    """This process cannot go on with a job; the rescuer gives the request another one."""
+
+
 async def run_stage(
     post: Post, request_id: str, waiting: Phase, working: Phase, work: Work
 ) -> None:
-    """Claims the request's stage and works on it; errors end the request with a sentence."""
+    """Claims the request's stage and works on it; errors end the request with a sentence.
+
+    Raises HandedOn where the work does.
+    """
     structlog.contextvars.bind_contextvars(request=request_id)
     async with post.database.transaction() as connection:
         claimed = await ledger.claim(connection, request_id, waiting, working)
@@ -37,8 +44,8 @@ async def run_stage(
         if claimed.tries > post.settings.queue.tries:
             raise _died(working, claimed.tries - 1)
         await work(post, claimed)
-    except DatabaseUnavailable:
-        raise  # nothing can be stored now; the rescuer takes the request up again
+    except (DatabaseUnavailable, HandedOn):
+        raise  # nothing can be stored here and now; the rescuer takes the request up again
     except StylusError as error:
         ERRORS.labels(type(error).__name__).inc()
         await end_badly(post, claimed, str(error))

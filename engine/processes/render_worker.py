@@ -20,6 +20,7 @@ from engine.errors import BadLora, DatabaseUnavailable, RenderFailed, StylusErro
 from engine.library import catalogue
 from engine.library.addition_check import check_addition
 from engine.library.on_demand import OnDemand, find_lacking, mark_used
+from engine.operations.log import get_log
 from engine.operations.metrics import (
     ENDED,
     count_stages,
@@ -29,7 +30,7 @@ from engine.operations.metrics import (
 )
 from engine.plan import PLANS, replan
 from engine.png import Recipe, UsedAdapter, encode, open_image
-from engine.processes.jobs import run_stage
+from engine.processes.jobs import HandedOn, run_stage
 from engine.processes.process import Post, open_post, work
 from engine.processes.queue import render_queue
 from engine.processes.render_news import News
@@ -50,6 +51,8 @@ from engine.requests.progress import ProgressFeed
 from engine.settings import Settings, Weights
 from engine.storage.blobs import BlobStore
 from engine.values import Answer, ImagePlan, Phase, PlannedAdapter, Rendering, Request, Source
+
+log = get_log("renderer")
 
 ALL_WITHHELD = (
     "What came out may show what is not shown here, so it is withheld; ask for other things."
@@ -184,6 +187,8 @@ async def render_request(post: Post, studio: Studio, claimed: Claim) -> None:
         on_latents=news.latents,
         cancelled=stop.is_set,
         start=await asyncio.to_thread(_start, studio.store, request.source),
+        # A process ended over it: should that be its doing, it must not take others along again.
+        alone=request.id if claimed.tries > 1 else "",
     )
     try:
         batch = await _outcome(post, studio, claimed, job, stop)
@@ -225,9 +230,10 @@ async def _outcome(
         return None
     try:
         outcome = rendering.result()
-    except DeviceLost:
+    except DeviceLost as error:
+        log.exception("the device is lost; this process ends, and hands on what it has")
         signal.raise_signal(signal.SIGTERM)  # only a new process can use the device again
-        raise
+        raise HandedOn from error
     if isinstance(outcome, StylusError):
         raise outcome
     return outcome

@@ -43,11 +43,13 @@ class Job:
     cancelled: Callable[[], bool] = bool
     #: The picture that the images start from.
     start: Start | None = None
+    #: Jobs share no batch where they have different words here.
+    alone: str = ""
 
     @property
-    def company(self) -> tuple[Sampling, float | None]:
+    def company(self) -> tuple[Sampling, float | None, str]:
         """Jobs that agree in this can go through the denoiser together."""
-        return self.sampling, self.start.strength if self.start else None
+        return self.sampling, self.start.strength if self.start else None, self.alone
 
 
 @dataclass(frozen=True, slots=True)

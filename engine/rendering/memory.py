@@ -9,8 +9,11 @@ import torch
 from engine.errors import RenderFailed, Unavailable
 from engine.values import Sampling
 
-#: What torch's allocator for the CPU says; it has no error of its own.
-_CPU_SAYS = "can't allocate memory"
+#: What says that memory is lacking, where torch has no error of its own: its allocator for the CPU,
+#: what asks the driver past torch's allocator, and cuBLAS, which wants some when first used.
+_LACKING = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+#: What libraries say through torch of a device that has gone.
+_LOST = ("CUDA error", "CUBLAS_STATUS_EXECUTION_FAILED", "CUDNN_STATUS_EXECUTION_FAILED")
 
 
 class OutOfMemory(RenderFailed):
@@ -28,11 +31,13 @@ def mapped() -> Iterator[None]:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise OutOfMemory("The device has too little memory.") from error
-    except torch.AcceleratorError as error:
-        raise DeviceLost("The GPU does not answer any more; its process starts again.") from error
-    except RuntimeError as error:
-        if _CPU_SAYS in str(error):
+    except RuntimeError as error:  # torch.AcceleratorError is one
+        if any(words in str(error) for words in _LACKING):
             raise OutOfMemory("This machine has too little memory.") from error
+        if isinstance(error, torch.AcceleratorError) or any(w in str(error) for w in _LOST):
+            raise DeviceLost(
+                "The GPU does not answer any more; its process starts again."
+            ) from error
         raise
 
 

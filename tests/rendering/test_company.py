@@ -21,7 +21,7 @@ from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.job import Batch, Job, Outcome
 from engine.rendering.layers import Layers
 from engine.rendering.lora_cache import LoraCache
-from engine.rendering.memory import DeviceLost
+from engine.rendering.memory import DeviceLost, OutOfMemory, mapped
 from engine.rendering.renderer import Renderer
 from engine.rendering.start import Start
 from engine.values import ImagePlan, PlannedAdapter
@@ -103,8 +103,9 @@ def test_only_jobs_that_agree_are_company(fetch: Any) -> None:
         replace(job, sampling=replace(SAMPLING, width=32)),
         replace(job, start=Start(picture(), 0.5)),
         replace(job, start=Start(picture(), 0.6)),
+        replace(job, alone="r1"),
     ]
-    assert len({one.company for one in [job, *others]}) == 5
+    assert len({one.company for one in [job, *others]}) == 6
     masked = replace(job, start=Start(picture(), 0.5, half()))
     assert masked.company == others[2].company
 
@@ -176,15 +177,37 @@ def test_an_image_that_does_not_fit_alone(checkpoint: Checkpoint, fetch: Any) ->
         )
 
 
-def test_a_lost_device_is_told_from_other_errors(checkpoint: Checkpoint, fetch: Any) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling cublasSgemm(...)"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+    ],
+)
+def test_a_lost_device_is_told_from_other_errors(
+    checkpoint: Checkpoint, fetch: Any, error: RuntimeError
+) -> None:
     def lost(_rows: int) -> None:
-        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+        raise error
 
     with (
         rows_of_unet(checkpoint, lost),
         pytest.raises(DeviceLost, match="GPU does not answer any more"),
     ):
         Renderer(checkpoint).render([Job(SAMPLING, ADA, fetch)])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"),
+    ],
+)
+def test_lacking_memory_is_no_lost_device(error: RuntimeError) -> None:
+    with pytest.raises(OutOfMemory), mapped():
+        raise error
 
 
 class Blind(nn.Module):
