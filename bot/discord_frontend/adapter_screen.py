@@ -8,10 +8,9 @@ from bot.adapter_actions import buttons_of
 from bot.adapter_card import opinion_of, uses_of
 from bot.breakdown import safe_link
 from bot.discord_frontend.additions import fact_lines, gallery_of
-from bot.discord_frontend.admin import is_admin
 from bot.discord_frontend.answers import texts_of
 from bot.discord_frontend.escaping import plain
-from bot.discord_frontend.people import asker_of
+from bot.discord_frontend.people import asker_of, keeps_library
 from bot.discord_frontend.screens import WORKING, Screen, button_rows
 from bot.pictures import Picture
 from bot.texts import Texts, said
@@ -27,7 +26,7 @@ async def info_of(desk: Desk, interaction: discord.Interaction, adapter: Adapter
         opinion_of(await desk.opinions.of(adapter.id, asker), texts),
         f"-# {uses_of(await desk.lookup.uses(adapter.id, asker), texts)}",
     ]
-    buttons = buttons_of(adapter, asker, texts, admin=is_admin(interaction))
+    buttons = buttons_of(adapter, asker, texts, admin=await keeps_library(desk, interaction))
     return info_screen(adapter, told, preview, buttons, texts)
 
 

@@ -7,10 +7,9 @@ from bot.actions import Action, Click
 from bot.adapter_actions import edit_buttons
 from bot.adapter_card import facts_of, measured_of, progress_of, sample_picture
 from bot.breakdown import safe_link
-from bot.discord_frontend.admin import refuse_others
 from bot.discord_frontend.answers import texts_of
 from bot.discord_frontend.escaping import plain
-from bot.discord_frontend.people import asker_of
+from bot.discord_frontend.people import asker_of, refuse_readers
 from bot.discord_frontend.screens import COLOURS, WORKING, Screen, button_rows, sentence_screen
 from bot.lines import cut
 from bot.pictures import Picture
@@ -65,7 +64,7 @@ class Deciding:
 
     async def decide(self, interaction: discord.Interaction, click: Click) -> None:
         """Approves or rejects; the card then says so, and has no buttons any more."""
-        refuse_others(interaction)
+        await refuse_readers(self._desk, interaction)
         decided = await self._desk.additions.decide(
             click.request_id,
             asker_of(interaction),

@@ -13,7 +13,7 @@ from bot.audit import change_lines
 from bot.discord_frontend.admin_screen import settings_screen
 from bot.discord_frontend.answers import show, telling, texts_of
 from bot.discord_frontend.escaping import plain
-from bot.discord_frontend.people import asker_of
+from bot.discord_frontend.people import asker_of, is_admin
 from bot.discord_frontend.screens import Screen, lines_screen
 from bot.discord_frontend.tasks import number_form, read_form
 from bot.texts import Texts
@@ -99,11 +99,6 @@ async def settings_of(desk: Desk, interaction: discord.Interaction) -> Screen:
     return settings_screen(rules, desk.settings.checkpoint_names, last, texts)
 
 
-def is_admin(interaction: discord.Interaction) -> bool:
-    """Whether the person may manage the server."""
-    return bool(interaction.guild_id) and interaction.permissions.manage_guild
-
-
 def refuse_others(interaction: discord.Interaction) -> None:
     """Raises `NotAllowed` for people who may not manage the server."""
     if not is_admin(interaction):
@@ -122,6 +117,7 @@ def _from_select(field: str, data: dict[str, Any], rules: Rules) -> dict[str, An
         "channels": tuple(values),
         "gallery": one,
         "moderators": one,
+        "librarians": tuple(values),
         "unsafe": not rules.unsafe,
         "mentions": not rules.mentions,
         "quota": None,

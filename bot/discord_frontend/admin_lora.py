@@ -8,10 +8,9 @@ from discord import app_commands
 
 from bot.adapter_card import disliked_here
 from bot.discord_frontend.additions import addition_screen
-from bot.discord_frontend.admin import refuse_others
 from bot.discord_frontend.answers import say, show, telling, texts_of
 from bot.discord_frontend.escaping import plain
-from bot.discord_frontend.people import PLATFORM, asker_of
+from bot.discord_frontend.people import PLATFORM, asker_of, refuse_readers
 from bot.discord_frontend.screens import lines_screen
 from bot.texts import said
 from engine.desk import Addition, Described, Desk, title_of
@@ -32,7 +31,7 @@ FIELDS = {
 
 
 class AdminLoraCommands(app_commands.Group, name="lora"):
-    """The library, for those who may manage the server."""
+    """The library, for those who look after it."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(description="The adapter library of this server.")
@@ -43,7 +42,7 @@ class AdminLoraCommands(app_commands.Group, name="lora"):
     async def proposed(self, interaction: discord.Interaction) -> None:
         """Show the LoRAs that wait for a decision."""
         async with telling(interaction):
-            refuse_others(interaction)
+            await refuse_readers(self._desk, interaction)
             texts = texts_of(interaction)
             waiting = await self._desk.additions.proposed(asker_of(interaction))
             if not waiting:
@@ -86,7 +85,7 @@ class AdminLoraCommands(app_commands.Group, name="lora"):
         status: Literal["active", "disabled", "removed"],
     ) -> None:
         async with telling(interaction):
-            refuse_others(interaction)
+            await refuse_readers(self._desk, interaction)
             changed = await self._desk.upkeep.set_status(
                 adapter_id.strip(), status, asker_of(interaction), allowed=True
             )
@@ -112,7 +111,7 @@ def proposing(
     ) -> None:
         async with telling(interaction):
             if admin:
-                refuse_others(interaction)
+                await refuse_readers(desk, interaction)
             await interaction.response.defer(ephemeral=True, thinking=True)
             words = tuple(word.strip() for word in triggers.split(",") if word.strip())
             described = Described(title, description, words, weight)

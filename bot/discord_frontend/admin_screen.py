@@ -11,8 +11,8 @@ from bot.lines import cut
 from bot.texts import Texts
 from engine.values import Rules
 
-#: Images that one may choose from, and channels that may be listed.
-MOST_IMAGES, MOST_CHANNELS = 8, 25
+#: Images that one may choose from, and channels and roles that may be listed.
+MOST_IMAGES, MOST_CHANNELS, MOST_ROLES = 8, 25, 10
 
 Row = ui.ActionRow[ui.LayoutView]
 
@@ -33,8 +33,9 @@ def settings_screen(
         _plain_select("images", texts.set_images, _counts(), str(rules.images or "")),
         _channels("channels", texts.set_channels, rules.channels, MOST_CHANNELS),
         _channels("gallery", texts.set_gallery, [rules.gallery] if rules.gallery else [], 1),
-        _role("moderators", texts.set_moderators, rules.moderators),
-        _role("quota", texts.set_quota, None),
+        _roles("moderators", texts.set_moderators, [rules.moderators] if rules.moderators else []),
+        _roles("librarians", texts.set_librarians, rules.librarians, MOST_ROLES),
+        _roles("quota", texts.set_quota, []),
         accent_colour=WORKING,
     )
     return Screen((container, _buttons(rules, texts)))
@@ -51,6 +52,7 @@ def describe(rules: Rules, texts: Texts) -> list[str]:
         f"**{texts.channels}** {channels or texts.all_of_them}",
         f"**{texts.gallery}** {f'<#{rules.gallery}>' if rules.gallery else texts.none}",
         f"**{texts.moderators}** {f'<@&{rules.moderators}>' if rules.moderators else texts.none}",
+        f"**{texts.librarians}** {', '.join(f'<@&{r}>' for r in rules.librarians) or texts.none}",
         f"**{texts.quotas}** {' · '.join(quotas)}",
     ]
 
@@ -97,16 +99,15 @@ def _channels(name: str, hint: str, chosen: Sequence[str], most: int) -> Row:
     return ui.ActionRow(select)
 
 
-def _role(name: str, hint: str, chosen: str | None) -> Row:
-    kept = [chosen] if chosen else []
+def _roles(name: str, hint: str, chosen: Sequence[str], most: int = 1) -> Row:
     select = ui.RoleSelect[ui.LayoutView](
         custom_id=field_id(name),
         placeholder=hint,
         min_values=0,
-        max_values=1,
+        max_values=most,
         default_values=[
             discord.SelectDefaultValue(id=int(one), type=discord.SelectDefaultValueType.role)
-            for one in kept
+            for one in chosen
         ],
     )
     return ui.ActionRow(select)

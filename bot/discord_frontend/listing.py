@@ -8,10 +8,9 @@ from discord import ui
 
 from bot.actions import Action, Click
 from bot.discord_frontend.adapter_screen import info_of
-from bot.discord_frontend.admin import is_admin
 from bot.discord_frontend.answers import show, texts_of
 from bot.discord_frontend.escaping import plain
-from bot.discord_frontend.people import asker_of
+from bot.discord_frontend.people import asker_of, keeps_library
 from bot.discord_frontend.screens import WORKING, Screen, button_rows
 from bot.lines import cut
 from bot.listing import (
@@ -30,7 +29,8 @@ from engine.desk import Desk, Listing, Page
 async def first_page(desk: Desk, interaction: discord.Interaction, listing: Listing) -> Screen:
     """Returns where somebody begins to look through a listing."""
     asker = asker_of(interaction)
-    page = await desk.lookup.page(listing, 0, asker, admin=is_admin(interaction))
+    admin = await keeps_library(desk, interaction)
+    page = await desk.lookup.page(listing, 0, asker, admin=admin)
     return page_screen(page, texts_of(interaction))
 
 
@@ -44,7 +44,8 @@ class Turning:
         """Shows another page, or other filters, in the same message."""
         chosen = _values(interaction)
         asker = asker_of(interaction)
-        page = await turn(self._desk, click, chosen, asker, admin=is_admin(interaction))
+        admin = await keeps_library(self._desk, interaction)
+        page = await turn(self._desk, click, chosen, asker, admin=admin)
         screen = page_screen(page, texts_of(interaction))
         await interaction.response.edit_message(view=screen.view())
 

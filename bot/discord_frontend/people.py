@@ -6,6 +6,7 @@ import discord
 
 from bot.discord_frontend.delivery import TOKEN_LIFE
 from engine.desk import Desk
+from engine.errors import NotAllowed
 from engine.values import Asker, Home, Rules
 
 PLATFORM = "discord"
@@ -96,6 +97,25 @@ async def moderates(desk: Desk, interaction: discord.Interaction) -> bool:
         return True
     rules = await desk.workspaces.rules(asker_of(interaction))
     return rules.moderators in roles_of(interaction)
+
+
+async def keeps_library(desk: Desk, interaction: discord.Interaction) -> bool:
+    """Whether the person looks after the server's library: an admin, or one of a chosen role."""
+    if is_admin(interaction):
+        return True
+    asker = asker_of(interaction)
+    return is_member(interaction) and (await desk.workspaces.rules(asker)).keeps_library(asker)
+
+
+async def refuse_readers(desk: Desk, interaction: discord.Interaction) -> None:
+    """Raises `NotAllowed` for people who do not look after the library."""
+    if not await keeps_library(desk, interaction):
+        raise NotAllowed("Only those who look after the library here can do that; ask one of them.")
+
+
+def is_admin(interaction: discord.Interaction) -> bool:
+    """Whether the person may manage the server."""
+    return bool(interaction.guild_id) and interaction.permissions.manage_guild
 
 
 def is_moderator(interaction: discord.Interaction) -> bool:

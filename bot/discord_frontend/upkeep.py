@@ -9,9 +9,8 @@ from bot.actions import Click
 from bot.adapter_actions import act
 from bot.adapter_form import PARTS, Field, fields_of, read_changes
 from bot.discord_frontend.additions import addition_screen
-from bot.discord_frontend.admin import is_admin, refuse_others
 from bot.discord_frontend.answers import say, texts_of
-from bot.discord_frontend.people import asker_of
+from bot.discord_frontend.people import asker_of, keeps_library, refuse_readers
 from bot.discord_frontend.screens import Screen
 from bot.discord_frontend.tasks import read_form
 from bot.lines import cut
@@ -28,14 +27,14 @@ class UpkeepClicks:
 
     async def act(self, interaction: discord.Interaction, click: Click) -> None:
         """Switches on or off, removes, refines, or looks for a newer version."""
-        refuse_others(interaction)
+        await refuse_readers(self._desk, interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         asker, texts = asker_of(interaction), texts_of(interaction)
         await say(interaction, await act(self._desk, click, asker, texts, admin=True))
 
     async def edit(self, interaction: discord.Interaction, click: Click) -> None:
         """Opens the form, or saves what was written into it."""
-        refuse_others(interaction)
+        await refuse_readers(self._desk, interaction)
         adapter = await self._desk.lookup.find_by_handle(click.request_id, asker_of(interaction))
         number = click.index or 0
         if number >= len(PARTS):
@@ -51,7 +50,11 @@ class UpkeepClicks:
         written = read_form(cast(dict[str, Any], interaction.data))
         changes, notes = read_changes(adapter, PARTS[number], written, texts)
         saved = await self._desk.upkeep.edit(
-            adapter.id, changes, notes, asker_of(interaction), allowed=is_admin(interaction)
+            adapter.id,
+            changes,
+            notes,
+            asker_of(interaction),
+            allowed=await keeps_library(self._desk, interaction),
         )
         card = await self._card(interaction, saved)
         if card:

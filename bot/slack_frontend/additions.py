@@ -10,6 +10,7 @@ from bot.adapter_actions import edit_buttons
 from bot.adapter_card import disliked_here, facts_of, measured_of, progress_of, sample_picture
 from bot.slack_frontend.flags import Written, number, read_flags
 from bot.slack_frontend.languages import Languages
+from bot.slack_frontend.librarians import refuse_readers
 from bot.slack_frontend.people import PLATFORM, Place
 from bot.slack_frontend.posting import GONE
 from bot.slack_frontend.screens import Screen, button, lines_screen, sentence_screen
@@ -17,7 +18,7 @@ from bot.slack_frontend.sharing import Sharing
 from bot.slack_frontend.web import SlackRefused, Web, ask
 from bot.texts import Texts, said
 from engine.desk import Addition, Described, Desk, title_of
-from engine.errors import BadOption, NotAllowed, StylusError
+from engine.errors import BadOption, StylusError
 from engine.values import Adapter
 
 FLAGS = ("title", "description", "triggers", "weight")
@@ -64,7 +65,7 @@ class Additions:
 
     async def proposed(self, place: Place) -> Screen:
         """Returns what waits for a decision, each with its buttons, for admins."""
-        await self._refuse_others(place)
+        await refuse_readers(self._desk, self._web, place.asker)
         texts = await self._languages.of(place.asker)
         waiting = await self._desk.additions.proposed(place.asker)
         disliked = await disliked_here(self._desk, place.asker)
@@ -80,7 +81,7 @@ class Additions:
 
     async def set_status(self, place: Place, word: str, adapter_id: str) -> Screen:
         """Switches one of the workspace's adapters on or off, or takes it away."""
-        await self._refuse_others(place)
+        await refuse_readers(self._desk, self._web, place.asker)
         status = STATUSES[word]
         changed = await self._desk.upkeep.set_status(adapter_id, status, place.asker, allowed=True)
         texts = await self._languages.of(place.asker)
@@ -139,7 +140,7 @@ class Additions:
 
     async def decide(self, place: Place, click: Click) -> Screen:
         """Approves or rejects; the card then says so, and has no buttons any more."""
-        await self._refuse_others(place)
+        await refuse_readers(self._desk, self._web, place.asker)
         decided = await self._desk.additions.decide(
             click.request_id,
             place.asker,
@@ -159,10 +160,6 @@ class Additions:
                 )
             )
         return screen
-
-    async def _refuse_others(self, place: Place) -> None:
-        if not await self._web.is_admin(place.asker.user):
-            raise NotAllowed("Only an admin of this workspace changes its library.")
 
 
 def _described(written: Written) -> Described:

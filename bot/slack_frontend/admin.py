@@ -10,6 +10,7 @@ from typing import Any
 from bot.audit import change_lines
 from bot.slack_frontend.additions import STATUSES, Additions
 from bot.slack_frontend.admin_form import read_rules, rules_form
+from bot.slack_frontend.librarians import refuse_readers
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.screens import Screen, lines_screen
 from bot.slack_frontend.telling import Telling
@@ -37,10 +38,14 @@ class Admin:
     async def command(self, place: Place, text: str) -> None:
         """`settings` (or nothing), `audit`, `lora add|proposed|enable|disable|remove`.
 
-        Raises `NotAllowed` for people who are no admins, and `BadInput`.
+        Raises `NotAllowed` for people who are no admins, the library's keepers aside, and
+        `BadInput`.
         """
-        await self.refuse_others(place)
         word, _, rest = text.strip().partition(" ")
+        if word == "lora":
+            await refuse_readers(self._desk, self._web, place.asker)
+        else:
+            await self.refuse_others(place)
         if word in ("", "settings"):
             await self._open_settings(place)
         elif word == "audit":

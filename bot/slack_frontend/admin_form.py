@@ -13,6 +13,7 @@ from slack_sdk.models.blocks import (
     Option,
     PlainTextObject,
     StaticSelectElement,
+    UserMultiSelectElement,
 )
 from slack_sdk.models.views import View
 
@@ -58,6 +59,11 @@ def rules_form(rules: Rules, checkpoints: list[str], channel: str, texts: Texts)
             ConversationSelectElement(initial_conversation=rules.gallery, filter=only_channels),
         ),
         _input(
+            "librarians",
+            texts.set_librarians,
+            UserMultiSelectElement(initial_users=list(rules.librarians) or None),
+        ),
+        _input(
             "switches",
             texts.switches,
             CheckboxesElement(options=list(switches.values()), initial_options=on or None),
@@ -85,6 +91,7 @@ def read_rules(values: dict[str, Any]) -> dict[str, Any]:
         "daily": _number(state["daily"].get("value")),
         "channels": tuple(state["channels"].get("selected_conversations") or ()),
         "gallery": state["gallery"].get("selected_conversation"),
+        "librarians": tuple(state["librarians"].get("selected_users") or ()),
         "mentions": "mentions" in marked,
         "unsafe": "unsafe" in marked,
     }

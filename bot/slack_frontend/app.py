@@ -127,10 +127,12 @@ class StylusApp(AsyncApp):
         await ack()
         view, team = body["view"], await self._team(context)
         place = place_of_form(context, body, view["private_metadata"])
-        try:
-            await team.admin.save(place, view["state"]["values"])
-        except StylusError as error:
-            await team.telling.say(place, str(error))
+
+        async def save() -> None:
+            async with team.telling.explaining(place):
+                await team.admin.save(place, view["state"]["values"])
+
+        self.background.start(save())
 
     async def _click(self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         click = read_click(str(body["actions"][0]["action_id"]))

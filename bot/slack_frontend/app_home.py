@@ -107,6 +107,7 @@ def rules_lines(rules: Rules, texts: Texts) -> list[str]:
         f"*{texts.images}* {rules.images or texts.as_installed}",
         f"*{texts.quotas}* {texts.no_limit if rules.daily is None else rules.daily}",
         f"*{texts.channels}* {channels or texts.all_of_them}",
+        f"*{texts.librarians}* {', '.join(f'<@{p}>' for p in rules.librarians) or texts.none}",
         f"*{texts.gallery}* {f'<#{rules.gallery}>' if rules.gallery else texts.none}",
         *(f"{'✓' if value else '✗'} {name}" for name, value in on.items()),
     ]

@@ -12,6 +12,7 @@ from bot.duel import cast_vote, duel_result
 from bot.reply import make_reply
 from bot.slack_frontend.additions import Additions
 from bot.slack_frontend.admin import Admin
+from bot.slack_frontend.background import Background
 from bot.slack_frontend.listing import Turning
 from bot.slack_frontend.opening import Opener, submit_click
 from bot.slack_frontend.people import Place
@@ -21,7 +22,6 @@ from bot.slack_frontend.tasks import Tasks
 from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.upkeep import Upkeep
 from engine.desk import Desk
-from engine.errors import StylusError
 
 Handler = Callable[[Place, Click], Awaitable[None]]
 ASKING = {Action.REROLL, Action.VARY, Action.UPSCALE, Action.RETRY, Action.COMPARE}
@@ -41,6 +41,7 @@ class Clicks:
         turning: Turning,
         admin: Admin,
         telling: Telling,
+        background: Background,
     ) -> None:
         self._desk = desk
         self._admin = admin
@@ -49,6 +50,7 @@ class Clicks:
         self._opener = opener
         self._removal = removal
         self._telling = telling
+        self._background = background
         self._handlers: dict[Action, Handler] = {
             Action.WHY: self._why,
             Action.VOTE: self._vote,
@@ -72,15 +74,16 @@ class Clicks:
         if click.action in ASKING:
             await self._opener.open(place, partial(submit_click, self._desk, click), ack)
             return
-        await ack()
+        await ack()  # Slack hears of it when we return, so the rest is done behind its back
+        self._background.start(self._act(place, click))
+
+    async def _act(self, place: Place, click: Click) -> None:
         handler = self._handlers.get(click.action)
-        try:
+        async with self._telling.explaining(place):
             if handler is None:
                 await self._telling.say(place, (await self._telling.texts(place)).gone)
             else:
                 await handler(place, click)
-        except StylusError as error:
-            await self._telling.say(place, str(error))
 
     async def _administer(self, place: Place, click: Click) -> None:
         """The buttons of an admin's Home; who clicks is checked again."""

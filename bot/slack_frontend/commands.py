@@ -1,10 +1,7 @@
 """`/stylus ...`: the slash command; its first word says what to do."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 
-import structlog
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.slack_frontend.admin import Admin
@@ -17,9 +14,6 @@ from bot.slack_frontend.people import Place
 from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.web import Web
 from engine.desk import Desk
-from engine.errors import StylusError
-
-log = structlog.get_logger(part="slack")
 
 
 class Commands:
@@ -63,26 +57,15 @@ class Commands:
 
     async def answer(self, handler: Handler, place: Place, rest: str) -> None:
         """Shows the person what the handler gives, or why it does not."""
-        async with self._explaining(place):
+        async with self._telling.explaining(place):
             await self._telling.show(place, await handler(place, rest))
-
-    @asynccontextmanager
-    async def _explaining(self, place: Place) -> AsyncIterator[None]:
-        """Tells the person why something did not work."""
-        try:
-            yield
-        except StylusError as error:
-            await self._telling.say(place, str(error))
-        except Exception:
-            log.exception("a command failed")
-            await self._telling.say(place, (await self._telling.texts(place)).broken)
 
     async def handle_admin(self, place: Place, text: str, ack: AsyncAck) -> None:
         """Answers `/stylus-admin ...`."""
         await ack()
 
         async def work() -> None:
-            async with self._explaining(place):
+            async with self._telling.explaining(place):
                 await self._admin.command(place, read_text(text))
 
         self._background.start(work())

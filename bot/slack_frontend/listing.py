@@ -14,6 +14,7 @@ from bot.actions import Action, Click
 from bot.lines import cut
 from bot.listing import about, adapter_options, filter_options, title_of, turn, turning_buttons
 from bot.slack_frontend.escaping import escape, plain
+from bot.slack_frontend.librarians import keeps_library
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.screens import Screen, button
 from bot.slack_frontend.telling import Telling
@@ -38,13 +39,13 @@ class Turning:
     async def first(self, place: Place, words: str = "") -> Screen:
         """Returns where somebody begins to look through what was found, or everything."""
         listing = await self._desk.listings.open(place.asker, words)
-        admin = await self._web.is_admin(place.asker.user)
+        admin = await keeps_library(self._desk, self._web, place.asker)
         page = await self._desk.lookup.page(listing, 0, place.asker, admin=admin)
         return page_screen(page, await self._telling.texts(place))
 
     async def turn(self, place: Place, click: Click) -> None:
         """Shows another page, or other filters, in the place of the page before."""
-        admin = await self._web.is_admin(place.asker.user)
+        admin = await keeps_library(self._desk, self._web, place.asker)
         page = await turn(self._desk, click, place.chosen, place.asker, admin=admin)
         screen = page_screen(page, await self._telling.texts(place))
         await self._telling.show(place, screen, replace=True)

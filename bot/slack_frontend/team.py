@@ -47,7 +47,7 @@ class Team:
         own = OwnCommands(desk, mailman, removal, additions, upkeep, turning, languages)
         self.commands = Commands(desk, web, opener, own, forms, admin, telling, background)
         self.clicks = Clicks(
-            desk, opener, removal, tasks, additions, upkeep, turning, admin, telling
+            desk, opener, removal, tasks, additions, upkeep, turning, admin, telling, background
         )
         self.messages = Messages(desk, web, opener, additions, telling)
         self.reactions = Reactions(desk, opener, removal, mailman)

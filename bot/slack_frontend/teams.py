@@ -4,6 +4,7 @@ With a token in the settings there is one workspace. Without, each that has adde
 token of its own in the database.
 """
 
+import asyncio
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ log = structlog.get_logger(part="slack")
 
 #: Seconds for which a workspace's token is not looked up again: everybody's every click needs it.
 REMEMBERED = 5.0
+#: Seconds that a look-up may keep people waiting who were served before: Slack's patience is short.
+PATIENCE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Teams:
         self._make = make
         self._only = make(Web(client)) if client.token else None
         self._known: dict[str, _Known] = {}
+        self._looking: dict[str, asyncio.Task[_Known | None]] = {}
 
     async def of(self, workspace: str) -> Team:
         """Returns the team of a workspace.
@@ -50,14 +54,26 @@ class Teams:
         known = self._known.get(workspace)
         if known and monotonic() < known.until:
             return known.team
-        found = await self._find(workspace)
+        looking = self._looking.get(workspace)
+        if looking is None:
+            looking = self._looking[workspace] = asyncio.create_task(self._look(workspace))
+            looking.add_done_callback(lambda _: self._looking.pop(workspace, None))
+        await asyncio.wait({looking}, timeout=PATIENCE if known else None)
+        if known and not looking.done():
+            return known.team  # what it finds is there the next time
+        found = looking.result()
         if found is None:
-            self._known.pop(workspace, None)
             raise SlackRefused("not_installed")
+        return found.team
+
+    async def _look(self, workspace: str) -> _Known | None:
+        found, known = await self._find(workspace), self._known.pop(workspace, None)
+        if found is None:
+            return None
         same = known is not None and known.installation == found
         team = known.team if known and same else self._make(self._web(found))
-        self._known[workspace] = _Known(monotonic() + REMEMBERED, found, team)
-        return team
+        fresh = self._known[workspace] = _Known(monotonic() + REMEMBERED, found, team)
+        return fresh
 
     async def _find(self, workspace: str) -> Installation | None:
         try:

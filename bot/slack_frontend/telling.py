@@ -1,6 +1,7 @@
 """Telling one person something alone, by whatever way leads to them."""
 
 import contextlib
+from collections.abc import AsyncIterator
 
 import structlog
 
@@ -25,6 +26,17 @@ class Telling:
         """Tells the person a sentence in their language; one that reaches nobody is logged."""
         words = said(sentence, await self.texts(place))
         await self.show(place, sentence_screen(words))
+
+    @contextlib.asynccontextmanager
+    async def explaining(self, place: Place) -> AsyncIterator[None]:
+        """Tells the person why something did not work."""
+        try:
+            yield
+        except StylusError as error:
+            await self.say(place, str(error))
+        except Exception:
+            log.exception("what somebody asked for failed")
+            await self.say(place, (await self.texts(place)).broken)
 
     async def texts(self, place: Place) -> Texts:
         """Returns the texts in the person's language."""

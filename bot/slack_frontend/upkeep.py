@@ -22,13 +22,14 @@ from bot.breakdown import safe_link
 from bot.lines import cut
 from bot.slack_frontend.additions import Additions, fact_lines
 from bot.slack_frontend.escaping import ours, plain
+from bot.slack_frontend.librarians import keeps_library, refuse_readers
 from bot.slack_frontend.people import Place
 from bot.slack_frontend.screens import Screen, button, lines_screen
 from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.web import Web, ask
 from bot.texts import Texts, said
 from engine.desk import Desk
-from engine.errors import BadOption, NotAllowed
+from engine.errors import BadOption
 from engine.values import Adapter
 
 EDIT_FORM = "stylus_edit_form"
@@ -55,7 +56,7 @@ class Upkeep:
             opinion_of(await self._desk.opinions.of(adapter.id, asker), texts),
             uses_of(await self._desk.lookup.uses(adapter.id, asker), texts),
         ]
-        admin = await self._web.is_admin(asker.user)
+        admin = await keeps_library(self._desk, self._web, asker)
         buttons = buttons_of(adapter, asker, texts, admin=admin)
         screen = info_screen(adapter, told, texts)
         rows = (ActionsBlock(elements=[button(one) for one in buttons]),) if buttons else ()
@@ -63,7 +64,7 @@ class Upkeep:
 
     async def act(self, place: Place, click: Click) -> None:
         """Switches on or off, removes, refines, or looks for a newer version."""
-        admin = await self._web.is_admin(place.asker.user)
+        admin = await keeps_library(self._desk, self._web, place.asker)
         texts = await self._telling.texts(place)
         await self._telling.say(
             place, await act(self._desk, click, place.asker, texts, admin=admin)
@@ -71,8 +72,7 @@ class Upkeep:
 
     async def open(self, place: Place, click: Click) -> None:
         """Shows the form. Raises `StylusError`."""
-        if not await self._web.is_admin(place.asker.user):
-            raise NotAllowed("Only an admin of this workspace changes its library.")
+        await refuse_readers(self._desk, self._web, place.asker)
         if (click.index or 0) >= len(PARTS):
             raise BadOption("That button is of an older version; ask for the adapter again.")
         adapter = await self._desk.lookup.find_by_handle(click.request_id, place.asker)
@@ -93,7 +93,7 @@ class Upkeep:
         written = {name: str(block[name].get("value") or "") for name, block in values.items()}
         try:
             changes, notes = read_changes(adapter, PARTS[click.index or 0], written, texts)
-            admin = await self._web.is_admin(place.asker.user)
+            admin = await keeps_library(self._desk, self._web, place.asker)
             saved = await self._desk.upkeep.edit(
                 adapter.id, changes, notes, place.asker, allowed=admin
             )

@@ -282,8 +282,8 @@ SENTENCES = {
     "Give the URL of a .safetensors file after “lora propose”.": (
         "Gib nach „lora propose“ die Adresse einer .safetensors-Datei."
     ),
-    "Only an admin of this workspace changes its library.": (
-        "Nur wer diesen Workspace verwaltet, ändert seine Sammlung."
+    "Only those who look after the library here can do that; ask one of them.": (
+        "Das kann nur, wer hier die Sammlung pflegt; frag dort nach."
     ),
     "Only admins of this workspace can do that; ask one of them.": (
         "Das kann nur, wer diesen Workspace verwaltet; frag dort nach."

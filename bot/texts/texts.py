@@ -161,6 +161,7 @@ class Texts:
     channels: str
     gallery: str
     moderators: str
+    librarians: str
     quotas: str
     others: str
     no_limit: str
@@ -176,6 +177,7 @@ class Texts:
     set_channels: str
     set_gallery: str
     set_moderators: str
+    set_librarians: str
     set_quota: str
     set_daily: str
     daily_field: str

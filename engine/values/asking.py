@@ -159,11 +159,17 @@ class Rules:
     mentions: bool = True
     #: A role whose members may cancel and delete what others asked.
     moderators: str | None = None
+    #: Roles, or people where a platform has no roles, who look after the library beside admins.
+    librarians: tuple[str, ...] = ()
 
     def quota(self, roles: Collection[str]) -> int | None:
         """Returns how many images a day somebody with these roles may ask for; None: any."""
         granted = [self.quotas[role] for role in roles if role in self.quotas]
         return max(granted) if granted else self.daily
+
+    def keeps_library(self, asker: Asker) -> bool:
+        """Returns whether somebody who is no admin may look after the library all the same."""
+        return not {*asker.roles, asker.user}.isdisjoint(self.librarians)
 
     def lane(self, roles: Collection[str]) -> int:
         """Returns by how many rounds somebody with these roles is served before others."""

@@ -36,6 +36,7 @@ async def test_every_setting_is_changed_on_one_screen(discord_server: Server) ->
     await eve.select(screen, [discord_server.channel], custom_id="stylus:admin:channels")
     await eve.select(screen, [other], custom_id="stylus:admin:gallery")
     await eve.select(screen, [role], custom_id="stylus:admin:moderators")
+    await eve.select(screen, [role], custom_id="stylus:admin:librarians")
     await eve.click(screen, custom_id="stylus:admin:unsafe")
     await eve.click(screen, custom_id="stylus:admin:mentions")
     form = await eve.click(screen, custom_id="stylus:admin:daily")
@@ -53,12 +54,13 @@ async def test_every_setting_is_changed_on_one_screen(discord_server: Server) ->
         mentions=False,
         gallery=str(other.id),
         moderators=str(role.id),
+        librarians=(str(role.id),),
     )
     log = await eve.slash(discord_server.channel, "stylus-admin audit")
     assert log.response
     assert f"<@{eve.id}>" in words_of(log.response)
     assert "daily – → 3" in words_of(log.response)
-    assert await discord_server.count("audit") == 9
+    assert await discord_server.count("audit") == 10
 
 
 async def test_others_are_refused_even_where_discord_would_let_them(

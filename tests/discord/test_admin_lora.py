@@ -127,7 +127,7 @@ async def test_only_admins_decide_and_the_card_says_what(
     ]
     refused = await server.bob.click(card, custom_id=approve)
     assert refused.response
-    assert "Only people who may manage this server" in words_of(refused.response)
+    assert "Only those who look after the library" in words_of(refused.response)
     assert await status(server) == "proposed"
     await eve.click(card, custom_id=approve)
     assert await status(server) == "active"
@@ -194,7 +194,7 @@ async def test_the_card_is_edited_before_it_is_decided(
     _, _, words, use = ids_of(card)
     refused = await server.bob.click(card, custom_id=words)
     assert refused.response
-    assert "Only people who may manage this server" in words_of(refused.response)
+    assert "Only those who look after the library" in words_of(refused.response)
     opened = await eve.click(card, custom_id=words)
     assert opened.modal
     filled = standing(opened.modal) | {"title": "Comet", "triggers": "comet, tail"}
@@ -252,3 +252,29 @@ async def test_the_buttons_under_an_adapter_are_for_admins_of_its_place(
     assert await status(server) == "disabled"
     await eve.click(public, custom_id=f"stylus:enable:{handle}")
     assert await status(server) == "active"
+
+
+async def test_a_role_may_look_after_the_library_and_nothing_else(
+    discord_server: Server, catalogue: tuple[str, ...]
+) -> None:
+    server = discord_server
+    role = server.guild.create_role("Librarians")
+    lib = server.guild.add_member(server.env.create_user("lib"), roles=[role])
+    await own(server, "test:star")
+    shown = await server.desk.workspaces.change(asker(server, lib), librarians=(str(role.id),))
+    assert shown.librarians
+    card = (await lib.slash(server.channel, "stylus lora info", id="test:star")).response
+    assert card
+    switch = next(one for one in ids_of(card) if "disable" in one)
+    await lib.click(card, custom_id=switch)
+    assert await status(server) == "disabled"
+    seen = await lib.slash(server.channel, "stylus lora search", text="star")
+    assert "test:star" in words_of(seen.response)
+    addition = await checked(server, catalogue, server.ann)
+    await server.desk.announcing.tell_waiting("discord")
+    await lib.click(server.last, custom_id=f"stylus:approve:{addition}")
+    assert await status(server) == "active"
+    settings = await server.channel_message("stylus:admin:unsafe")
+    refused = await lib.click(settings, custom_id="stylus:admin:unsafe")
+    assert refused.response
+    assert "Only people who may manage this server" in words_of(refused.response)

@@ -54,9 +54,11 @@ async def test_only_its_owner_and_admins_cancel(workspace: Workspace) -> None:
     request = await workspace.prompt()
     button = f"stylus:cancel:{request.id}"
     await workspace.slack.click(button, workspace.root, BOB)
+    await workspace.settled()
     assert "somebody else" in workspace.slack.whispers[-1]["text"]
     assert (await workspace.desk.answer(request.id)).phase is Phase.QUEUED
     await workspace.slack.click(button, workspace.root, ADMIN)
+    await workspace.settled()
     assert (await workspace.desk.answer(request.id)).phase is Phase.CANCELLED
     await workspace.deliver()
     assert "Cancelled" in words_of(workspace.root)
@@ -66,8 +68,10 @@ async def test_delete_takes_the_images_too(workspace: Workspace) -> None:
     request = await answered(workspace)
     button = f"stylus:delete:{request.id}"
     await workspace.slack.click(button, workspace.root, BOB)
+    await workspace.settled()
     assert workspace.slack.files
     await workspace.slack.click(button, workspace.root, ANN)
+    await workspace.settled()
     assert workspace.slack.files == {}
     assert workspace.slack.messages() == []
 

@@ -62,9 +62,9 @@ async def test_only_admins_decide_and_the_card_says_what(
     assert reject.startswith("stylus:reject:")
     await workspace.slack.click(approve, card, BOB)
     await workspace.settled()
-    assert "Only an admin of this workspace" in words_of(workspace.slack.whispers[-1])
+    assert "Only those who look after the library" in words_of(workspace.slack.whispers[-1])
     assert await status(workspace) == "proposed"
-    assert "Only an admin" in await told(workspace, "lora proposed", BOB)
+    assert "Only those who look after" in await told(workspace, "lora proposed", BOB)
     await workspace.slack.slash("lora proposed", user=ADMIN)
     await workspace.settled()
     assert ids_of(workspace.slack.whispers[-1])[:2] == [approve, reject]
@@ -97,7 +97,7 @@ async def test_the_card_is_edited_in_forms(
     words, use = ids_of(card)[2:]
     await workspace.slack.click(words, card, BOB)
     await workspace.settled()
-    assert "Only an admin of this workspace" in words_of(workspace.slack.whispers[-1])
+    assert "Only those who look after the library" in words_of(workspace.slack.whispers[-1])
     assert workspace.slack.forms == []
     filled = {"title": "Comet", "description": "A comet.", "triggers": "", "tags": "", "notes": ""}
     await workspace.slack.click(words, card, ADMIN)

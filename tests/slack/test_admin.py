@@ -26,6 +26,7 @@ def chosen(**fields: Any) -> dict[str, Any]:
         "daily": {"value": None},
         "channels": {"selected_conversations": []},
         "gallery": {"selected_conversation": None},
+        "librarians": {"selected_users": []},
         "switches": {"selected_options": []},
     }
     return empty | fields
@@ -36,6 +37,7 @@ async def test_others_are_refused_each_time(workspace: Workspace) -> None:
     assert workspace.slack.forms == []
     await told_nothing(workspace, "settings")
     await workspace.slack.send_form(chosen(images={"value": "2"}), BOB)
+    await workspace.settled()
     assert "Only admins" in words_of(workspace.slack.whispers[-1])
     assert (await workspace.desk.workspaces.rules(ADMINS)).images is None
 
@@ -58,6 +60,7 @@ async def test_settings_are_chosen_in_a_form_and_written_down(workspace: Workspa
         ),
         ADMIN,
     )
+    await workspace.settled()
     rules = await workspace.desk.workspaces.rules(ADMINS)
     assert (rules.images, rules.daily, rules.gallery) == (2, 5, ART)
     assert (rules.mentions, rules.unsafe) == (True, False)
@@ -73,13 +76,32 @@ async def test_the_library_is_kept_by_admins(
 ) -> None:
     heart = catalogue[1]
     assert "Nothing waits" in await told(workspace, "lora proposed")
-    assert "Only admins" in await told(workspace, f"lora disable {heart}", ANN)
+    assert "Only those who look after" in await told(workspace, f"lora disable {heart}", ANN)
     assert "belongs to everybody" in await told(workspace, f"lora disable {heart}")
     async with workspace.desk.database.transaction() as connection:
         own = update(adapters).where(adapters.c.id == heart).values(workspace=":T1")
         await connection.execute(own)
     assert "is disabled now" in await told(workspace, f"lora disable {heart}")
     assert "no lora “colour”" in await told(workspace, "lora colour")
+
+
+async def test_people_whom_admins_chose_look_after_the_library_alone(
+    catalogue: tuple[str, ...], workspace: Workspace
+) -> None:
+    heart = catalogue[1]
+    async with workspace.desk.database.transaction() as connection:
+        own = update(adapters).where(adapters.c.id == heart).values(workspace=":T1")
+        await connection.execute(own)
+    await told_nothing(workspace, "")
+    await workspace.slack.send_form(chosen(librarians={"selected_users": [ANN]}), ADMIN)
+    await workspace.settled()
+    assert "is disabled now" in await told(workspace, f"lora disable {heart}", ANN)
+    assert "Only those who look after" in await told(workspace, f"lora enable {heart}", BOB)
+    assert "Only admins" in await told(workspace, "settings", ANN)
+    assert "librarians" in await told(workspace, "audit")
+    await told_nothing(workspace, "")
+    again = {b["block_id"]: b["element"] for b in workspace.slack.forms[-1]["blocks"]}
+    assert again["librarians"]["initial_users"] == [ANN]
 
 
 async def test_a_file_is_proposed_in_a_message(workspace: Workspace) -> None:
@@ -103,7 +125,10 @@ async def test_an_admins_home_leads_to_settings_and_library(workspace: Workspace
     await workspace.slack.click_home(parts[0], ADMIN)
     await workspace.settled()
     assert workspace.slack.forms[-1]["callback_id"] == "stylus_rules_form"
-    for user, words in ((ADMIN, "Nothing waits for a decision"), (ANN, "Only admins")):
+    for user, words in (
+        (ADMIN, "Nothing waits for a decision"),
+        (ANN, "Only those who look after"),
+    ):
         await workspace.slack.click_home(parts[1], user)
         await workspace.settled()
         assert words in words_of(workspace.slack.whispers[-1])

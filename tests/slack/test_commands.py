@@ -124,6 +124,7 @@ async def test_tasks_render_again_what_is_chosen(
     await render(workspace.desk, request)
     await workspace.deliver()
     await workspace.slack.click(f"stylus:tasks:{request.id}", workspace.root)
+    await workspace.settled()
     values = {
         "ideas": chosen(0, 1),
         "adapters": chosen(1),
@@ -239,6 +240,7 @@ async def test_delete_my_data_takes_messages_and_files(workspace: Workspace) -> 
     await workspace.slack.tell_of_share(images)
     await told(workspace, "delete-my-data")
     await workspace.slack.click("stylus:forget:me", workspace.root, ANN)
+    await workspace.settled()
     assert "1 requests and 1 images are gone" in words_of(workspace.slack.whispers[-1])
     assert [m for m in workspace.slack.messages() if m["user"] == BOT] == []
     assert workspace.slack.files == {}

@@ -38,6 +38,7 @@ METHODS: dict[str, set[str]] = {
     "files_getUploadURLExternal": {"files:write"},
     "files_completeUploadExternal": {"files:write"},
     "files_delete": {"files:write"},
+    "oauth_v2_access": set(),
     "files_info": {"files:read"},
     "users_info": {"users:read"},
     "views_open": set(),
