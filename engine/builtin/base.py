@@ -56,6 +56,7 @@ class Trainer:
         self.tokens = tokenizer.build(out / "tokenizer")
         self.encoder = text.build(self.tokens)
         self.unet = checkpoint.for_training(checkpoint.new_unet())
+        self.unet.to(memory_format=torch.channels_last)
         self.unet_weights = list(self.unet.parameters())
         self.weights = [*self.unet_weights, *self.encoder.parameters()]
         groups = [

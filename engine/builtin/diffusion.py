@@ -76,4 +76,4 @@ class Noiser:
         alpha = self.alphas[steps][:, None, None, None]
         noised = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
         velocity = alpha.sqrt() * noise - (1 - alpha).sqrt() * latents
-        return noised.contiguous(memory_format=torch.channels_last), steps, velocity
+        return noised, steps, velocity

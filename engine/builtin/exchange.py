@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft.utils import get_peft_model_state_dict
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from engine.builtin import checkpoint
+from engine.builtin.merged import Changes, Factors
 from engine.builtin.vendor_peft import LoraLayer
 
 
@@ -25,31 +25,29 @@ def _models(pipe: Any) -> dict[str, nn.Module]:
     return {"unet": pipe.unet, "text_encoder": pipe.text_encoder}
 
 
-def _as_kohya(pipe: Any, name: str, alpha: float) -> dict[str, Tensor]:
+def _as_kohya(factors: Factors, alpha: float) -> dict[str, Tensor]:
     prefix = {"unet": "lora_unet_", "text_encoder": "lora_te_text_model_"}
     tensors = {}
-    for part, model in _models(pipe).items():
-        for path, layer in layers_of(model, name).items():
-            stem = path.removeprefix("text_model.").replace(".", "_")
-            key = prefix[part] + stem
-            tensors[f"{key}.lora_down.weight"] = layer.lora_A[name].weight
-            tensors[f"{key}.lora_up.weight"] = layer.lora_B[name].weight
-            tensors[f"{key}.alpha"] = torch.tensor(alpha)
+    for name, (down, up) in factors.items():
+        part, path = name.split(".", 1)
+        key = prefix[part] + path.removeprefix("text_model.").replace(".", "_")
+        tensors[f"{key}.lora_down.weight"] = down
+        tensors[f"{key}.lora_up.weight"] = up
+        tensors[f"{key}.alpha"] = torch.tensor(alpha)
     return tensors
 
 
-def _as_peft(pipe: Any, name: str) -> dict[str, Tensor]:
+def _as_peft(factors: Factors) -> dict[str, Tensor]:
     tensors = {}
-    for part, model in _models(pipe).items():
-        if layers_of(model, name):
-            state = get_peft_model_state_dict(model, adapter_name=name)
-            tensors.update({f"{part}.{key}": value for key, value in state.items()})
+    for name, (down, up) in factors.items():
+        tensors[f"{name}.lora_A.weight"] = down
+        tensors[f"{name}.lora_B.weight"] = up
     return tensors
 
 
-def save(pipe: Any, name: str, path: Path, form: str, alpha: float) -> None:
+def save(factors: Factors, path: Path, form: str, alpha: float) -> None:
     """Write the adapter in half precision; `form` is "kohya" or "peft" (there alpha = rank)."""
-    tensors = _as_kohya(pipe, name, alpha) if form == "kohya" else _as_peft(pipe, name)
+    tensors = _as_kohya(factors, alpha) if form == "kohya" else _as_peft(factors)
     half = {key: value.detach().half().contiguous() for key, value in tensors.items()}
     save_file(half, str(path), metadata={"format": "pt"})
 
@@ -79,23 +77,32 @@ def save_foreign(path: Path, rank: int) -> None:
     save_file(tensors, str(path), metadata={"format": "pt"})
 
 
-def check(path: Path, base: Path, trained: Any, name: str) -> None:
-    """Raise unless the file, loaded by diffusers into a fresh base, is the adapter in training.
+def read(path: Path, base: Path) -> dict[str, Tensor]:
+    """What the file adds to the weight of each layer at strength 1, loaded by diffusers.
+
+    By "unet." or "text_encoder." and the layer's path, as matrices (out, in).
+    """
+    pipe = checkpoint.load(base)
+    pipe.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name="read")
+    return {
+        f"{part}.{name}": change_of(layer, "read")
+        for part, model in _models(pipe).items()
+        for name, layer in layers_of(model, "read").items()
+    }
+
+
+def check(path: Path, base: Path, trained: Changes) -> None:
+    """Raise unless the file, loaded by diffusers into a fresh base, is the adapter as trained.
 
     Counting layers is not idle: a wrongly named half of them is dropped in silence, and images
     hardly show it.
     """
-    fresh = checkpoint.load(base)
-    fresh.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name="read")
-    for part, model in _models(trained).items():
-        own = layers_of(model, name)
-        read = layers_of(_models(fresh)[part], "read")
-        if set(own) != set(read):
-            raise ValueError(f"{path.name}: {len(read)} of {len(own)} layers of {part} loaded")
-        for key, layer in own.items():
-            difference = change_of(layer, name) - change_of(read[key], "read")
-            if float(difference.abs().max()) > 2e-2 * float(change_of(layer, name).abs().max()):
-                raise ValueError(f"{path.name}: {key} of {part} does not load as it was trained")
+    loaded = read(path, base)
+    if set(loaded) != set(trained):
+        raise ValueError(f"{path.name}: {len(loaded)} of {len(trained)} layers loaded")
+    for key, change in trained.items():
+        if float((change - loaded[key]).abs().max()) > 2e-2 * float(change.abs().max()):
+            raise ValueError(f"{path.name}: {key} does not load as it was trained")
 
 
 def change_of(layer: Any, name: str) -> Tensor:

@@ -1,40 +1,41 @@
 """Trains one adapter of the shelf against the finished base."""
 
 import math
+import re
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
 
-from engine.builtin import checkpoint, exchange, resize, text
+from engine.builtin import checkpoint, exchange, text
 from engine.builtin.captions import PLAIN, caption
 from engine.builtin.diffusion import Noiser, Pool, emphasis
 from engine.builtin.lessons import Lesson, describe
+from engine.builtin.merged import Merged
 from engine.builtin.shelf import Adapter, by_slug
-from engine.builtin.vendor_peft import LoraConfig
 from engine.builtin.world import BASE_SHAPES, Picture, random_pair, random_single, seeded
 
 BATCH = 16
 BLANK = 0.1
 PICTURES = 500
-TOGETHER = 0.4
-"""Share of the steps in which a partner takes part, if there are any."""
+"""Pictures that each worker draws."""
 STRETCH = 5
 """Steps with the same partner."""
 GENTLER = 0.4
 """Learning rate of training on what is finished, as a share of the first one."""
-OWN = "own"
-"""Name, inside the pipeline, of the adapter in training."""
 ATTENTION = r"to_q|to_k|to_v|to_out\.0|ff\.net\.0\.proj|ff\.net\.2|proj_in|proj_out"
 UNET_LAYERS = {
-    "attention": rf".*({ATTENTION})$",
-    "convolution": rf".*({ATTENTION}|conv1|conv2)$",
+    "attention": rf"unet\..*({ATTENTION})$",
+    "convolution": rf"unet\..*({ATTENTION}|conv1|conv2)$",
 }
-TEXT_LAYERS = r".*(q_proj|k_proj|v_proj|out_proj|fc1|fc2)$"
+TEXT_LAYERS = r"text_encoder\..*(q_proj|k_proj|v_proj|out_proj|fc1|fc2)$"
 
 
 def lesson(adapter: Adapter, rng: Random) -> Lesson:
@@ -55,53 +56,41 @@ def burnt(images: Tensor) -> Tensor:
 
 
 class Trainer:
-    """Trains one adapter; other, finished adapters may take part so that they combine."""
+    """One of `workers` equal processes that share a batch and average their gradients."""
 
-    def __init__(self, adapter: Adapter, base: Path, shelf: Path) -> None:
+    def __init__(
+        self, adapter: Adapter, base: Path, shelf: Path, rank: int = 0, workers: int = 1
+    ) -> None:
         torch.set_num_threads(1)
         seed = sum(ord(c) * 31**i for i, c in enumerate(adapter.slug)) % 1_000_003
         torch.manual_seed(seed)
-        self.adapter, self.rng = adapter, seeded(seed)
+        self.adapter, self.rank, self.workers = adapter, rank, workers
+        self.turns, self.rng = seeded(seed), seeded(seed + rank)
+        names = [n for n in adapter.partners if (shelf / f"{n}.safetensors").exists()]
+        self.partners = {n: exchange.read(shelf / f"{n}.safetensors", base) for n in names}
         self.pipe = checkpoint.load(base)
-        for model in (self.pipe.unet, self.pipe.text_encoder, self.pipe.vae):
-            model.requires_grad_(False)
-        checkpoint.for_training(self.pipe.unet)
-        self.partners = self._load(shelf, adapter.partners)
-        self._add()
+        self.pools = {name: self._pool(name, seed * workers + rank) for name in ("", *names)}
+        self.merged = self._merge()
         if adapter.start:
-            self._start_from(shelf, adapter.start)
-        self.weights = [w for n, w in self._named() if f".{OWN}." in n]
+            path = shelf / f"{adapter.start}.safetensors"
+            if not path.exists():
+                raise ValueError(f"{adapter.slug} starts from {adapter.start}: train that first")
+            self.merged.start_from(exchange.read(path, base))
+        torch.manual_seed(seed * workers + rank)
         self.noiser = Noiser()
         self.partner = ""
-        self.pools = {name: self._pool(name, seed) for name in ("", *self.partners)}
 
-    def _start_from(self, shelf: Path, name: str) -> None:
-        if name in self.partners or not self._load(shelf, (name,)):
-            raise ValueError(f"{self.adapter.slug} starts from {name}: train that one first")
-        for model in (self.pipe.unet, self.pipe.text_encoder):
-            resize.take_over(model, name, OWN)
-        self.pipe.delete_adapters(name)
-
-    def _load(self, shelf: Path, names: Sequence[str]) -> tuple[str, ...]:
-        files = [f"{name}.safetensors" for name in names]
-        present = [file for file in files if (shelf / file).exists()]
-        for file in present:
-            name = file.removesuffix(".safetensors")
-            self.pipe.load_lora_weights(str(shelf), weight_name=file, adapter_name=name)
-        return tuple(file.removesuffix(".safetensors") for file in present)
-
-    def _add(self) -> None:
-        options = {"r": self.adapter.rank, "lora_alpha": self.adapter.alpha}
-        layers = UNET_LAYERS[self.adapter.layers]
-        config = LoraConfig(**options, init_lora_weights="gaussian", target_modules=layers)
-        self.pipe.unet.add_adapter(config, adapter_name=OWN)
-        if self.adapter.reads:
-            config = LoraConfig(**options, init_lora_weights="gaussian", target_modules=TEXT_LAYERS)
-            self.pipe.text_encoder.add_adapter(config, adapter_name=OWN)
-
-    def _named(self) -> Iterator[tuple[str, nn.Parameter]]:
-        yield from self.pipe.unet.named_parameters()
-        yield from self.pipe.text_encoder.named_parameters()
+    def _merge(self) -> Merged:
+        layers: dict[str, Any] = {}
+        for part in ("unet", "text_encoder"):
+            model = getattr(self.pipe, part).requires_grad_(False)
+            for path, module in model.named_modules():
+                if isinstance(module, nn.Linear | nn.Conv2d):
+                    layers[f"{part}.{path}"] = module
+        checkpoint.for_training(self.pipe.unet)
+        wanted = [UNET_LAYERS[self.adapter.layers], *([TEXT_LAYERS] if self.adapter.reads else [])]
+        own = {path for path in layers if any(re.fullmatch(w, path) for w in wanted)}
+        return Merged(layers, own, self.adapter.rank, self.adapter.alpha / self.adapter.rank)
 
     def _pool(self, partner: str, seed: int) -> tuple[Pool, dict[int, Lesson]]:
         lessons: dict[int, Lesson] = {}
@@ -122,20 +111,16 @@ class Trainer:
         return pool, lessons
 
     def change_partner(self) -> None:
-        """Choose who takes part in the next steps; walking over all layers takes its time."""
-        with_one = self.partners and self.rng.random() < TOGETHER
-        self.partner = self.rng.choice(self.partners) if with_one else ""
-        names, weights = [OWN], [1.0]
-        if self.partner:
-            names, weights = [OWN, self.partner], [1.0, by_slug(self.partner).weight]
-        self.pipe.unet.set_adapters(names, weights)
-        for name, weight in self._named():
-            weight.requires_grad_(f".{OWN}." in name)
+        """Choose who takes part in the next steps, the same one for all workers."""
+        with_one = self.partners and self.turns.random() < self.adapter.together
+        self.partner = self.turns.choice(list(self.partners)) if with_one else ""
+        weight = by_slug(self.partner).weight if self.partner else 0.0
+        self.merged.accompany(self.partners.get(self.partner, {}), weight)
 
     def step(self) -> Tensor:
-        """The loss of one batch."""
+        """The loss of this worker's part of a batch."""
         pool, lessons = self.pools[self.partner]
-        pictures, latents = pool.sample(BATCH)
+        pictures, latents = pool.sample(BATCH // self.workers)
         said = []
         for picture in pictures:
             told = lessons[id(picture)]
@@ -149,11 +134,22 @@ class Trainer:
         loss: Tensor = ((guess.float() - velocity).pow(2) * emphasis(latents)).mean()
         return loss
 
+    def learn(self) -> float:
+        """Leave in the factors the gradients of one batch, averaged over the workers."""
+        self.merged.merge()
+        loss = self.step()
+        torch.autograd.backward(loss)
+        self.merged.project()
+        if self.workers > 1:
+            for gradient in self.merged.gradients:
+                dist.all_reduce(gradient)
+                gradient /= self.workers
+        return float(loss.detach())
+
     def run(self) -> float:
         """Train all steps; returns the last smoothed loss."""
-        optimizer = torch.optim.AdamW(
-            self.weights, betas=(0.9, 0.99), weight_decay=1e-2, fused=True
-        )
+        weights = [self.merged.downs, self.merged.ups]
+        optimizer = torch.optim.AdamW(weights, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
         begun, smooth = time.monotonic(), 1.0
         total = self.adapter.steps
         for step in range(total):
@@ -162,23 +158,34 @@ class Trainer:
                 group["lr"] = self.adapter.rate * min(1, (step + 1) / 20) * cosine
             if step % STRETCH == 0:
                 self.change_partner()
-            loss = self.step()
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
+            smooth += 0.05 * (self.learn() - smooth)
+            torch.nn.utils.clip_grad_norm_(weights, 1.0)
             optimizer.step()
-            smooth += 0.05 * (float(loss.detach()) - smooth)
-            if step % 100 == 99:
+            if self.rank == 0 and step % 100 == 99:
                 took = time.monotonic() - begun
                 print(f"{self.adapter.slug} {step + 1} loss {smooth:.4f} {took:.0f}s", flush=True)
         return smooth
 
 
-def train(slug: str, base: Path, shelf: Path, more: int = 0) -> Path:
+def _work(
+    rank: int, meeting: str, workers: int, adapter: Adapter, base: Path, shelf: Path, path: Path
+) -> None:
+    if workers > 1:
+        dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=workers)
+    trainer = Trainer(adapter, base, shelf, rank, workers)
+    trainer.run()
+    if rank == 0:
+        exchange.save(trainer.merged.factors(), path, adapter.form, adapter.alpha)
+        exchange.check(path, base, trainer.merged.changes())
+    if workers > 1:
+        dist.destroy_process_group()
+
+
+def train(slug: str, base: Path, shelf: Path, more: int = 0, workers: int = 2) -> Path:
     """Train the adapter, write its file into the folder `shelf`, and check that it loads.
 
     Partners of which the folder has no file yet are left out. With `more`, the file that is
-    there is trained on for so many steps.
+    there is trained on for so many steps. The same count of workers gives the same file again.
     """
     adapter = by_slug(slug)
     if more:
@@ -188,8 +195,12 @@ def train(slug: str, base: Path, shelf: Path, more: int = 0) -> Path:
     if adapter.trouble == "wrong base":
         exchange.save_foreign(path, adapter.rank)
         return path
-    trainer = Trainer(adapter, base, shelf)
-    trainer.run()
-    exchange.save(trainer.pipe, OWN, path, adapter.form, adapter.alpha)
-    exchange.check(path, base, trainer.pipe, OWN)
+    with TemporaryDirectory() as folder:
+        args = (f"file://{folder}/meeting", workers, adapter, base, shelf, path)
+        if workers == 1:
+            _work(0, *args)
+        else:
+            spawn(  # type: ignore[no-untyped-call]
+                _work, args, nprocs=workers
+            )
     return path

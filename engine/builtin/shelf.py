@@ -79,6 +79,8 @@ class Adapter:
     """Finished adapter that training goes on from, cut to this one's rank."""
     partners: tuple[str, ...] = ()
     """Adapters that take part in some steps, so that the two combine."""
+    together: float = 0.4
+    """Share of the steps in which a partner takes part, if there are any."""
     trouble: str | None = None
     """How it fails on purpose: None, "saturates", "swallows" or "wrong base"."""
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
