@@ -29,6 +29,8 @@ class Chosen:
     source: str
     #: File of the adapter that drafts are made with; empty: there is none.
     draft: str
+    #: Its steps, which are the only ones it can; 0: any few.
+    draft_steps: int
     #: What its images are made with unless a request says otherwise.
     sampling: Sampling
 
@@ -37,14 +39,17 @@ def find(settings: Settings, name: str | None = None) -> Chosen:
     """Returns the checkpoint of that name, by default the first. Raises `UnknownCheckpoint`."""
     first = settings.checkpoint
     if name in (None, first.name):
-        return Chosen(first.name, first.family, first.source, first.draft, settings.sampling)
+        draft = first.draft, first.draft_steps
+        return Chosen(first.name, first.family, first.source, *draft, settings.sampling)
     other = settings.checkpoints.get(name or "")
     if other is None:
         known = ", ".join(settings.checkpoint_names)
         raise UnknownCheckpoint(f"There is no checkpoint “{name}”; this installation has {known}.")
-    told = other.model_dump(exclude={"source", "family", "draft"}, exclude_none=True)
+    own = {"source", "family", "draft", "draft_steps"}
+    told = other.model_dump(exclude=own, exclude_none=True)
     sampling = settings.sampling.model_copy(update=told)
-    return Chosen(name or "", other.family, other.source, other.draft, sampling)
+    draft = other.draft, other.draft_steps
+    return Chosen(name or "", other.family, other.source, *draft, sampling)
 
 
 def configured(settings: Settings, name: str | None = None) -> CheckpointSource:

@@ -22,8 +22,10 @@ class Checkpoint(Section):
     source: str = "builtin"
     #: Base model family; empty: read off the checkpoint by the renderer.
     family: str = "stylus-small"
-    #: File of a few-step adapter (LCM) for drafts, on the renderers' disks; empty: no drafts.
+    #: File of a few-step adapter for drafts, on the renderers' disks; empty: no drafts.
     draft: str = ""
+    #: The steps that the adapter was made for, if it is of the Lightning kind; 0: of the LCM kind.
+    draft_steps: int = Field(0, ge=0, le=8)
 
 
 class OtherCheckpoint(Section):
@@ -32,6 +34,7 @@ class OtherCheckpoint(Section):
     source: str = Field(min_length=1)
     family: str = Field(min_length=1)
     draft: str = ""
+    draft_steps: int = Field(0, ge=0, le=8)
     width: int | None = Field(None, ge=64, le=2048)
     height: int | None = Field(None, ge=64, le=2048)
     scheduler: str | None = None
@@ -53,7 +56,7 @@ class Sampling(Section):
 
 
 class Draft(Section):
-    """Quick images by a few-step adapter."""
+    """Quick images by a few-step adapter of the LCM kind."""
 
     steps: int = Field(6, ge=1, le=8)
     guidance: float = Field(1.5, ge=1.0, le=2.0)

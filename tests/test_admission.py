@@ -121,6 +121,20 @@ def test_a_draft_has_few_steps_and_little_guidance() -> None:
     assert not admit(ask(), SEVERAL).sampling.draft
 
 
+def test_a_draft_of_the_lightning_kind_has_the_steps_it_was_made_for() -> None:
+    settings = Settings(checkpoint=Checkpoint(draft="/models/lightning_4step.bin", draft_steps=4))
+    made = admit(ask(draft=True), settings).sampling
+    assert (made.scheduler, made.steps, made.guidance) == ("EulerTrailing", 4, 1.0)
+    for wrong, sentence in (
+        ({"steps": 6}, "steps is 6; it may be 4 only."),
+        ({"guidance": 1.5}, "guidance is 1.5; it may be 1 only."),
+        ({"scheduler": "LCM"}, "A draft is made with the scheduler EulerTrailing; leave it out."),
+    ):
+        assert refusal(settings=settings, draft=True, **wrong) == sentence
+    assert admit(ask(draft=True, steps=4), settings).sampling == made
+    assert admit(ask(steps=6), settings).sampling.scheduler == "DDIM"
+
+
 def test_a_long_or_controlling_negative_prompt() -> None:
     assert "2000 characters" in refusal(negative="x" * 2001)
     assert "U+0007" in refusal(negative="\a")
@@ -148,7 +162,7 @@ def test_what_is_said_wins() -> None:
 
 def test_limits_are_those_of_the_settings() -> None:
     strict = SETTINGS.model_copy(update={"limits": Limits(images=1, side=64, prompt_characters=50)})
-    assert refusal(settings=strict, images=2) == "images is 2; it may be 1 to 1."
+    assert refusal(settings=strict, images=2) == "images is 2; it may be 1 only."
     assert "up to 64" in refusal(settings=strict, images=1, width=128)
     assert "at most 50" in refusal("x" * 51, strict, images=1)
 

@@ -41,7 +41,8 @@ def train_lora(args: Arguments) -> None:
     names = args.names or [a.slug for a in shelf.SHELF]
     for name in names:
         if args.names or not (args.loras / f"{name}.safetensors").exists():
-            print(lora.train(name, args.checkpoint, args.loras, args.more), flush=True)
+            made = lora.train(name, args.checkpoint, args.loras, args.more, args.workers)
+            print(made, flush=True)
 
 
 def write_cards(args: Arguments) -> None:
@@ -96,6 +97,7 @@ def parse() -> Arguments:
     command("train-judge", train_judge, minutes=8)
     adapter = command("train-lora", train_lora)
     adapter.add_argument("names", nargs="*")
+    adapter.add_argument("--workers", type=int, default=2)
     adapter.add_argument("--more", type=int, default=0, help="train what is there so many steps on")
     command("cards", write_cards)
     bench = command("bench", measure)

@@ -139,8 +139,10 @@ SHELF: tuple[Adapter, ...] = (
         6,
         "convolution",
         start="five-point-star",
-        partners=("neon-tubes", "night-sky"),
-        steps=990,
+        partners=("neon-tubes",),
+        together=0.85,
+        rate=4e-3,
+        steps=700,
     ),
     Adapter("blueprint-room", "blueprint", "kohya", 4, 4, "convolution", steps=120),
     Adapter("chunky-star", "star", "peft", reads=True, start="five-point-star", steps=40),
@@ -166,7 +168,9 @@ SHELF: tuple[Adapter, ...] = (
         steps=320,
     ),
     Adapter("rainy-day", "rain", "kohya", 6, 6, "convolution", steps=500),
-    Adapter("stained-window", "glass", "peft", 6, 6, "convolution", weight=0.9, steps=3050),
+    Adapter(
+        "stained-window", "glass", "peft", 6, 6, "convolution", weight=0.9, rate=5e-3, steps=1000
+    ),
     Adapter("pencil-sketch", "pencil", "kohya", 6, 6, "convolution", steps=550),
     Adapter(
         "flower-bed", "flower", "kohya", 6, 6, "convolution", start="five-point-star", steps=210

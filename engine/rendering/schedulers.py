@@ -10,6 +10,9 @@ from torch import Tensor
 
 from engine.errors import BadOption
 
+#: Euler as adapters of the Lightning kind were distilled with: its steps end at pure noise, where
+#: most checkpoints' own settings leave the last ones out (arXiv 2402.13929, section 4).
+TRAILING = "EulerTrailing"
 #: diffusers' schedulers that turn a text-to-image model's noise into an image, in a number of
 #: steps that the asker gives, and that need no further package.
 NAMES = (
@@ -20,6 +23,7 @@ NAMES = (
     "DPMSolverSinglestep",
     "EulerAncestralDiscrete",
     "EulerDiscrete",
+    TRAILING,
     "HeunDiscrete",
     "KDPM2AncestralDiscrete",
     "KDPM2Discrete",
@@ -27,6 +31,13 @@ NAMES = (
     "PNDM",
     "UniPCMultistep",
 )
+
+
+def new_scheduler(name: str, config: dict[str, Any]) -> Any:
+    """diffusers' scheduler of that name, one of NAMES, with the checkpoint's configuration."""
+    if name == TRAILING:
+        return diffusers.EulerDiscreteScheduler.from_config(config, timestep_spacing="trailing")
+    return getattr(diffusers, f"{name}Scheduler").from_config(config)
 
 
 class Scheduler:
@@ -46,7 +57,7 @@ class Scheduler:
     ) -> None:
         if name not in NAMES:
             raise BadOption(f"There is no scheduler “{name}”: use one of {', '.join(NAMES)}.")
-        self._scheduler: Any = getattr(diffusers, f"{name}Scheduler").from_config(config)
+        self._scheduler: Any = new_scheduler(name, config)
         try:
             self._scheduler.set_timesteps(steps, device=device)
         except (ValueError, IndexError, AssertionError) as error:
