@@ -35,9 +35,9 @@ NAMES = (
 
 def new_scheduler(name: str, config: dict[str, Any]) -> Any:
     """diffusers' scheduler of that name, one of NAMES, with the checkpoint's configuration."""
-    if name == TRAILING:
-        return diffusers.EulerDiscreteScheduler.from_config(config, timestep_spacing="trailing")
-    return getattr(diffusers, f"{name}Scheduler").from_config(config)
+    trailing = {"timestep_spacing": "trailing"} if name == TRAILING else {}
+    kind = "EulerDiscrete" if name == TRAILING else name
+    return getattr(diffusers, f"{kind}Scheduler").from_config(config, **trailing)
 
 
 class Scheduler:
