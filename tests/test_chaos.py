@@ -1,10 +1,13 @@
-"""What `stylus chaos` says of a run is what its rows and posts say."""
+"""What `stylus chaos` does and says: its clocks jump, and its words are those of rows and posts."""
 
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
-from bot.benchmarks.chaos import Injury, Survival, judge
-from bot.command_line.chaos import told
+from bot.benchmarks.shifted_clock import set_clock
+from bot.benchmarks.survival import Injury, Survival, judge, told
 from engine.values import Answer, Phase, Timings
 from tests.samples import rendering, request
 
@@ -33,10 +36,36 @@ def test_every_way_to_end_is_told_apart() -> None:
     assert (survival.rendered, survival.lost, survival.doubled) == (2, 2, 1)
     assert (survival.incomplete, dict(survival.failed)) == (1, {"It died 3 times": 1})
     assert not survival.whole
-    survival.injuries = [Injury(1, "killed", "engine", 2.5), Injury(9, "frozen", "engine")]
+    survival.injuries = [
+        Injury(1, "killed", "engine", 2.5),
+        Injury(2, "killed", "renderer", 70, alone=True),
+        Injury(9, "frozen", "engine"),
+    ]
+    survival.starts["renderer"] += [8, 9]
     said = "\n".join(told(survival))
     assert "engine frozen 1 times, engine killed 1 times" in said
+    assert "renderer: 2 times; median 8.0, p90 9.0, most 9.0 s from its start" in said
     assert "2 lost, 1 doubled, 1 incomplete" in said
-    assert "killed: what was under way had gone on after 2.5 s (median), 2.5 s (most)" in said
+    assert "killed: 1 times; median 2.5, p90 2.5, most 2.5 s" in said
+    assert "killed, no other one ready for a time: 1 times; median 70.0, p90 70.0" in said
     assert "frozen: 1 times it never went on" in said
     assert replace(survival, lost=0, doubled=0, incomplete=0).whole
+
+
+def test_a_worker_s_clock_can_be_made_to_jump(tmp_path: Path) -> None:
+    """Both ways of asking for the time, and not those that only measure."""
+    clock = tmp_path / "clock"
+    set_clock(clock, 3600)
+    asking = (
+        "import datetime, sys, time; from pathlib import Path; "
+        "from bot.benchmarks.shifted_clock import set_clock, shift_clock; "
+        "real, steady = time.time(), time.monotonic(); shift_clock(Path(sys.argv[1])); "
+        "from datetime import UTC, datetime as when; first = when.now(UTC).timestamp() - real; "
+        "set_clock(Path(sys.argv[1]), -7200); "
+        "print(round(first), round(time.time() - real), round(time.monotonic() - steady), "
+        "isinstance(datetime.datetime(2000, 1, 1), when))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", asking, clock], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["3600", "-7200", "0", "True"]

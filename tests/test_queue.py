@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from procrastinate.jobs import Job
@@ -9,7 +10,7 @@ from sqlalchemy import text
 
 from engine.desk import Desk
 from engine.processes.process import Post, open_post
-from engine.processes.rescue import move_up, rescue_jobs, rescue_requests
+from engine.processes.rescue import move_up, rescue, rescue_jobs, rescue_requests
 from engine.processes.shift import Shift
 from engine.requests import ledger
 from engine.settings import Settings
@@ -103,6 +104,49 @@ async def test_a_dead_workers_job_comes_back_a_live_ones_stays(desk: Desk, post:
     assert await jobs(post.database) == [(dead, "compose", "todo"), (alive, "compose", "doing")]
     assert await rescue_jobs(post) == 0
     assert (await take(post)).task_kwargs["request_id"] == dead
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+async def test_a_machine_whose_clock_is_wrong_rescues_all_the_same(
+    desk: Desk, post: Post, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """What is put back may be taken up at once, and what lives is not thought dead."""
+    dead, alive = [(await desk.submit(ask(prompt))).id for prompt in ("dead", "alive")]
+    await take(post)
+    await fall_silent(post)
+    await take(post)
+    off = datetime.now(UTC) + timedelta(hours=hours)
+    monkeypatch.setattr("procrastinate.utils.utcnow", lambda: off)
+    monkeypatch.setattr("time.time", off.timestamp)
+    await rescue(post)
+    assert await jobs(post.database) == [(dead, "compose", "todo"), (alive, "compose", "doing")]
+    assert (await take(post)).task_kwargs["request_id"] == dead
+
+
+async def test_one_engine_at_a_time_rescues(desk: Desk, post: Post) -> None:
+    """A second one would put back what a living worker has just taken up."""
+    made = await desk.submit(ask())
+    await take(post)
+    await fall_silent(post)
+    async with desk.database.transaction() as other:
+        await other.execute(text("select pg_advisory_xact_lock(hashtext('stylus rescuer'))"))
+        await rescue(post)
+        assert await jobs(post.database) == [(made.id, "compose", "doing")]
+    await rescue(post)
+    assert await jobs(post.database) == [(made.id, "compose", "todo")]
+
+
+async def test_what_a_dead_worker_had_under_way_goes_on_first(desk: Desk, post: Post) -> None:
+    first, second = [(await desk.submit(ask("ada", ADA))).id for _ in range(2)]
+    for _ in range(2):
+        await take(post)
+    async with desk.database.transaction() as connection:
+        await ledger.claim(connection, second, *COMPOSING)
+    await fall_silent(post)
+    await rescue(post)
+    await desk.submit(ask("bob", BOB))
+    order = [str((await take(post)).task_kwargs["request_id"]) for _ in range(2)]
+    assert order == [second, first], "the one that was claimed, before those that only wait"
 
 
 async def test_a_job_that_was_fetched_in_vain_is_put_back(desk: Desk, post: Post) -> None:

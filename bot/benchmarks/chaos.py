@@ -1,8 +1,8 @@
-"""`stylus chaos`: workers and database are hit while requests run, and it is told what survived.
+"""`stylus chaos`: workers and all that they need are hit while requests run; told is what survived.
 
 Everything is real: processes, queue, Postgres, the checkpoint; only the platform that answers are
-posted on is one of our own, which refuses at times and breaks off at others. What is hit, when and
-how follows from a seed, so a run that went wrong can be had again, as far as clocks ever agree.
+posted on and the language model are our own, and fail at times. What is hit, when and how follows
+from a seed, so a run that went wrong can be had again, as far as clocks ever agree.
 """
 
 import asyncio
@@ -10,25 +10,35 @@ import contextlib
 import random
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
-from bot.benchmarks.crew import Crew, Member, open_crew
+from bot.benchmarks.crew import Crew, open_crew
+from bot.benchmarks.injuries import (
+    HANDS,
+    KINDS,
+    ONLY,
+    PLACES,
+    Outside,
+    hit_outside,
+    hit_worker,
+    seconds_of,
+)
+from bot.benchmarks.moody_llm import serve_moody_llm
 from bot.benchmarks.moody_platform import PLATFORM, MoodyPlatform
+from bot.benchmarks.survival import Injury, Survival, judge
 from engine.desk import Desk, open_desk
 from engine.errors import DatabaseUnavailable
 from engine.operations.log import configure_log
 from engine.requests import backlog
-from engine.settings import Settings, Storage
-from engine.storage.outage import closed_database, cut_connections
+from engine.settings import Llm, Settings, Storage
 from engine.storage.scratch import scratch_database
-from engine.values import Answer, Ask, Asker, Phase
+from engine.values import Ask, Asker, Overrides
 
 #: What runs: any of them may be hit.
 CREW = ("engine", "engine", "renderer", "renderer")
@@ -37,56 +47,12 @@ PEOPLE = 20
 OPEN = 32
 #: Steps of a request's denoising: few, since it is the queue that is tried.
 STEPS = 4
-#: What is done, and in how many of a hundred hits.
-KINDS = {"killed": 40, "frozen": 25, "stopped": 15, "cut off": 10, "closed": 10}
-#: What is done to the database and not to a worker.
-TO_DATABASE = ("cut off", "closed")
-#: Seconds that a frozen worker stays so: sometimes longer than it takes to be thought dead.
-FROZEN = (1.0, 25.0)
-#: Seconds that the database takes no connections.
-CLOSED = (0.5, 10.0)
+#: Seconds that the language model has for an answer.
+MODEL_SECONDS = 3.0
 #: Seconds between two looks.
 LOOK = 0.5
 #: Seconds that all is given to end after the last injury.
 PATIENCE = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Injury:
-    """What was done, to whom, and when."""
-
-    at: float
-    kind: str
-    role: str
-    #: Seconds until nothing was left in the hands that it was in then; None: it always was.
-    recovered: float | None = None
-
-
-@dataclass(slots=True)
-class Survival:
-    """What was injected, and what became of the requests."""
-
-    seed: int
-    requests: int
-    seconds: float = 0.0
-    injuries: list[Injury] = field(default_factory=list)
-    #: Posts that the platform refused, and those that it took without saying so.
-    refused: int = 0
-    broken_off: int = 0
-    rendered: int = 0
-    #: Those that ended without images, by their sentence.
-    failed: Counter[str] = field(default_factory=Counter)
-    #: Workers that ended by themselves, or not as they should when they were told to.
-    ended: int = 0
-    #: Requests that never ended, whose answer came more than once, or with too few images.
-    lost: int = 0
-    doubled: int = 0
-    incomplete: int = 0
-
-    @property
-    def whole(self) -> bool:
-        """Whether every request ended in exactly one result or one clear failure."""
-        return not (self.lost or self.doubled or self.incomplete)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +61,7 @@ class _Run:
 
     desk: Desk
     crew: Crew
+    outside: Outside
     survival: Survival
     chooser: random.Random
     tell: Callable[[str], None]
@@ -118,13 +85,15 @@ async def wreak(
     survival = Survival(seed, requests)
     platform = MoodyPlatform(random.Random(seed + 1))
     async with (
-        scratch_database(settings) as scratch,
+        serve_moody_llm(random.Random(seed + 2)) as llm,
+        scratch_database(_asking(settings, llm.url)) as scratch,
         _scratch_store(scratch, survival, tell) as own,
         open_crew(own, CREW) as crew,
         open_desk(own) as desk,
     ):
         desk.register(PLATFORM, platform.post)
-        run = _Run(desk, crew, survival, random.Random(seed), tell, monotonic())
+        outside = Outside(own, llm, platform)
+        run = _Run(desk, crew, outside, survival, random.Random(seed), tell, monotonic())
         async with asyncio.TaskGroup() as group:
             for task in (_deliver(run), _keep_up(run), _injure(run, every, group)):
                 group.create_task(task)
@@ -134,8 +103,14 @@ async def wreak(
         survival.seconds = monotonic() - run.began
         answers = [await desk.answer(one) for one in run.ids]
         survival.refused, survival.broken_off = platform.refused, platform.broken_off
+        survival.unanswered = llm.unanswered
         judge(survival, answers, platform.posts)
     return survival
+
+
+def _asking(settings: Settings, url: str) -> Settings:
+    llm = Llm(base_url=url, model="moody", timeout=MODEL_SECONDS)
+    return settings.model_copy(update={"llm": llm})
 
 
 @asynccontextmanager
@@ -168,7 +143,12 @@ async def _ask_all(run: _Run) -> None:
 
 def _ask(number: int) -> Ask:
     asker = Asker(PLATFORM, f"w{number % 3}", "c", f"u{number % PEOPLE}")
-    return Ask(asker, "a red star", images=2, seed=number, width=64, height=64, steps=STEPS)
+    # The model is asked the very same question once only.
+    wishes = Overrides(composer="llm" if number % 2 else "local")
+    return Ask(
+        asker, f"a red star, the {number}.", images=2, seed=number, width=64, height=64,
+        steps=STEPS, overrides=wishes,
+    )  # fmt: skip
 
 
 async def _until_ended(run: _Run) -> None:
@@ -189,9 +169,9 @@ async def _count_open(desk: Desk) -> int:
         return await backlog.count_open(connection)
 
 
-async def _in_hand(desk: Desk) -> frozenset[tuple[str, int]]:
+async def _in_hand(desk: Desk, role: str) -> frozenset[tuple[str, int]]:
     async with desk.database.transaction() as connection:
-        return await backlog.in_hand(connection)
+        return await backlog.in_hand(connection, HANDS.get(role, backlog.IN_HAND))
 
 
 Result = TypeVar("Result")
@@ -220,25 +200,32 @@ async def _keep_up(run: _Run) -> None:
                 run.survival.ended += 1
                 code, words = member.process.returncode, run.crew.last_words(member.role)
                 run.tell(f"{member.role} {member.pid} ended with {code}: {words}")
+        starting = [member for member in run.crew.members if not member.ready]
+        alive = await _patiently(run.desk.workers) if starting else []
+        for member in starting:
+            if member.pid in {worker.pid for worker in alive}:
+                member.ready = True
+                run.survival.starts[member.role].append(monotonic() - member.began)
 
 
 async def _injure(run: _Run, every: float, group: asyncio.TaskGroup) -> None:
     chooser, kinds = run.chooser, list(KINDS)
     while await _many_more(run, chooser.uniform(0.5 * every, 1.5 * every)):
         kind = chooser.choices(kinds, list(KINDS.values()))[0]
-        place, length = chooser.random(), chooser.random()
-        role = "database"
-        if kind in TO_DATABASE:
-            hit = _hit_database(run.desk.settings, kind, _between(CLOSED, length))
+        place, seconds = chooser.random(), seconds_of(kind, chooser.random())
+        role = PLACES.get(kind, "")
+        if role:
+            hit = hit_outside(run.outside, kind, seconds)
         else:
-            ready = {worker.pid for worker in await _patiently(run.desk.workers)}
-            members = [one for one in run.crew.members if one.pid in ready and not one.doomed]
+            only = ONLY.get(kind, "")
+            # What is only just starting works at nothing.
+            members = [one for one in run.crew.members if one.well and only in ("", one.role)]
             if not members:
-                continue  # what is only just starting works at nothing
+                continue
             victim = members[int(place * len(members))]
-            role, hit = victim.role, _hit_worker(victim, kind, _between(FROZEN, length))
+            role, hit = victim.role, hit_worker(victim, kind, seconds)
         run.tell(f"{monotonic() - run.began:6.1f} s  {kind}: {role}")
-        before = await _patiently(lambda: _in_hand(run.desk))
+        before = await _patiently(partial(_in_hand, run.desk, role))
         group.create_task(hit)
         group.create_task(_time(run, Injury(monotonic() - run.began, kind, role), before))
 
@@ -256,55 +243,22 @@ async def _count_ended(run: _Run) -> int:
     return len(run.ids) - await _patiently(lambda: _count_open(run.desk))
 
 
-def _between(bounds: tuple[float, float], share: float) -> float:
-    low, high = bounds
-    return low + share * (high - low)
-
-
-async def _hit_worker(victim: Member, kind: str, seconds: float) -> None:
-    if kind == "killed":
-        victim.kill()
-    elif kind == "stopped":
-        victim.stop()
-    else:
-        victim.freeze()
-        await asyncio.sleep(seconds)
-        victim.wake()
-
-
-async def _hit_database(settings: Settings, kind: str, seconds: float) -> None:
-    if kind == "cut off":
-        await cut_connections(settings)
-    else:
-        async with closed_database(settings):
-            await asyncio.sleep(seconds)
-
-
 async def _time(run: _Run, injury: Injury, before: frozenset[tuple[str, int]]) -> None:
-    """Notes how long it took until every request in somebody's hands at the hit was done or in
-    other hands: for most it is the work of a worker that was not hit, so the time is rather too
+    """Notes how long it took until every request in the role's hands at the hit was done or in
+    other hands: for some it is the work of a worker that was not hit, so the time is rather too
     long than too short."""
     began = monotonic()
-    recovered = None
+    recovered, alone = None, False
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE):
-            while before & await _patiently(lambda: _in_hand(run.desk)):  # noqa: ASYNC110
+            while before & await _patiently(lambda: _in_hand(run.desk, injury.role)):
+                alone |= not _anybody(run.crew, injury.role)
                 await asyncio.sleep(LOOK)
             recovered = monotonic() - began
-    run.survival.injuries.append(Injury(injury.at, injury.kind, injury.role, recovered))
+    run.survival.injuries.append(replace(injury, recovered=recovered, alone=alone))
 
 
-def judge(survival: Survival, answers: list[Answer], posted: Counter[str]) -> None:
-    """Counts what became of every request, and how often its answer was posted."""
-    for answer in answers:
-        request = answer.request
-        times = posted[request.id]
-        if not answer.phase.final or not times:
-            survival.lost += 1
-        elif times > 1:
-            survival.doubled += 1
-        elif answer.phase is Phase.RENDERED:
-            survival.rendered += 1
-            survival.incomplete += len(answer.renderings) != request.image_count
-        else:
-            survival.failed[(answer.failure or "").split(",")[0]] += 1
+def _anybody(crew: Crew, role: str) -> bool:
+    """Whether somebody can take up a role's work; for what is no role, whether both can be."""
+    roles = [role] if role in HANDS else list(HANDS)
+    return all(any(one.well and one.role == each for one in crew.members) for each in roles)

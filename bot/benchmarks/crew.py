@@ -3,13 +3,18 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from time import monotonic
 
+from bot.benchmarks.shifted_clock import LAUNCH, set_clock
 from engine.settings import Settings
 
 
@@ -19,7 +24,18 @@ class Member:
 
     role: str
     process: Process
+    #: The file that says how wrong its clock is.
+    clock: Path
+    began: float
     doomed: bool = False
+    frozen: bool = False
+    #: Whether it has announced itself.
+    ready: bool = False
+
+    @property
+    def well(self) -> bool:
+        """Whether it can take up work."""
+        return self.ready and not (self.doomed or self.frozen or self.ended)
 
     @property
     def pid(self) -> int:
@@ -45,11 +61,22 @@ class Member:
 
     def freeze(self) -> None:
         """As a machine does that swaps, or one that its host has put aside."""
+        self.frozen = True
         self._signal(signal.SIGSTOP)
 
     def wake(self) -> None:
         """Lets a frozen one go on."""
+        self.frozen = False
         self._signal(signal.SIGCONT)
+
+    def move_clock(self, seconds: float) -> None:
+        """As a machine's time does that is set anew: from now on it is so wrong."""
+        set_clock(self.clock, seconds)
+
+    def fill_disk(self, room: int) -> None:
+        """As a disk is that is full, or not any more: no file may become larger than so."""
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -62,10 +89,13 @@ class Crew:
 
     settings: Settings
     members: list[Member]
+    _numbers: Iterator[int] = field(default_factory=count)
 
     async def add(self, role: str) -> Member:
         """Starts another worker."""
-        member = Member(role, await self._start(role))
+        clock = self.settings.home / f"clock-{next(self._numbers)}"
+        set_clock(clock, 0)
+        member = Member(role, await self._start(role, clock), clock, monotonic())
         self.members.append(member)
         return member
 
@@ -82,7 +112,7 @@ class Crew:
         log = self.settings.home / f"{role}.log"
         return " / ".join(log.read_text(errors="replace").splitlines()[-3:])
 
-    async def _start(self, role: str) -> Process:
+    async def _start(self, role: str, clock: Path) -> Process:
         ours = self.settings
         places = {
             "DATABASE__URL": ours.database.url.get_secret_value(),
@@ -91,12 +121,16 @@ class Crew:
             # The built-in check takes hasty drawings for what must not be shown.
             "RENDERER__SAFETY": "none",
             "METRICS__LISTEN": "",
+            "LLM__BASE_URL": ours.llm.base_url,
+            "LLM__MODEL": ours.llm.model,
+            "LLM__TIMEOUT": str(ours.llm.timeout),
         }
         environment = os.environ | {f"STYLUS_{name}": value for name, value in places.items()}
         with (ours.home / f"{role}.log").open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", role, env=environment, stdout=DEVNULL, stderr=log
-            )
+                sys.executable, "-c", LAUNCH, str(clock), role,
+                env=environment, stdout=DEVNULL, stderr=log,
+            )  # fmt: skip
 
 
 @asynccontextmanager

@@ -1,4 +1,5 @@
-"""A platform of our own for trials: it refuses some posts, and breaks off others after taking them.
+"""A platform of our own for trials: it refuses some posts, breaks off others after taking them, and
+takes none while it is down.
 
 As on the real ones, whoever posts can look for a message by its nonce, and must, where an earlier
 attempt may have got through.
@@ -24,6 +25,7 @@ class MoodyPlatform:
         self._chooser = chooser
         self._messages: dict[str, str] = {}
         self.posts: Counter[str] = Counter()
+        self.down = False
         self.refused = 0
         self.broken_off = 0
 
@@ -32,7 +34,7 @@ class MoodyPlatform:
         if claimed.ambiguous and claimed.nonce in self._messages:
             return self._messages[claimed.nonce]
         mood = self._chooser.random()
-        if mood < REFUSED:
+        if self.down or mood < REFUSED:
             self.refused += 1
             raise NotPosted("The platform takes nothing just now.")
         self.posts[answer.request.id] += 1

@@ -10,6 +10,7 @@ from engine.desk import open_desk
 from engine.errors import BadSettings
 from engine.processes.delivery_worker import Part, run_frontend
 from engine.settings import Settings, Slack
+from engine.storage.waiting import opened_once_it_answers
 
 Tied = Annotated[bool, typer.Option(hidden=True, help="End when standard input is closed.")]
 Invite = Annotated[bool, typer.Option("--invite", help="Print the address that invites the bot.")]
@@ -53,7 +54,8 @@ async def _run_discord(settings: Settings, *, tied: bool) -> None:
     from bot.discord_frontend.connection import log_in, stay_connected
     from bot.discord_frontend.sharding import shard_finder, shard_names
 
-    async with open_desk(settings) as desk, create_bot(desk) as bot:
+    opened = opened_once_it_answers(lambda: open_desk(settings))
+    async with opened as desk, create_bot(desk) as bot:
         await log_in(bot, settings.discord.token.get_secret_value())
         sides = [stay_connected(bot), bot.board.run()]
         names, finder = shard_names(settings.discord), shard_finder(settings.discord)
@@ -88,7 +90,7 @@ async def _run_slack(settings: Settings, *, tied: bool) -> None:
     from bot.slack_frontend import create_app
     from bot.slack_frontend.connection import check_tokens, stay_connected
 
-    async with open_desk(settings) as desk:
+    async with opened_once_it_answers(lambda: open_desk(settings)) as desk:
         app = create_app(desk)
         await check_tokens(app)
         await run_frontend(desk, Part("slack"), [stay_connected(app), app.board.run()], tied=tied)

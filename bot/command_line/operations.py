@@ -28,6 +28,7 @@ from engine.operations.overview import keep_looking, look_around
 from engine.retrieving.embedder import load_embedder
 from engine.settings import Settings
 from engine.storage.backup import Saved
+from engine.storage.waiting import opened_once_it_answers
 
 #: Beside the packages, as a checkout has it.
 PROCFILE = Path(__file__).parents[2] / "Procfile"
@@ -58,7 +59,7 @@ def up(as_json: Json = False) -> None:
 
 
 async def _check_database(settings: Settings) -> None:
-    async with open_library(settings, console_asker()):
+    async with opened_once_it_answers(lambda: open_library(settings, console_asker())):
         pass
 
 

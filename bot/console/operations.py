@@ -13,6 +13,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from engine.operations.doctor import Finding
     from engine.operations.overview import Overview
+    from engine.values import Worker
 
 #: Seconds between two looks.
 LOOK_AGAIN = 2.0
@@ -30,9 +31,12 @@ async def watch(console: Console, looking: AsyncIterator["Overview"]) -> None:
 def overview_lines(seen: "Overview") -> Iterator[RenderableType]:
     """Yields workers and requests as a terminal shows them."""
     yield f"Stylus {seen.version}"
-    table = Table("role", "host", "pid", "version", "device", "queues", show_edge=False)
+    table = Table(
+        "role", "host", "pid", "version", "device", "in memory", "queues", show_edge=False
+    )
     for w in seen.workers:
-        table.add_row(w.role, w.host, str(w.pid), w.version, w.device, ", ".join(w.queues))
+        device, queues = _device(w), ", ".join(w.queues)
+        table.add_row(w.role, w.host, str(w.pid), w.version, device, _in_memory(w), queues)
     yield table if seen.workers else Text("no worker is alive; run `stylus up`", "yellow")
     yield f"open: {_counts(seen.open)}; ended within the hour: {_counts(seen.ended)}"
     if seen.oldest_seconds is not None:
@@ -49,6 +53,22 @@ def overview_lines(seen: "Overview") -> Iterator[RenderableType]:
         yield Text(unserved.sentence, "yellow")
     if seen.unposted:
         yield f"{seen.unposted} answers wait to be posted"
+
+
+def _device(worker: "Worker") -> str:
+    """The device, and how much of its memory is used."""
+    has = worker.equipment
+    if not has.gpu:
+        return worker.device
+    used, all_ = (size / 2**30 for size in (has.memory_used, has.memory))
+    return f"{worker.device} {has.gpu}, {used:.1f} of {all_:.1f} GiB"
+
+
+def _in_memory(worker: "Worker") -> str:
+    has = worker.equipment
+    if not has.checkpoints:
+        return ""
+    return f"{', '.join(has.checkpoints)}; {len(has.adapters)} adapters"
 
 
 def print_overview(console: Console, seen: "Overview") -> None:

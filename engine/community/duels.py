@@ -7,9 +7,9 @@ Then its frontend posts the result, by the rows that answers are posted by.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -114,9 +114,9 @@ class Duels:
             ]
         return sum(announced)
 
-    def _begun(self) -> datetime:
-        """Returns when the duels were asked for whose time is up now."""
-        return datetime.now(UTC) - timedelta(hours=self.rules.hours)
+    def _begun(self) -> ColumnElement[datetime]:
+        """Returns when the duels were asked for whose time is up now, by the database's clock."""
+        return func.now() - timedelta(hours=self.rules.hours)
 
     async def tally(self, answer: Answer) -> Tally:
         """Returns how the duel stands."""

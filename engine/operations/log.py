@@ -1,8 +1,9 @@
 """Logs: structlog to standard error, one event a line, with the request's id where there is one."""
 
+import contextlib
 import logging
 import sys
-from typing import TextIO
+from typing import IO, TextIO, cast
 
 import structlog
 
@@ -31,9 +32,26 @@ def configure_log(settings: Log, stream: TextIO | None = None) -> None:
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Undaunted(stream))),
     )
     logging.basicConfig(level=logging.WARNING, stream=stream, format="%(name)s: %(message)s")
+
+
+class _Undaunted:
+    """A stream that loses what it cannot write: no disk that is full may end what is at work."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, said: str) -> None:
+        """Writes, or does not."""
+        with contextlib.suppress(OSError):
+            self._stream.write(said)
+
+    def flush(self) -> None:
+        """As `write`."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def get_log(name: str) -> structlog.typing.FilteringBoundLogger:

@@ -19,7 +19,7 @@ from engine.processes.expiry import register_expiry
 from engine.processes.jobs import run_stage
 from engine.processes.process import Post, open_post, work
 from engine.processes.queue import COMPOSE_QUEUE, LIBRARY_QUEUE, render_queue
-from engine.processes.rescue import register_rescue
+from engine.processes.rescue import keep_rescuing
 from engine.requests import ledger
 from engine.requests.ledger import Claim
 from engine.requests.line import place_of
@@ -38,9 +38,8 @@ CONCURRENCY = 4
 PREFETCH = "*/10 * * * *"
 #: When cards get the configured embedder's vectors, where those are missing.
 EMBEDDING = "* * * * *"
-#: Places beside those for the rescuer, one download, one card to be refined, and one embedding by
-#: each embedder.
-LIBRARY_JOBS = 5
+#: Places beside those for one download, one card to be refined, and one embedding by each embedder.
+LIBRARY_JOBS = 4
 
 log = get_log("engine")
 
@@ -50,7 +49,6 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
     load_embedder()
     watch_cache("language model", llm_composer.MEMORY)
     async with open_post(settings) as post:
-        register_rescue(post)
         register_expiry(post)
         register_duel_ending(post)
         nearby = Nearby(post.database)
@@ -95,6 +93,7 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
             device="cpu",
             concurrency=CONCURRENCY + LIBRARY_JOBS,
             tied=tied,
+            beside=[keep_rescuing(post)],
         )
 
 

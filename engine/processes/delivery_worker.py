@@ -85,7 +85,9 @@ async def _deliver(desk: Desk, part: Part, *, tied: bool) -> None:
         structlog.contextvars.bind_contextvars(request=request_id)
         if part.serves(asker):
             posted = await desk.deliver(part.platform, request_id)
-            DELIVERIES.labels(part.platform, "posted" if posted else "not posted").inc()
+            state = "posted" if posted else "not posted"
+            DELIVERIES.labels(part.platform, state).inc()
+            log.info("delivered", state=state)
         else:  # whoever has the shard listens there
             queue = delivery_queue(part.platform, part.shard_of(asker))
             async with desk.database.transaction() as connection:

@@ -33,10 +33,7 @@ async def run_stage(
     Raises HandedOn where the work does.
     """
     structlog.contextvars.bind_contextvars(request=request_id)
-    async with post.database.transaction() as connection:
-        claimed = await ledger.claim(connection, request_id, waiting, working)
-        if claimed:
-            await publish(connection, Progress(request_id, working))
+    claimed = await _claim(post, request_id, waiting, working)
     if claimed is None:
         log.info("nothing to do: the request is elsewhere by now", stage=working)
         return
@@ -44,6 +41,7 @@ async def run_stage(
         if claimed.tries > post.settings.queue.tries:
             raise _died(working, claimed.tries - 1)
         await work(post, claimed)
+        log.info("done", stage=working)
     except (DatabaseUnavailable, HandedOn):
         raise  # nothing can be stored here and now; the rescuer takes the request up again
     except StylusError as error:
@@ -58,6 +56,18 @@ async def run_stage(
         await end_badly(
             post, claimed, f"Something went wrong on our side while {working}; try again."
         )
+
+
+async def _claim(post: Post, request_id: str, waiting: Phase, working: Phase) -> Claim | None:
+    async with post.database.transaction() as connection:
+        claimed = await ledger.claim(connection, request_id, waiting, working)
+        if claimed:
+            await publish(connection, Progress(request_id, working))
+    if claimed:
+        if post.settings.log.prompts:
+            structlog.contextvars.bind_contextvars(prompt=claimed.request.prompt)
+        log.info("begun", stage=working, attempt=claimed.attempt)
+    return claimed
 
 
 def _died(working: Phase, times: int) -> StylusError:

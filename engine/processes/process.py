@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from engine.errors import DatabaseUnavailable
 from engine.operations.endpoint import serve_endpoint
@@ -19,6 +20,8 @@ from engine.requests import backlog
 from engine.settings import Settings
 from engine.storage.database import Database, open_database
 from engine.storage.schema import check_schema
+from engine.storage.waiting import once_it_answers, opened_once_it_answers
+from engine.values import Equipment
 
 log = get_log("process")
 
@@ -37,7 +40,16 @@ class Post:
 
 @asynccontextmanager
 async def open_post(settings: Settings) -> AsyncIterator[Post]:
-    """Opens database and queue. Raises `DatabaseUnavailable` and `SchemaOutdated`."""
+    """Opens database and queue, as soon as the database answers.
+
+    Raises `DatabaseUnavailable` where it does not for long, and `SchemaOutdated`.
+    """
+    async with opened_once_it_answers(lambda: _open(settings)) as post:
+        yield post
+
+
+@asynccontextmanager
+async def _open(settings: Settings) -> AsyncIterator[Post]:
     async with open_database(settings) as database:
         async with database.transaction() as connection:
             await check_schema(connection)
@@ -46,21 +58,29 @@ async def open_post(settings: Settings) -> AsyncIterator[Post]:
 
 
 async def work(
-    post: Post, role: str, queues: Sequence[str], *, device: str, concurrency: int, tied: bool
+    post: Post,
+    role: str,
+    queues: Sequence[str],
+    *,
+    device: str,
+    concurrency: int,
+    tied: bool,
+    beside: Sequence[Coroutine[Any, Any, None]] = (),
+    equipment: Callable[[], Equipment] = Equipment,
 ) -> None:
     """Runs jobs until SIGTERM or SIGINT, or, if tied, until standard input is closed by the
-    parent and no request is left open."""
+    parent and no request is left open; meanwhile it does what is to be done beside."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with post.database.transaction() as connection:
-        worker_id = await workers.announce(connection, role, queues, device)
+    worker_id = await once_it_answers(lambda: _announce(post, role, queues, device, equipment()))
     log.info("ready", role=role, queues=list(queues), device=device)
     async with serve_endpoint(post.settings, post.database), asyncio.TaskGroup() as group:
         shift = Shift(post.queue, post.settings.queue, role, queues, concurrency)
         watch_slots(concurrency, lambda: shift.at_work)
-        sides = [group.create_task(_beat(post, worker_id)), group.create_task(_tidy(post, shift))]
+        always = (_beat(post, worker_id, equipment), _tidy(post, shift), *beside)
+        sides = [group.create_task(one) for one in always]
         if tied:
             sides.append(group.create_task(_watch_parent(post, stop)))
         worker = group.create_task(shift.run())
@@ -75,6 +95,13 @@ async def work(
     log.info("stopped", role=role)
 
 
+async def _announce(
+    post: Post, role: str, queues: Sequence[str], device: str, equipment: Equipment
+) -> str:
+    async with post.database.transaction() as connection:
+        return await workers.announce(connection, role, queues, device, equipment)
+
+
 async def _stop_when(stop: asyncio.Event, worker: asyncio.Task[None]) -> None:
     await stop.wait()
     worker.cancel()
@@ -86,12 +113,12 @@ async def _tidy(post: Post, shift: Shift) -> None:
         await shift.put_back()
 
 
-async def _beat(post: Post, worker_id: str) -> None:
+async def _beat(post: Post, worker_id: str, equipment: Callable[[], Equipment]) -> None:
     while True:
         await asyncio.sleep(post.settings.queue.heartbeat)
         try:
             async with post.database.transaction() as connection:
-                await workers.beat(connection, worker_id)
+                await workers.beat(connection, worker_id, equipment())
         except DatabaseUnavailable:
             log.warning("no sign of life could be written; trying again")
 

@@ -7,6 +7,7 @@ Jobs carry ids only. Tasks are deferred by name, so that a frontend need not imp
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import procrastinate
@@ -20,7 +21,9 @@ from engine.storage.tables import SEARCH_PATH
 
 COMPOSE_QUEUE = "compose"
 LIBRARY_QUEUE = "library"
-RESCUE_QUEUE = LIBRARY_QUEUE
+#: When a job that is put back may be taken up. Its default is this machine's present, which the
+#: database may think is an hour away.
+AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def render_queue(checkpoint: str, needs: int = 1) -> str:

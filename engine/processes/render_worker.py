@@ -112,6 +112,7 @@ async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
                 device=str(first.device),
                 concurrency=settings.queue.concurrency,
                 tied=tied,
+                equipment=pool.equipment,
             )
 
 

@@ -2,37 +2,57 @@
 
 A worker is dead when its heartbeat has stopped, never because a job takes long. A request that
 has no job at all (its worker lost the database in the wrong moment) gets a new one.
+
+The database's clock alone decides; those of the machines may be wrong, or jump. And the rescuer
+is no job itself: it would wait for a place while all are taken by jobs that wait for a language
+model, and the queue's timetable goes by the machine's clock.
 """
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+from procrastinate.exceptions import ConnectorException
 from sqlalchemy import Row, column, literal_column, select, table, text, update
 
+from engine.errors import Unavailable
 from engine.operations.log import get_log
 from engine.processes.process import Post
-from engine.processes.queue import COMPOSE_QUEUE, RESCUE_QUEUE, render_queue
+from engine.processes.queue import AT_ONCE, COMPOSE_QUEUE, render_queue
 from engine.requests.line import line, place_of
 from engine.values import Phase
 
 log = get_log("rescue")
 
-#: Ranks before all requests: a rescuer that waits in line rescues nobody.
-PRIORITY = 1_000_000_000
 #: Requests whose priorities are kept right.
 HEAD = 200
 
 
-def register_rescue(post: Post) -> None:
-    """Makes this process look for dead workers every few seconds."""
+async def keep_rescuing(post: Post) -> None:
+    """Looks for dead workers every few seconds, until it is cancelled."""
+    while True:
+        with contextlib.suppress(Unavailable, ConnectorException):
+            await rescue(post)
+        await asyncio.sleep(post.settings.queue.rescue)
 
-    @post.queue.app.periodic(cron=f"* * * * * */{post.settings.queue.rescue}")
-    @post.queue.app.task(
-        name="rescue", queue=RESCUE_QUEUE, priority=PRIORITY, queueing_lock="rescue"
-    )
-    async def rescue(timestamp: int) -> None:
-        await rescue_jobs(post)
-        await rescue_requests(post)
-        await move_up(post)
+
+async def rescue(post: Post) -> None:
+    """One look, unless another engine is just looking. Raises what an outage raises."""
+    async with _alone(post) as alone:
+        if alone:
+            await rescue_jobs(post)
+            await rescue_requests(post)
+            await move_up(post)
+
+
+@asynccontextmanager
+async def _alone(post: Post) -> AsyncIterator[bool]:
+    """Of two at once the second would put back what a living worker has just taken up."""
+    taking = text("select pg_try_advisory_xact_lock(hashtext('stylus rescuer'))")
+    async with post.database.transaction() as connection:
+        yield bool(await connection.scalar(taking))
 
 
 async def rescue_jobs(post: Post) -> int:
@@ -42,7 +62,7 @@ async def rescue_jobs(post: Post) -> int:
     count = 0
     for job in stalled:
         log.warning("a worker died; its job is taken up again", job=job.id, task=job.task_name)
-        await manager.retry_job(job)
+        await manager.retry_job(job, retry_at=AT_ONCE)
         count += 1
     return count
 

@@ -8,7 +8,6 @@ queue has it as ours, but nobody is at it. Such jobs are put back, since no resc
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from procrastinate import JobContext
@@ -16,7 +15,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker
 
 from engine.operations.log import get_log
-from engine.processes.queue import Queue
+from engine.processes.queue import AT_ONCE, Queue
 from engine.settings import Queue as Timing
 
 log = get_log("shift")
@@ -72,7 +71,7 @@ class Shift:
             again, self._adrift = adrift & self._adrift, adrift
             for job_id in again:
                 log.warning("a job of ours was left over; it is put back", job=job_id)
-                await manager.retry_job_by_id_async(job_id, retry_at=datetime.now(UTC))
+                await manager.retry_job_by_id_async(job_id, AT_ONCE)
                 count += 1
         return count
 

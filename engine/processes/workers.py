@@ -5,16 +5,24 @@ import secrets
 import socket
 from collections.abc import Sequence
 
+from pydantic import TypeAdapter
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine import __version__
 from engine.storage.tables import workers
-from engine.values import Worker
+from engine.values import Equipment, Worker
+
+_equipment = TypeAdapter(Equipment)
+NOTHING = Equipment()
 
 
 async def announce(
-    connection: AsyncConnection, role: str, queues: Sequence[str], device: str
+    connection: AsyncConnection,
+    role: str,
+    queues: Sequence[str],
+    device: str,
+    equipment: Equipment = NOTHING,
 ) -> str:
     """Adds this process's row and returns its id."""
     worker_id = secrets.token_hex(6)
@@ -27,15 +35,21 @@ async def announce(
             version=__version__,
             device=device,
             queues=list(queues),
+            equipment=_equipment.dump_python(equipment, mode="json"),
         )
     )
     return worker_id
 
 
-async def beat(connection: AsyncConnection, worker_id: str) -> None:
-    """A sign of life."""
+async def beat(connection: AsyncConnection, worker_id: str, equipment: Equipment = NOTHING) -> None:
+    """A sign of life, and what the worker has by now."""
     await connection.execute(
-        update(workers).where(workers.c.id == worker_id).values(seen_at=func.clock_timestamp())
+        update(workers)
+        .where(workers.c.id == worker_id)
+        .values(
+            seen_at=func.clock_timestamp(),
+            equipment=_equipment.dump_python(equipment, mode="json"),
+        )
     )
 
 
@@ -61,6 +75,7 @@ async def alive(connection: AsyncConnection, stalled_seconds: float) -> list[Wor
             row.device,
             tuple(row.queues),
             row.started_at,
+            _equipment.validate_python(row.equipment),
         )
         for row in rows
     ]

@@ -43,6 +43,11 @@ class LoraCache:
                 _, dropped = self._loras.popitem(last=False)
                 self._bytes -= dropped.bytes
 
+    def held(self) -> list[Key]:
+        """What is here, the LoRA used last at the end; that alone is no use of any."""
+        with self._lock:
+            return list(self._loras)
+
     def __contains__(self, key: Key) -> bool:
         """Whether a LoRA is here; that alone is no use of it."""
         return key in self._loras

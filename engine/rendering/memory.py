@@ -75,6 +75,11 @@ def gpu_memory() -> tuple[int, int] | None:
     return all_ - free, all_
 
 
+def gpu_name() -> str:
+    """What the GPU calls itself; empty without one."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+
+
 def release() -> None:
     """Gives memory back that nothing uses any more."""
     gc.collect()  # an error's traceback holds on to the tensors of the frames it went through

@@ -13,10 +13,11 @@ from engine.errors import BadLora, StylusError
 from engine.rendering.checkpoint import load_checkpoint
 from engine.rendering.job import Job, Outcome
 from engine.rendering.lora_cache import LoraCache
-from engine.rendering.memory import OutOfMemory, mapped, release
+from engine.rendering.memory import OutOfMemory, gpu_memory, gpu_name, mapped, release
 from engine.rendering.other_families import SequentialRenderer, is_other, open_other
 from engine.rendering.preview import Previewer
 from engine.rendering.renderer import Renderer
+from engine.values import Equipment
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,12 @@ class Pool:
     def loaded(self) -> list[str]:
         """Names of the checkpoints in memory, the one used last at the end."""
         return list(self._models)
+
+    def equipment(self) -> Equipment:
+        """What the device has, and what is in memory."""
+        used, all_ = gpu_memory() or (0, 0)
+        hashes = tuple(dict.fromkeys(sha256 for _, sha256 in self.cache.held()))
+        return Equipment(gpu_name(), used, all_, tuple(self.loaded), hashes)
 
     def model(self, name: str) -> Model:
         """The checkpoint, loaded now where it is not. Raises CheckpointUnavailable."""

@@ -1,5 +1,7 @@
 """The backlog: what is unfinished."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,11 +33,13 @@ async def any_unposted(connection: AsyncConnection) -> bool:
     return bool(await connection.scalar(statement))
 
 
-async def in_hand(connection: AsyncConnection) -> frozenset[tuple[str, int]]:
+async def in_hand(
+    connection: AsyncConnection, phases: Sequence[Phase] = IN_HAND
+) -> frozenset[tuple[str, int]]:
     """Returns the requests that workers are at, each with its attempt: another attempt is
     another worker's, or the same one's after it gave up the first."""
     rows = await connection.execute(
-        select(requests.c.id, requests.c.attempt).where(requests.c.phase.in_(IN_HAND))
+        select(requests.c.id, requests.c.attempt).where(requests.c.phase.in_(phases))
     )
     return frozenset((row.id, row.attempt) for row in rows)
 

@@ -11,11 +11,14 @@ from sqlalchemy import Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import ColumnElement
 
+from engine.requests.backlog import IN_HAND
 from engine.storage.tables import requests
 from engine.values import OPEN_PHASES, Phase
 
 #: Turns of a round, for the queue's priorities; whoever comes later in a round shares the last.
 ROUND = 100_000
+#: Above all rounds: what was under way when its worker died goes on before anything else begins.
+UNDER_WAY = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,11 @@ def line() -> Select[tuple[str, int, int]]:
     person = [requests.c.platform, requests.c.workspace, requests.c.user_id]
     earlier = [requests.c.created_at, requests.c.id]
     started = case((requests.c.phase == Phase.RENDERING, 0), else_=1).label("started")
+    in_hand = requests.c.phase.in_(IN_HAND).label("in_hand")
     nth = func.row_number().over(partition_by=person, order_by=earlier)
     columns = [requests.c[name] for name in ("id", "platform", "workspace", "created_at")]
     of_people = (
-        select(*columns, started, (nth - 1 - requests.c.lane).label("round"))
+        select(*columns, started, in_hand, (nth - 1 - requests.c.lane).label("round"))
         .where(requests.c.phase.in_(sorted(OPEN_PHASES)))
         .subquery()
     )
@@ -50,9 +54,8 @@ def line() -> Select[tuple[str, int, int]]:
     ahead = func.row_number().over(
         order_by=[two.started, two.round, two.turn, two.created_at, two.id]
     )
-    return select(
-        two.id, _priority(two.round, two.turn).label("priority"), (ahead - 1).label("ahead")
-    )
+    priority = case((two.in_hand, UNDER_WAY), else_=_priority(two.round, two.turn))
+    return select(two.id, priority.label("priority"), (ahead - 1).label("ahead"))
 
 
 def _priority(round_: ColumnElement[int], turn: ColumnElement[int]) -> ColumnElement[int]:

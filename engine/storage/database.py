@@ -9,7 +9,7 @@ import sqlalchemy.exc
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from engine.errors import DatabaseUnavailable, StorageUnavailable
+from engine.errors import BadSettings, DatabaseUnavailable, StorageUnavailable
 from engine.settings import Settings
 from engine.storage.embedded_postgres import start_embedded_postgres
 from engine.storage.tables import SEARCH_PATH
@@ -57,16 +57,16 @@ class mapped_errors:  # noqa: N801  a context manager that reads like a function
 def database_url(settings: Settings) -> str:
     """Returns the plain Postgres URL, after starting the embedded server where none is set.
 
-    Raises `DatabaseUnavailable`.
+    Raises `BadSettings`, and `DatabaseUnavailable` where that server does not start.
     """
     configured = settings.database.url.get_secret_value()
     if configured:
         try:
             url = make_url(configured)
         except sqlalchemy.exc.ArgumentError:
-            raise DatabaseUnavailable("The setting database.url is not a URL.") from None
+            raise BadSettings("The setting database.url is not a URL.") from None
         if url.get_backend_name() not in ("postgresql", "postgres"):
-            raise DatabaseUnavailable(
+            raise BadSettings(
                 f"The setting database.url names {url.get_backend_name()[:20]}, but Stylus needs "
                 "Postgres: postgresql://user:password@host/name."
             )
@@ -90,13 +90,18 @@ def _embedded_url(settings: Settings) -> str:
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Opens the pool and proves that the server answers. Raises `DatabaseUnavailable`."""
+    """Opens the pool and proves that the server answers.
+
+    Raises `DatabaseUnavailable` and `BadSettings`.
+    """
     conninfo = database_url(settings)
     engine = create_async_engine(
         make_url(conninfo).set(drivername="postgresql+psycopg"),
         pool_size=settings.database.pool,
         max_overflow=0,
         pool_pre_ping=True,
+        # Else its errors, which may be logged, would show people's words and ids.
+        hide_parameters=True,
         connect_args={
             "options": f"-c search_path={SEARCH_PATH}",
             "connect_timeout": 5,

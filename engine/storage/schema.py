@@ -36,7 +36,8 @@ def migrate(settings: Settings, target: str = "head") -> Migrated:
     Raises `DatabaseUnavailable`, also where the server lacks pgvector.
     """
     url = make_url(database_url(settings)).set(drivername="postgresql+psycopg")
-    engine = create_engine(url, connect_args={"options": f"-c search_path={SEARCH_PATH}"})
+    options = {"options": f"-c search_path={SEARCH_PATH}"}
+    engine = create_engine(url, connect_args=options, hide_parameters=True)
     try:
         with mapped_errors(), engine.begin() as connection:
             return _migrate(connection, target)

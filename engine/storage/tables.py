@@ -313,6 +313,8 @@ workers = Table(
     Column("version", Text, nullable=False),
     Column("device", Text, nullable=False, server_default=""),
     text_list("queues"),
+    # Device, memory, checkpoints and adapters, in the shape of `engine.values.Equipment`.
+    Column("equipment", JSONB, nullable=False, server_default=text("'{}'")),
     time_column("started_at", now=True),
     time_column("seen_at", now=True),
 )

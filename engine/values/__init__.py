@@ -33,6 +33,7 @@ from engine.values.composing import (
 from engine.values.phase import (
     FINAL_PHASES,
     OPEN_PHASES,
+    Equipment,
     Pace,
     Phase,
     Progress,
@@ -60,6 +61,7 @@ __all__ = [
     "Candidate",
     "ComposerName",
     "Composition",
+    "Equipment",
     "Home",
     "ImagePlan",
     "Kind",

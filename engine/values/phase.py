@@ -94,6 +94,21 @@ class Standings:
 
 
 @dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a renderer has, as it announces with its signs of life; other workers have nothing."""
+
+    #: The GPU's name; empty without one.
+    gpu: str = ""
+    #: Bytes of the device's memory that are used, by whomever, and all of them.
+    memory_used: int = 0
+    memory: int = 0
+    #: Names of the checkpoints in memory, the one used last at the end.
+    checkpoints: tuple[str, ...] = ()
+    #: Sha256 of the adapter files in memory, the one used last at the end.
+    adapters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Worker:
     """A worker process that gave a sign of life lately."""
 
@@ -105,3 +120,4 @@ class Worker:
     device: str
     queues: tuple[str, ...]
     started_at: datetime
+    equipment: Equipment = Equipment()

@@ -3,6 +3,7 @@
 import weakref
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,16 @@ def test_what_was_unused_for_longest_goes_where_there_is_no_room(
     assert pool.loaded == ["xl"]
     assert first() is None  # nothing holds on to its memory
     assert rendered(pool, job("toy", ink)).images[1].image.tobytes() == before
+
+
+def test_what_is_in_memory_is_announced(sources: list[CheckpointSource], ink: Path) -> None:
+    pool = Pool(sources, ROOMY)
+    assert (pool.equipment().checkpoints, pool.equipment().adapters) == ((), ())
+    pool.render([job("toy", ink)])
+    pool.model("xl")
+    has = pool.equipment()
+    assert has.checkpoints == ("toy", "xl")
+    assert has.adapters == (sha256(ink.read_bytes()).hexdigest(),)
 
 
 def test_a_checkpoint_that_cannot_be_loaded_fails_its_own_jobs(
