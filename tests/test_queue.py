@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,11 +11,18 @@ from sqlalchemy import text
 
 from engine.desk import Desk
 from engine.processes.process import Post, open_post
-from engine.processes.rescue import move_up, rescue, rescue_jobs, rescue_requests
+from engine.processes.rescue import (
+    keep_rescuing,
+    move_up,
+    rescue,
+    rescue_jobs,
+    rescue_requests,
+)
 from engine.processes.shift import Shift
 from engine.requests import ledger
 from engine.settings import Settings
 from engine.storage.database import Database
+from engine.storage.outage import closed_database
 from engine.values import Asker
 from tests.samples import ADA, BOB, ask, request
 from tests.stages import COMPOSING, claim, render, store_plan, stored
@@ -121,6 +129,33 @@ async def test_a_machine_whose_clock_is_wrong_rescues_all_the_same(
     await rescue(post)
     assert await jobs(post.database) == [(dead, "compose", "todo"), (alive, "compose", "doing")]
     assert (await take(post)).task_kwargs["request_id"] == dead
+
+
+async def test_after_an_outage_the_living_have_time_for_a_sign_of_life(
+    desk: Desk, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await desk.submit(ask())
+    await take(post)
+    await fall_silent(post)
+    timing = post.settings.queue.model_copy(update={"stalled": 5.5, "rescue": 1})
+    hasty = replace(post, settings=post.settings.model_copy(update={"queue": timing}))
+    pauses: asyncio.Queue[float] = asyncio.Queue()
+    go_on = asyncio.Event()
+
+    async def pause(seconds: float) -> None:
+        pauses.put_nowait(seconds)
+        await go_on.wait()
+
+    monkeypatch.setattr("engine.processes.rescue.asyncio.sleep", pause)
+    async with closed_database(post.settings):
+        rescuing = asyncio.create_task(keep_rescuing(hasty))
+        assert await pauses.get() == 5.5
+    assert await jobs(desk.database) == [(made.id, "compose", "doing")]
+    go_on.set()
+    while await pauses.get() != 1:
+        pass
+    rescuing.cancel()
+    assert await jobs(desk.database) == [(made.id, "compose", "todo")]
 
 
 async def test_one_engine_at_a_time_rescues(desk: Desk, post: Post) -> None:

@@ -34,6 +34,8 @@ class _LikeReal(type):
 class Shifted(REAL, metaclass=_LikeReal):
     """A datetime whose present is the wrong clock's."""
 
+    __slots__ = ()
+
     @classmethod
     def now(cls, tz: datetime.tzinfo | None = None) -> Any:
         """The wrong present."""

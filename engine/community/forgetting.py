@@ -3,22 +3,30 @@
 Rows that other people's requests descend from stay as empty shells, since their line of masks
 hangs on them; nothing of the person is left in them. How many images they asked for within the
 last 24 hours stays for so long, under a salted hash: else this would be a way to more of them.
+Who changed what in a workspace is kept: that is its admins' own record.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, Table, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.community.chat_tables import duel_votes, feedback, homes, messages, stars
-from engine.library.library_tables import listings
+from engine.library.library_tables import additions, listings
 from engine.requests import ledger
 from engine.requests.allowance import keep_count
 from engine.storage.blobs import BlobStore
 from engine.storage.database import Database
-from engine.storage.tables import compositions, deliveries, image_plans, renderings, requests
+from engine.storage.tables import (
+    compositions,
+    deliveries,
+    image_plans,
+    previews,
+    renderings,
+    requests,
+)
 from engine.values import OPEN_PHASES
 
 
@@ -59,14 +67,26 @@ class Forgetting:
             for table in (feedback, stars, duel_votes):
                 own = (table.c.user_id == user) & table.c.request_id.in_(judged)
                 await connection.execute(delete(table).where(own))
-            looked_through = (listings.c.platform == platform) & (listings.c.user_id == user)
-            if workspace is not None:
-                looked_through &= listings.c.workspace == workspace
-            await connection.execute(delete(listings).where(looked_through))
+            await _leave_library(connection, platform, user, workspace)
             gone = await unused(connection, blobs)
         for blob in gone:
             await asyncio.to_thread(self.store.remove, blob)
         return Forgotten(len(mine), len(blobs), shown, files)
+
+
+async def _leave_library(
+    connection: AsyncConnection, platform: str, user: str, workspace: str | None
+) -> None:
+    """What the person looked through goes; what they proposed is the workspace's, without them."""
+
+    def of_person(table: Table, column: str) -> ColumnElement[bool]:
+        own = (table.c.platform == platform) & (table.c[column] == user)
+        return own if workspace is None else own & (table.c.workspace == workspace)
+
+    await connection.execute(delete(listings).where(of_person(listings, "user_id")))
+    for column in ("user_id", "decided_by"):
+        nobody = update(additions).where(of_person(additions, column)).values({column: ""})
+        await connection.execute(nobody)
 
 
 async def _requests_of(connection: AsyncConnection, whose: ColumnElement[bool]) -> list[str]:
@@ -99,14 +119,24 @@ async def blobs_of(connection: AsyncConnection, mine: Sequence[str]) -> list[str
 
 async def empty(connection: AsyncConnection, mine: Sequence[str]) -> None:
     """Leaves nothing of these requests but shells."""
-    for table in (compositions, renderings, image_plans, deliveries, homes, messages):
+    for table in (compositions, renderings, image_plans, previews, deliveries, homes, messages):
         await connection.execute(delete(table).where(table.c.request_id.in_(mine)))
     for table in (feedback, stars, duel_votes):
         await connection.execute(delete(table).where(table.c.request_id.in_(mine)))
     await connection.execute(
         update(requests)
         .where(requests.c.id.in_(mine))
-        .values(prompt="", negative="", overrides={}, source=None, user_id="", origin=None)
+        .values(
+            prompt="",
+            negative="",
+            overrides={},
+            source=None,
+            notes=[],
+            failure=None,
+            channel="",
+            user_id="",
+            origin=None,
+        )
     )
 
 

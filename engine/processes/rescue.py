@@ -9,7 +9,6 @@ model, and the queue's timetable goes by the machine's clock.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -31,11 +30,20 @@ HEAD = 200
 
 
 async def keep_rescuing(post: Post) -> None:
-    """Looks for dead workers every few seconds, until it is cancelled."""
+    """Looks for dead workers every few seconds, until it is cancelled.
+
+    Not right after an outage: the living could give no sign of life either.
+    """
+    timing = post.settings.queue
     while True:
-        with contextlib.suppress(Unavailable, ConnectorException):
+        pause: float = timing.rescue
+        try:
             await rescue(post)
-        await asyncio.sleep(post.settings.queue.rescue)
+        except (Unavailable, ConnectorException):
+            pause = timing.stalled
+        except Exception:
+            log.exception("a look for dead workers failed")
+        await asyncio.sleep(pause)
 
 
 async def rescue(post: Post) -> None:

@@ -118,7 +118,9 @@ class Lookup:
         """Returns the newest image that the workspace has made with the adapter, else its samples.
 
         Private requests stay private: only the asker's own count; what was made among adults too.
+        Raises `UnknownAdapter`, also for another workspace's.
         """
+        adapter = await self.find(adapter_id, asker)
         used = cast(renderings.c.rendering["loaded"], JSONB).contains([{"adapter_id": adapter_id}])
         visible = or_(homes.c.private.isnot(True), requests.c.user_id == asker.user)
         here = and_(requests.c.platform == asker.platform, requests.c.workspace == asker.workspace)
@@ -131,6 +133,5 @@ class Lookup:
                 .order_by(requests.c.created_at.desc(), renderings.c.index)
                 .limit(1)
             )
-            adapter = await catalogue.find_adapters(connection, [adapter_id])
-        shown = blob or adapter[adapter_id].sample
+        shown = blob or adapter.sample
         return await asyncio.to_thread(self.store.read, shown) if shown else None

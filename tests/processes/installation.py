@@ -79,8 +79,12 @@ class Installation:
 
     def spawn(self, *arguments: str, **changes: str) -> Process:
         """Starts a process without waiting for it."""
+        return self.spawn_python("-m", "bot", *arguments, **changes)
+
+    def spawn_python(self, *arguments: str, **changes: str) -> Process:
+        """Starts Python with these arguments in the installation's environment."""
         popen = subprocess.Popen(
-            [sys.executable, "-m", "bot", *arguments],
+            [sys.executable, *arguments],
             env=self.environment | changes,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
