@@ -16,7 +16,7 @@ from engine.desk import Desk
 from engine.errors import BadInput
 from engine.library.addition_rows import Described
 from engine.storage.tables import metadata
-from engine.values import Asker, Home, Overrides, Request
+from engine.values import Adapter, Asker, Home, Overrides, Request
 from tests.discord.atelier import compose, render
 from tests.samples import ADA, ask
 
@@ -59,7 +59,8 @@ SEEN: dict[str, Callable[[Desk, Asker], Awaitable[Any]]] = {
 
 async def page(desk: Desk, who: Asker) -> Any:
     listing = await desk.listings.open(who)
-    seen, number, more = [], 0, True
+    seen: list[Adapter] = []
+    number, more = 0, True
     while more:
         shown = await desk.listings.page(listing, number, who, admin=True)
         seen += shown.adapters

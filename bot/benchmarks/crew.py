@@ -7,7 +7,7 @@ import resource
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -89,6 +89,8 @@ class Crew:
 
     settings: Settings
     members: list[Member]
+    #: Further settings of all workers, by the names of their variables.
+    told: Mapping[str, str] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=count)
 
     async def add(self, role: str) -> Member:
@@ -124,6 +126,7 @@ class Crew:
             "LLM__BASE_URL": ours.llm.base_url,
             "LLM__MODEL": ours.llm.model,
             "LLM__TIMEOUT": str(ours.llm.timeout),
+            **self.told,
         }
         environment = os.environ | {f"STYLUS_{name}": value for name, value in places.items()}
         with (ours.home / f"{role}.log").open("ab") as log:
@@ -134,9 +137,11 @@ class Crew:
 
 
 @asynccontextmanager
-async def open_crew(settings: Settings, roles: Sequence[str]) -> AsyncIterator[Crew]:
+async def open_crew(
+    settings: Settings, roles: Sequence[str], told: Mapping[str, str] | None = None
+) -> AsyncIterator[Crew]:
     """Starts workers of these roles; all that run at the end are killed."""
-    crew = Crew(settings, [])
+    crew = Crew(settings, [], told or {})
     try:
         for role in roles:
             await crew.add(role)
