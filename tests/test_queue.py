@@ -146,7 +146,7 @@ async def test_after_an_outage_the_living_have_time_for_a_sign_of_life(
         pauses.put_nowait(seconds)
         await go_on.wait()
 
-    monkeypatch.setattr("engine.processes.rescue.asyncio.sleep", pause)
+    monkeypatch.setattr("engine.processes.rescue.sleep", pause)
     async with closed_database(post.settings):
         rescuing = asyncio.create_task(keep_rescuing(hasty))
         assert await pauses.get() == 5.5

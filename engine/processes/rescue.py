@@ -8,7 +8,7 @@ is no job itself: it would wait for a place while all are taken by jobs that wai
 model, and the queue's timetable goes by the machine's clock.
 """
 
-import asyncio
+from asyncio import sleep
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -43,7 +43,7 @@ async def keep_rescuing(post: Post) -> None:
             pause = timing.stalled
         except Exception:
             log.exception("a look for dead workers failed")
-        await asyncio.sleep(pause)
+        await sleep(pause)
 
 
 async def rescue(post: Post) -> None:

@@ -99,12 +99,15 @@ def test_what_was_unused_for_longest_goes_where_there_is_no_room(
 
 def test_what_is_in_memory_is_announced(sources: list[CheckpointSource], ink: Path) -> None:
     pool = Pool(sources, ROOMY)
+    sha = sha256(ink.read_bytes()).hexdigest()
+    (known,) = PLANS[0].adapters
+    hashed = replace(PLANS[0], adapters=(replace(known, sha256=sha),))
     assert (pool.equipment().checkpoints, pool.equipment().adapters) == ((), ())
-    pool.render([job("toy", ink)])
+    assert rendered(pool, job("toy", ink, [hashed])).images[0].loaded
     pool.model("xl")
     has = pool.equipment()
     assert has.checkpoints == ("toy", "xl")
-    assert has.adapters == (sha256(ink.read_bytes()).hexdigest(),)
+    assert has.adapters == (sha,)
 
 
 def test_a_checkpoint_that_cannot_be_loaded_fails_its_own_jobs(
