@@ -7,6 +7,7 @@ from dataclasses import replace
 from engine.checkpoints import find
 from engine.errors import BadOption, BadPrompt, NotAllowed
 from engine.plan import SEED_LIMIT
+from engine.requests.access import unknown_request
 from engine.requests.revision import revise_overrides
 from engine.requests.sampling import SIZE_STEP, given, sampling_of, within
 from engine.settings import Settings
@@ -148,7 +149,10 @@ def refuse_failed(parent: Answer) -> None:
 
 
 def refuse_stranger(request: Request, asker: Asker, moderator: bool) -> None:
-    """Raises `NotAllowed` unless the request is the asker's, or the asker moderates its place."""
+    """Raises `NotAllowed` unless the request is the asker's, or the asker moderates its place.
+
+    From another place it is `UnknownRequest`: an outsider learns not even that it is there.
+    """
     owner = request.asker
     mine = (owner.platform, owner.workspace, owner.user) == (
         asker.platform,
@@ -156,6 +160,8 @@ def refuse_stranger(request: Request, asker: Asker, moderator: bool) -> None:
         asker.user,
     )
     here = (owner.platform, owner.workspace) == (asker.platform, asker.workspace)
+    if not here and asker.platform != "console":
+        raise unknown_request(request.id)
     if not mine and not (moderator and here):
         raise NotAllowed(f"Request {request.id} is somebody else's; only they can do that.")
 

@@ -95,7 +95,10 @@ class Lookup:
         """Returns an adapter by its handle, as `find` does."""
         async with self.database.transaction() as connection:
             found = await connection.scalar(
-                select(adapters.c.id).where(func.md5(adapters.c.id) == handle)
+                select(adapters.c.id).where(
+                    func.md5(adapters.c.id) == handle,
+                    adapters.c.workspace.in_(("", asker.workspace)),
+                )
             )
         return await self.find(found or handle, asker)
 

@@ -1,11 +1,14 @@
 """Any process may be killed at any moment: a request ends in one result or one clear failure."""
 
+import json
+from pathlib import Path
+
 from sqlalchemy import text
 
-from engine.desk import Desk
-from engine.values import Phase, Progress, Request
+from engine.desk import Described, Desk
+from engine.values import Asker, Phase, Progress, Request
 from tests.loopback_llm import LoopbackLlm
-from tests.processes.installation import Installation
+from tests.processes.installation import Installation, make_lora
 from tests.processes.test_path import ask, finish
 
 
@@ -78,3 +81,44 @@ async def test_a_renderer_that_dies_three_times_fails_the_request(
     assert answer.failure
     assert "died 3 times" in answer.failure
     assert not answer.renderings
+
+
+async def from_chats(desk: Desk) -> int:
+    """How many adapters of the catalogue came from chats."""
+    async with desk.database.transaction() as connection:
+        statement = "select count(*) from adapters where source = 'chat'"
+        return int(await connection.scalar(text(statement)) or 0)
+
+
+async def test_a_lora_on_its_way_in_outlives_the_renderer_that_checks_it(
+    idle: Installation, idle_desk: Desk, loopback_llm: LoopbackLlm, tmp_path: Path
+) -> None:
+    """It is killed when the file was loaded and its samples rendered, while the refiner looks at
+    them: until another has done it all, nothing of it is in the catalogue."""
+    idle.environment |= {
+        "STYLUS_REFINER__DEFAULT": "vision",
+        "STYLUS_REFINER__BASE_URL": loopback_llm.url,
+        "STYLUS_REFINER__MODEL": "eyes",
+        "STYLUS_SAMPLING__STEPS": "2",
+    }
+    loopback_llm.hang()
+    lora = make_lora(tmp_path / "wavy.safetensors", idle.settings, seed=31).read_bytes()
+    described = Described("Wavy lines", "", ("wavy",), 0.7)
+    asker = Asker("console", user="admin")
+    made = await idle_desk.additions.propose_file("wavy.safetensors", lora, described, asker)
+    idle.start("engine")  # which notices the dead
+    renderer = idle.start("renderer")
+    await loopback_llm.asked.wait()
+    renderer.kill()
+    assert (await idle_desk.additions.load(made.id)).state == "checking"
+    assert await from_chats(idle_desk) == 0
+    told = {"description": "Lines that wave.", "kind": "", "weight": 0.7, "rating": "safe"}
+    loopback_llm.say(json.dumps(told))
+    idle.start("renderer")
+    seen = [one async for one in idle_desk.additions.follow(made.id)][-1]
+    assert (seen.state, seen.sentence) == ("proposed", None)
+    assert await from_chats(idle_desk) == 1
+    adapter = await idle_desk.lookup.find(str(seen.adapter_id), asker)
+    assert (adapter.description, adapter.status) == ("Lines that wave.", "proposed")
+    assert idle_desk.store.read(str(adapter.sample)).startswith(b"\x89PNG")
+    assert idle_desk.store.read(str(adapter.blob)) == lora
