@@ -41,15 +41,16 @@ def measure(folder: Path, tell: Callable[[str], None]) -> list[Figure]:
         raise BadFile(f"{folder} has no lists of keys; give a folder with .json files.")
     with tempfile.TemporaryDirectory() as place:
         for file in files:
-            verdict, says = _tried(_shapes(file), bases, Path(place) / "zeros.safetensors")
+            zeros = Path(place) / "zeros.safetensors"
+            write_zeros(_shapes(file), zeros, _metadata(file))
+            verdict, says = _tried(zeros, bases)
             counts[verdict] += 1
             tell(f"{file.stem}: {verdict}: {says}")
     goals = {"loaded": None, "refused by name": None, "refused otherwise": 0.0}
     return [Figure(name, count, "files", goals[name]) for name, count in counts.items()]
 
 
-def _tried(shapes: Shapes, bases: list[Layers], path: Path) -> tuple[str, str]:
-    write_zeros(shapes, path)
+def _tried(path: Path, bases: list[Layers]) -> tuple[str, str]:
     refusals = []
     for base in bases:
         try:
@@ -75,9 +76,15 @@ def _shapes(file: Path) -> Shapes:
     return found
 
 
-def write_zeros(shapes: Shapes, path: Path) -> None:
+def _metadata(file: Path) -> Mapping[str, str]:
+    content = json.loads(file.read_text("utf-8"))
+    told = content.get("metadata") if isinstance(content, dict) else None
+    return told if isinstance(told, dict) else {}
+
+
+def write_zeros(shapes: Shapes, path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Writes a safetensors file of zeros, which takes no room on the disk."""
-    header: dict[str, object] = {}
+    header: dict[str, object] = {"__metadata__": dict(metadata or {})}
     position = 0
     for name, (kind, shape) in shapes.items():
         size = prod(shape) * DTYPE_BYTES[kind]

@@ -9,6 +9,7 @@ and a suffix for the role:
     diffusers   unet.mid_block.attentions.0.proj_in.lora.down.weight, .lora.up.weight
                 text_encoder.text_model.encoder.layers.0.self_attn.q_proj.lora_linear_layer.up.weight
                 mid_block.attentions.0.transformer_blocks.0.attn1.processor.to_q_lora.up.weight
+    cloneofsimo unet:135:down, unet:135:up (see `lora_numbers`)
     lycoris     lora_unet_mid_block_attentions_0_proj_in.hada_w1_a, .lokr_w2, .dora_scale, ...
                 lycoris_mid_block_attentions_0_proj_in...
 
@@ -55,6 +56,8 @@ _OTHER_KINDS = (
     (re.compile(r"\.on_input$"), "IA3"),
     (re.compile(r"\.(?:a1|a2|b1|b2)\.weight$"), "GLoRA"),
     (re.compile(r"\.(?:diff|diff_b|w_norm|b_norm)$"), "whole weight differences"),
+    (re.compile(r"^<[^<>]+>$"), "LoRA with a textual inversion"),
+    # Those that `lora_numbers` cannot name.
     (re.compile(r"^(?:unet|text_encoder):\d+:"), "cloneofsimo's numbered layers"),
 )
 

@@ -13,6 +13,7 @@ from engine.errors import BadLora
 from engine.rendering.layers import Layers, weight_of
 from engine.rendering.lora_keys import base_of, other_kind, parse, text_width
 from engine.rendering.lora_kinds import Role, is_plain, missing, part_of, rank_of
+from engine.rendering.lora_numbers import named
 from engine.rendering.safetensors_header import Entry, Header
 
 MAX_RANK = 1024
@@ -30,6 +31,7 @@ def layout_of(header: Header, layers: Layers, title: str) -> dict[str, Group]:
 
     `title` names the adapter in sentences. Raises BadLora.
     """
+    header = named(header, layers, title)
     _check_kind(header, title)
     groups = _group(header, layers, title)
     for name, group in groups.items():

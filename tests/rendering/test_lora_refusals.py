@@ -101,6 +101,7 @@ CASES: dict[str, tuple[Change, str]] = {
     "a core in a linear layer": (_with(f"{STEM}.lora_mid.weight", 3, 3, 3, 3), "do not fit"),
     "whole differences": (_with(f"{STEM}.diff", 32, 24), "whole weight differences"),
     "numbered layers": (_with("unet:0:up", 3, 3), "cloneofsimo's numbered layers"),
+    "a textual inversion": (_with("<s1>", 768), "of the kind LoRA with a textual inversion"),
     "no down": (_without(".lora_down.weight"), f"lacks the down matrix of {LAYER}"),
     "no up": (_without(".lora_up.weight"), f"lacks the up matrix of {LAYER}"),
     "alpha alone": (_only((f"{STEM}.alpha", ())), "lacks the"),
