@@ -34,6 +34,8 @@ _UNET: Any = UNet2DConditionModel
 _VAES: dict[str, Any] = {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny}
 #: The second text encoder's place in a single file of SDXL.
 _SDXL_KEY = "conditioner.embedders.1."
+#: What single files of other families have in their keys; they lack text encoders as a rule.
+_OTHER_KEYS = {"double_blocks.": "Flux", "joint_blocks.": "Stable Diffusion 3"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +132,13 @@ def _second(source: str, place: dict[str, Any], dtype: torch.dtype) -> dict[str,
 def _from_file(name: str, path: Path, dtype: torch.dtype) -> Parts:
     try:
         with safe_open(path, framework="pt") as file:
-            is_sdxl = any(key.startswith(_SDXL_KEY) for key in file.keys())  # noqa: SIM118
+            keys = list(file.keys())
     except SafetensorError as error:
         raise CheckpointUnavailable(
             f"Checkpoint “{name}” at {path} is no safetensors file: convert it to safetensors."
         ) from error
+    _check_no_other(name, path, keys)
+    is_sdxl = any(key.startswith(_SDXL_KEY) for key in keys)
     kind: Any = StableDiffusionXLPipeline if is_sdxl else StableDiffusionPipeline
     pipeline = kind.from_single_file(str(path), torch_dtype=dtype)
     config = dict(pipeline.unet.config)
@@ -153,6 +157,15 @@ def _from_file(name: str, path: Path, dtype: torch.dtype) -> Parts:
         getattr(pipeline, "tokenizer_2", None),
         bool(pipeline.config.get("force_zeros_for_empty_prompt", False)),
     )
+
+
+def _check_no_other(name: str, path: Path, keys: list[str]) -> None:
+    for words, family in _OTHER_KEYS.items():
+        if any(words in key for key in keys):
+            raise CheckpointUnavailable(
+                f"Checkpoint “{name}” at {path} is a single file of {family}, which is read from "
+                "a diffusers folder or hub id only: name one of those as its source."
+            )
 
 
 def _check_support(name: str, family: str, unet: dict[str, Any], index: dict[str, Any]) -> None:

@@ -197,6 +197,20 @@ def test_a_hub_id_without_the_hub() -> None:
     assert "cannot be loaded from nobody/nothing (" in _sentence("nobody/nothing")
 
 
+@pytest.mark.parametrize(
+    ("key", "family"),
+    [
+        ("model.diffusion_model.double_blocks.0.img_attn.qkv.weight", "Flux"),
+        ("model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight", "Stable Diffusion 3"),
+    ],
+)
+def test_a_single_file_of_another_family_is_refused_by_name(
+    key: str, family: str, tmp_path: Path
+) -> None:
+    path = save(tmp_path / "other.safetensors", {key: torch.zeros(1)})
+    assert f"is a single file of {family}, which is read from a diffusers" in _sentence(path)
+
+
 @pytest.mark.usefixtures("offline")
 def test_a_single_file_without_the_hub(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
