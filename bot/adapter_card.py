@@ -9,6 +9,9 @@ from engine.desk import Addition, Desk, Opinion, Uses, title_of
 from engine.errors import UnknownAdapter
 from engine.values import Adapter, Asker
 
+#: What a file of cards is called.
+EXPORTED = "stylus-cards.jsonl.gz"
+
 
 def progress_of(addition: Addition, texts: Texts) -> str:
     """Returns how far a LoRA is on its way into the library."""

@@ -49,6 +49,7 @@ SEEN: dict[str, Callable[[Desk, Asker], Awaitable[Any]]] = {
     "workspaces.changes": lambda desk, who: desk.workspaces.changes(who),
     "opinions.here": lambda desk, who: desk.opinions.here(who),
     "opinions.of": lambda desk, who: desk.opinions.of("a", who),
+    "upkeep.export": lambda desk, who: desk.upkeep.export(who, allowed=True),
     "additions.proposed": lambda desk, who: desk.additions.proposed(who),
     "lookup.search": lambda desk, who: desk.lookup.search("a star", who),
     "lookup.uses": lambda desk, who: desk.lookup.uses("a", who),

@@ -1,12 +1,13 @@
 """`/stylus-admin lora` and `/stylus lora propose`: people propose LoRAs, admins decide."""
 
+import io
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
 import discord
 from discord import app_commands
 
-from bot.adapter_card import disliked_here
+from bot.adapter_card import EXPORTED, disliked_here
 from bot.discord_frontend.additions import addition_screen
 from bot.discord_frontend.answers import say, show, telling, texts_of
 from bot.discord_frontend.escaping import plain
@@ -59,6 +60,18 @@ class AdminLoraCommands(app_commands.Group, name="lora"):
                 sample = await self._desk.additions.sample(adapter)
                 screen = addition_screen(addition, adapter, sample, texts)
                 await show(interaction, screen, private=True)
+
+    @app_commands.command()
+    async def export(self, interaction: discord.Interaction) -> None:
+        """Give this server's own cards as a file."""
+        async with telling(interaction):
+            await refuse_readers(self._desk, interaction)
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            asker = asker_of(interaction)
+            count, content = await self._desk.upkeep.export(asker, allowed=True)
+            file = discord.File(io.BytesIO(content), EXPORTED)
+            words = texts_of(interaction).lora_exported.format(count=count)
+            await interaction.followup.send(words, file=file, ephemeral=True)
 
     @app_commands.command()
     @app_commands.describe(id="The adapter's id, as `/stylus lora search` shows it.")

@@ -7,7 +7,15 @@ from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, PlainTex
 
 from bot.actions import Action, Click
 from bot.adapter_actions import edit_buttons
-from bot.adapter_card import disliked_here, facts_of, measured_of, progress_of, sample_picture
+from bot.adapter_card import (
+    EXPORTED,
+    disliked_here,
+    facts_of,
+    measured_of,
+    progress_of,
+    sample_picture,
+)
+from bot.pictures import Picture
 from bot.slack_frontend.flags import Written, number, read_flags
 from bot.slack_frontend.languages import Languages
 from bot.slack_frontend.librarians import refuse_readers
@@ -86,6 +94,16 @@ class Additions:
         changed = await self._desk.upkeep.set_status(adapter_id, status, place.asker, allowed=True)
         texts = await self._languages.of(place.asker)
         words = texts.lora_status.format(title=changed.title, status=said(status, texts))
+        return sentence_screen(words)
+
+    async def export(self, place: Place) -> Screen:
+        """Sends the person the workspace's own cards as a file, directly."""
+        await refuse_readers(self._desk, self._web, place.asker)
+        count, content = await self._desk.upkeep.export(place.asker, allowed=True)
+        words = (await self._languages.of(place.asker)).lora_exported.format(count=count)
+        direct = await ask(self._web.client.conversations_open(users=place.asker.user))
+        file = Picture(EXPORTED, content, words)
+        await self._sharing.share(str(direct["channel"]["id"]), None, words, [file])
         return sentence_screen(words)
 
     async def tell(self, addition: Addition, adapter: Adapter | None, sample: bytes | None) -> str:

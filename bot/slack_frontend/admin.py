@@ -32,11 +32,12 @@ class Admin:
         self._library: dict[str, Handler] = {
             "add": additions.propose,
             "proposed": lambda place, _: additions.proposed(place),
+            "export": lambda place, _: additions.export(place),
             **{word: partial(self._set, word) for word in STATUSES},
         }
 
     async def command(self, place: Place, text: str) -> None:
-        """`settings` (or nothing), `audit`, `lora add|proposed|enable|disable|remove`.
+        """`settings` (or nothing), `audit`, `lora add|proposed|export|enable|disable|remove`.
 
         Raises `NotAllowed` for people who are no admins, the library's keepers aside, and
         `BadInput`.

@@ -232,6 +232,7 @@ ENGLISH = Texts(
     lora_saved="“{title}” is saved; prompts find it so from now on.",
     lora_approve="Approve",
     lora_reject="Reject",
+    lora_exported="The {count} cards of this place, as `stylus lora import` takes them.",
     lora_decided="“{title}” is {state}.",
     lora_none_proposed="Nothing waits for a decision.",
     lora_liked="Liked by {liked} of {judged} people who judged it here.",

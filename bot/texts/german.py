@@ -36,6 +36,7 @@ GERMAN = Texts(
         "Choose channels, quotas, moderators, the gallery and more.": (
             "Kanäle, Kontingente, Moderatoren, Galerie und mehr."
         ),
+        "Give this server's own cards as a file.": "Gibt die Karten dieses Servers als Datei.",
         "Show who changed what.": "Zeigt, wer was geändert hat.",
         "What the images should show.": "Was die Bilder zeigen sollen.",
         "How many images.": "Wie viele Bilder.",
@@ -312,6 +313,7 @@ GERMAN = Texts(
     lora_saved="„{title}“ ist gespeichert; Prompts finden es ab jetzt so.",
     lora_approve="Annehmen",
     lora_reject="Ablehnen",
+    lora_exported="Die {count} Karten von hier, wie `stylus lora import` sie nimmt.",
     lora_decided="„{title}“ ist {state}.",
     lora_none_proposed="Nichts wartet auf eine Entscheidung.",
     lora_liked="{liked} von {judged} Leuten, die es hier beurteilt haben, mögen es.",

@@ -12,7 +12,9 @@ SENTENCES = {
     "{} is {}; it may be a multiple of {} up to {}.": (
         "{0} ist {1}; erlaubt ist ein Vielfaches von {2} bis {3}."
     ),
+    "{} is {}; it may be {} only.": "{0} ist {1}; erlaubt ist nur {2}.",
     "guidance is {}; it may be 1 to {}.": "guidance ist {0}; erlaubt ist 1 bis {1}.",
+    "guidance is {}; it may be 1 only.": "guidance ist {0}; erlaubt ist nur 1.",
     "Checkpoint “{}” has no adapter for drafts; ask without a draft, or have the operator set "
     "one.": (
         "Das Modell „{0}“ hat keinen Adapter für Entwürfe; frag ohne Entwurf, oder lass den "

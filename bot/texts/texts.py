@@ -220,6 +220,7 @@ class Texts:
     lora_saved: str
     lora_approve: str
     lora_reject: str
+    lora_exported: str
     lora_decided: str
     lora_none_proposed: str
     lora_liked: str

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.community.audit import write_down_adapter
@@ -89,12 +89,18 @@ def _told(value: Any) -> Any:
     return ", ".join(value) if isinstance(value, tuple) else value
 
 
-async def export(connection: AsyncConnection) -> AsyncIterator[dict[str, Any]]:
-    """Yields all cards as an import takes them, with what refiners and admins made of them."""
+async def export(
+    connection: AsyncConnection, workspace: str | None = None
+) -> AsyncIterator[dict[str, Any]]:
+    """Yields all cards, or a workspace's own, as an import takes them, with what refiners and
+    admins made of them."""
     names = ("source", "source_id", "title", "description", "tags", "trigger_words", "weight")
     more = ("example_prompts", "file_name", "creator", "licence", "link", "lineage", "kind")
     rows = await connection.stream(
-        select(adapters).where(adapters.c.status != "removed").order_by(adapters.c.id)
+        select(adapters)
+        .where(adapters.c.status != "removed")
+        .where(true() if workspace is None else adapters.c.workspace == workspace)
+        .order_by(adapters.c.id)
     )
     async for row in rows:
         card = {name: getattr(row, name) for name in names + more if getattr(row, name)}

@@ -1,5 +1,7 @@
 """Upkeep: admins look after their own library: switch adapters on and off, edit, refine again."""
 
+import gzip
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -71,6 +73,16 @@ class Upkeep:
             adapter = await editing.edit(connection, adapter_id, changes, notes, admin)
             await self.queue.defer_embedding(connection)
         return adapter
+
+    async def export(self, admin: Asker, *, allowed: bool) -> tuple[int, bytes]:
+        """Returns how many cards the workspace has of its own, and a gzipped JSONL file of them,
+        which `stylus lora import` takes."""
+        if not allowed:
+            raise NotAllowed("Only an admin changes the library.")
+        async with self.database.transaction() as connection:
+            cards = editing.export(connection, admin.workspace)
+            lines = [f"{json.dumps(card, ensure_ascii=False)}\n" async for card in cards]
+        return len(lines), gzip.compress("".join(lines).encode(), mtime=0)
 
     async def refine(self, adapter_id: str, admin: Asker, *, allowed: bool) -> Adapter:
         """Has the card described anew by the settings' refiner, as a job."""

@@ -70,8 +70,9 @@ def given(value: _T | None, default: _T) -> _T:
 def within(name: str, value: int, least: int, most: int) -> int:
     """Returns the value. Raises `BadOption` where it is out of range."""
     if not least <= value <= most:
-        allowed = f"{least} to {most}" if least < most else f"{most} only"
-        raise BadOption(f"{name} is {value}; it may be {allowed}.")
+        if least == most:
+            raise BadOption(f"{name} is {value}; it may be {most} only.")
+        raise BadOption(f"{name} is {value}; it may be {least} to {most}.")
     return value
 
 
@@ -83,6 +84,7 @@ def _side(name: str, value: int, most: int) -> int:
 
 def _guidance(value: float, most: float) -> float:
     if not 1 <= value <= most:  # also refuses what is no number
-        allowed = f"1 to {most:g}" if most > 1 else "1 only"
-        raise BadOption(f"guidance is {value}; it may be {allowed}.")
+        if most == 1:
+            raise BadOption(f"guidance is {value}; it may be 1 only.")
+        raise BadOption(f"guidance is {value}; it may be 1 to {most:g}.")
     return value

@@ -1,5 +1,6 @@
 """LoRAs through chat: anybody proposes, everybody sees how it went, admins decide by a button."""
 
+import gzip
 import io
 import json
 from typing import Any
@@ -268,6 +269,11 @@ async def test_a_role_may_look_after_the_library_and_nothing_else(
     switch = next(one for one in ids_of(card) if "disable" in one)
     await lib.click(card, custom_id=switch)
     assert await status(server) == "disabled"
+    given = (await admin_of(server).slash(server.channel, "stylus-admin lora export")).response
+    assert given
+    packed = await given.attachments[0].read()
+    (card,) = map(json.loads, gzip.decompress(packed).splitlines())
+    assert (card["source_id"], card["title"]) == ("star", "Big star")
     seen = await lib.slash(server.channel, "stylus lora search", text="star")
     assert "test:star" in words_of(seen.response)
     addition = await checked(server, catalogue, server.ann)

@@ -1,10 +1,12 @@
 """`/stylus-admin`: for admins alone, checked each time; and LoRAs on their way into the library."""
 
+import gzip
+import json
 from typing import Any
 
 from sqlalchemy import update
 
-from bot.benchmarks.loopback_slack.workspace import ADMIN, ANN, ART, BOB
+from bot.benchmarks.loopback_slack.workspace import ADMIN, ANN, ART, BOB, DM
 from engine.storage.tables import adapters
 from engine.values import Asker
 from tests.slack.conftest import Workspace, ids_of, words_of
@@ -97,6 +99,10 @@ async def test_people_whom_admins_chose_look_after_the_library_alone(
     await workspace.settled()
     assert "is disabled now" in await told(workspace, f"lora disable {heart}", ANN)
     assert "Only those who look after" in await told(workspace, f"lora enable {heart}", BOB)
+    assert "The 1 cards of this place" in await told(workspace, "lora export", ANN)
+    (packed,) = [file["content"] for file in workspace.slack.files.values()]
+    assert json.loads(gzip.decompress(packed))["source_id"] == "heart"
+    assert [m for m in workspace.slack.messages(DM) if "files" in m]
     assert "Only admins" in await told(workspace, "settings", ANN)
     assert "librarians" in await told(workspace, "audit")
     await told_nothing(workspace, "")
