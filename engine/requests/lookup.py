@@ -69,7 +69,11 @@ class Lookup:
         unsafe: bool = False,
         statuses: Sequence[str] = ("active",),
     ) -> list[Adapter]:
-        """Returns adapters by what they draw, best first. Raises `BadPrompt`."""
+        """Returns adapters by what they draw, best first. Raises `BadPrompt`.
+
+        It asks the local embedder's vectors, which every card has whatever embedder prompts use:
+        whoever looks around waits for no server, and pays for none.
+        """
         embedder = await asyncio.to_thread(load_embedder)
         selection = Selection(
             base=base or self.settings.checkpoint.family,
