@@ -15,7 +15,9 @@ from time import perf_counter
 from procrastinate import JobContext
 
 from engine.desk import Desk, open_desk
+from engine.errors import DatabaseUnavailable
 from engine.operations.figures import Figure, percentile
+from engine.operations.log import configure_log
 from engine.processes.jobs import run_stage
 from engine.processes.process import Post
 from engine.processes.queue import COMPOSE_QUEUE, open_queue, render_queue
@@ -32,6 +34,8 @@ from engine.values import Ask, Asker, Composition, ImagePlan, Phase, Rendering
 WORKSPACES = 8
 #: Whoever asks for half of everything, before everybody else.
 FLOOD = "flood"
+#: Of the workers together; each has one more to listen at, and an embedded Postgres takes 100.
+CONNECTIONS = 20
 #: Seconds between two looks at the line.
 LOOK = 0.25
 #: How far an estimate may be off, as a share.
@@ -45,8 +49,10 @@ class Run:
     renderers: int
     seconds: float
     stored: list[float] = field(default_factory=list)
-    #: Seconds beside the wait, by request.
+    #: Seconds beside the wait, from when both the request was planned and its renderer free.
     overheads: list[float] = field(default_factory=list)
+    #: When each request was planned.
+    planned: dict[str, float] = field(default_factory=dict)
     #: When each request was done, since the start.
     done: dict[str, float] = field(default_factory=dict)
     last_end: dict[str, float] = field(default_factory=dict)
@@ -63,6 +69,7 @@ async def measure(
 ) -> list[Figure]:
     """Returns throughput, overhead, fairness and honesty of estimates by number of renderers."""
     figures: list[Figure] = []
+    configure_log(settings.log.model_copy(update={"level": "warning"}))  # all jobs run in here
     for count in renderers:
         async with scratch_database(_without_limits(settings)) as scratch:
             figures += await _measure(scratch, count, requests, seconds)
@@ -83,8 +90,8 @@ async def _measure(
     async with open_desk(settings) as desk:
         singles, flood = await _ask(desk, requests, run)
         began = perf_counter()
-        async with _at_work(desk, run, began):
-            await _until_done(desk, run, began)
+        async with _at_work(desk, run, began) as workers:
+            await _until_done(desk, run, began, workers)
         took = perf_counter() - began
     return list(_figures(run, took, requests, singles, flood))
 
@@ -103,9 +110,11 @@ async def _ask(desk: Desk, requests: int, run: Run) -> tuple[list[str], list[str
 
 
 @asynccontextmanager
-async def _at_work(desk: Desk, run: Run, began: float) -> AsyncIterator[None]:
+async def _at_work(
+    desk: Desk, run: Run, began: float
+) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
     """The workers: one that plans, and so many that wait instead of rendering."""
-    async with open_queue(desk.database, connections=run.renderers + 12) as queue:
+    async with open_queue(desk.database, connections=CONNECTIONS) as queue:
         post = Post(desk.settings, desk.database, queue)
         _register(post, run, began)
         render = render_queue(desk.settings.checkpoint.name)
@@ -125,7 +134,7 @@ async def _at_work(desk: Desk, run: Run, began: float) -> AsyncIterator[None]:
         ]
         workers.append(asyncio.create_task(_keep_order(post)))
         try:
-            yield
+            yield workers
         finally:
             for worker in workers:
                 worker.cancel()
@@ -136,6 +145,7 @@ def _register(post: Post, run: Run, began: float) -> None:
     @post.queue.app.task(name="compose")
     async def compose(request_id: str) -> None:
         await run_stage(post, request_id, Phase.QUEUED, Phase.COMPOSING, _plan)
+        run.planned[request_id] = perf_counter()
 
     @post.queue.app.task(name="render", pass_context=True)
     async def render(context: JobContext, request_id: str) -> None:
@@ -144,12 +154,11 @@ def _register(post: Post, run: Run, began: float) -> None:
             await _store(post, claimed)
 
         name = str(context.worker_name)
-        before = run.last_end.get(name)
+        free = run.last_end.get(name, began)
         await run_stage(post, request_id, Phase.PLANNED, Phase.RENDERING, wait)
         run.last_end[name] = now = perf_counter()
         run.done[request_id] = now - began
-        if before is not None:
-            run.overheads.append(now - before - run.seconds)
+        run.overheads.append(now - max(free, run.planned.get(request_id, free)) - run.seconds)
 
 
 async def _plan(post: Post, claimed: Claim) -> None:
@@ -187,11 +196,21 @@ async def _keep_order(post: Post) -> None:
         await move_up(post)
 
 
-async def _until_done(desk: Desk, run: Run, began: float) -> None:
-    """Waits for the end; half way it asks what everybody who waits would be told."""
+async def _until_done(
+    desk: Desk, run: Run, began: float, workers: Sequence[asyncio.Task[None]]
+) -> None:
+    """Waits for the end; half way it asks what everybody who waits would be told.
+
+    Raises DatabaseUnavailable where a worker ends before.
+    """
     half = len(run.stored) // 2
     while True:
         await asyncio.sleep(LOOK)
+        if any(worker.done() for worker in workers):
+            raise DatabaseUnavailable(
+                f"The database does not serve {run.renderers} renderers; try fewer, or one with a "
+                "larger max_connections."
+            )
         if not run.promised and len(run.done) >= half:
             standings = await desk.standings("console")
             at = perf_counter() - began
