@@ -2,7 +2,8 @@
 
 Beyond the paper, which asks once for the whole prompt: every keyword of the segmentation asks for
 itself, a card's name and its description have vectors of their own, and its words are matched
-too, rare ones counting more. The five rankings are fused by rank. Filters are inside the query.
+too, rare ones counting more. What is asked goes through learned maps to where the cards lie. The
+five rankings are fused by rank. Filters are inside the query.
 """
 
 import json
@@ -80,14 +81,14 @@ async def retrieve(
     """
     began = perf_counter() - (asked.seconds if asked else 0.0)
     asked = asked or ask_locally(prompt, embedder, model or load_model())
-    phrases = len(asked.vectors) - 1
+    phrases = len(asked.headings) - 1
     spoken = spoken_names(prompt)
     parameters = _parameters(prompt, asked, embedder.name, selection, spoken, k)
     rows: Sequence[Row[Any]] = ()
     everything |= asked.embedder != embedder.name  # shortlist and index are the local embedder's
     if shortlist and not everything:
-        near = json.dumps(shortlist.near(asked.vectors, selection, spoken))  # cheaper than an array
-        more = {"near": near, "since": shortlist.since}
+        near = shortlist.near(asked.headings, asked.bodies, selection, spoken)
+        more = {"near": json.dumps(near), "since": shortlist.since}  # cheaper than an array
         rows = await _run(connection, _search(phrases, "listed", rankings), parameters | more)
     elif not everything and await _prepare_index(connection):
         rows = await _run(connection, _search(phrases, "indexed", rankings), parameters)
@@ -106,9 +107,18 @@ def _parameters(
     """What the search is asked with; `local` is the name of the local embedder."""
     return {
         "prompt": prompt,
-        "asked": [half_text(vector) for vector in asked.vectors],
+        "headings": [half_text(vector) for vector in asked.headings],
+        "bodies": [half_text(vector) for vector in asked.bodies],
         "embedder": asked.embedder,
         "local": local,
+        "k": k,
+        **filter_parameters(selection, spoken),
+    }
+
+
+def filter_parameters(selection: Selection, spoken: Sequence[str]) -> dict[str, Any]:
+    """Returns the parameters of `FILTERS`; `spoken` are the names that the prompt may call."""
+    return {
         "base": selection.base,
         "workspace": selection.workspace,
         "ratings": ["safe", "unsafe"] if selection.unsafe else ["safe"],
@@ -119,7 +129,6 @@ def _parameters(
         "remote": selection.remote,
         "drop": list(selection.drop),
         "statuses": list(selection.statuses),
-        "k": k,
     }
 
 
@@ -134,7 +143,8 @@ async def _prepare_index(connection: AsyncConnection) -> bool:
     return bool((await connection.execute(_INDEX_SETTINGS)).one().cards >= LARGE)
 
 
-_FILTERS = """
+#: Which adapters may be candidates, by the columns of their table.
+FILTERS = """
     base = :base and status = any(:statuses) and rating = any(:ratings)
     and workspace in ('', :workspace) and not id = any(:drop)
     and (blob is not null or not :with_file or :remote and sha256 is not null
@@ -169,7 +179,7 @@ _LEXICAL = f"""
         select adapter_id, weight
         from (select * from found order by weight desc, adapter_id) ordered
         cross join lateral (
-            select from adapters where id = ordered.adapter_id and {_FILTERS} offset 0
+            select from adapters where id = ordered.adapter_id and {FILTERS} offset 0
         ) as selected
         order by weight desc, adapter_id limit {DEPTH}
     )"""
@@ -183,7 +193,7 @@ _INDEX_SETTINGS = text(
 )
 
 
-_ALL = f"select id as adapter_id from adapters where {_FILTERS}"
+_ALL = f"select id as adapter_id from adapters where {FILTERS}"
 #: Those of the shortlist, those that changed since, and those that share words with the prompt.
 _LISTED = f"""
     select listed.id as adapter_id from (
@@ -194,21 +204,23 @@ _LISTED = f"""
         )
         union select adapter_id from matches
     ) listed
-    cross join lateral (select from adapters where id = listed.id and {_FILTERS} offset 0) as one"""
+    cross join lateral (select from adapters where id = listed.id and {FILTERS} offset 0) as one"""
+#: The parameters that hold what is asked of each of a card's vectors.
+_ASKED = {"heading": "headings", "body": "bodies"}
 #: The cards that the index finds near one of the prompt's vectors, and those that share words.
 _INDEXED = " union ".join(
     [
         *(
             f"""
             select near.adapter_id
-            from unnest(cast(:asked as halfvec[])) with ordinality as vectors (asked, number)
+            from unnest(cast(:{asked} as halfvec[])) with ordinality as vectors (asked, number)
             cross join lateral (
                 select v.adapter_id from adapter_vectors v join adapters on id = v.adapter_id
-                where v.embedder = '{MINILM}' and {_FILTERS}
+                where v.embedder = '{MINILM}' and {FILTERS}
                 order by v.{name}::halfvec(384) <=> asked
                 limit case when number = 1 then {DEPTH} else {POOL} end
             ) near"""
-            for name in ("heading", "body")
+            for name, asked in _ASKED.items()
         ),
         "select adapter_id from matches",
     ]
@@ -262,7 +274,7 @@ def _nearest(field_name: str, phrases: int) -> str:
 
 def _distance(field_name: str, number: int) -> str:
     """How far a card is from one of the vectors; the first is the whole prompt's."""
-    return f"v.{field_name} <=> (cast(:asked as halfvec[]))[{number}]"
+    return f"v.{field_name} <=> (cast(:{_ASKED[field_name]} as halfvec[]))[{number}]"
 
 
 def _ranking(weight: float, source: str, order: str) -> str:

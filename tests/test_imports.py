@@ -21,6 +21,7 @@ COUNTER = {"engine.values", "engine.errors", "engine.settings", "engine.desk", "
 KEEPING = (
     "engine.community",
     "engine.learning.own_answers",
+    "engine.learning.query_lessons",
     "engine.library",
     "engine.method",
     "engine.operations",
@@ -39,6 +40,7 @@ TORCH = (
     "engine.retrieving.bulk_embedder",
     "engine.retrieving.cross_encoder",
     "engine.retrieving.sentence_embedder",
+    "engine.learning.query_training",
     "engine.learning.tagger_training",
 )
 HOMES: dict[str, tuple[str, ...]] = {

@@ -248,7 +248,7 @@ async def test_a_shortlist_keeps_the_filters(listed: Shortlist, embedder: MiniLM
     asked = embedder.embed(["a star"])
 
     def near(selection: Selection) -> set[str]:
-        return set(listed.near(asked, selection, ["star"]))
+        return set(listed.near(asked, asked, selection, ["star"]))
 
     usual = near(HERE)
     assert adapter_id("star") in usual
@@ -286,10 +286,10 @@ async def test_a_character_is_on_the_shortlist_where_the_prompt_names_it(
     await nearby.take()
     assert nearby.newest
     asked, any_file = embedder.embed(["a ninja"]), replace(HERE, with_file=False)
-    assert adapter_id("akali") not in nearby.newest.near(asked, any_file, ["ninja"])
-    assert adapter_id("akali") in nearby.newest.near(asked, any_file, ["akali"])
+    assert adapter_id("akali") not in nearby.newest.near(asked, asked, any_file, ["ninja"])
+    assert adapter_id("akali") in nearby.newest.near(asked, asked, any_file, ["akali"])
     anybody = replace(any_file, anybody=True)
-    assert adapter_id("akali") in nearby.newest.near(asked, anybody, [])
+    assert adapter_id("akali") in nearby.newest.near(asked, asked, anybody, [])
 
 
 async def test_a_small_catalogue_needs_no_shortlist(stock: Database) -> None:
@@ -325,7 +325,8 @@ async def test_a_card_that_waits_for_its_vectors_is_looked_at_anyway(
     await nearby.take()
     assert nearby.newest
     assert list(nearby.newest.waiting) == [adapter_id("moth")]
-    usual = nearby.newest.near(embedder.embed(["a heart"]), HERE, [])
+    asked = embedder.embed(["a heart"])
+    usual = nearby.newest.near(asked, asked, HERE, [])
     assert usual[-1] == adapter_id("moth")
     assert await embed_pending(stock, embedder) == 1
     older = nearby.newest

@@ -1,6 +1,11 @@
-"""`stylus eval retriever`: what each part of the retriever earns, by leaving parts out."""
+"""`stylus eval retriever`: what each part of the retriever earns, by leaving parts out.
 
-from dataclasses import fields
+The shipped query maps know the published picks; so the maps are trained anew here, on four fifths
+of the prompts at a time, and asked for the others. What the whole does without any stands beside.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from bot.benchmarks.composer import Tell, stocked
@@ -12,13 +17,16 @@ from engine.operations.figures import Figure
 from engine.retriever import Rankings, Selection, retrieve
 from engine.retrieving.asking import Asked, ask_locally
 from engine.retrieving.embedder import load_embedder
+from engine.retrieving.query_maps import plain_maps
 from engine.settings import Settings
 from engine.storage.database import Database
 from engine.values import Composition
 
 #: Which rankings take part, as a beginning of their names.
+WHOLE, UNMOVED = "all five rankings (as built)", "without query maps"
 WAYS = {
-    "all five rankings (as built)": ("prompt", "phrase", "lexical"),
+    WHOLE: ("prompt", "phrase", "lexical"),
+    UNMOVED: ("prompt", "phrase", "lexical"),
     "without tasks": ("prompt", "lexical"),
     "dense alone": ("prompt", "phrase"),
     "dense alone, without tasks": ("prompt",),
@@ -28,6 +36,10 @@ WAYS = {
 }
 
 
+#: Parts of the prompts, each asked with maps trained on the others.
+FOLDS = 5
+
+
 async def measure(
     settings: Settings, cards: Path, answers: Path, base: str, tell: Tell
 ) -> list[Figure]:
@@ -35,21 +47,50 @@ async def measure(
     judged = [one for one in read_labelled(answers) if one.picks]
     figures = []
     async with stocked(settings, cards, tell) as database:
-        tell(f"segmenting {len(judged)} prompts")
-        embedder, model = load_embedder(), load_model()
-        asked = [ask_locally(one.prompt, embedder, model) for one in judged]
+        questions = await _ask(database, judged, base, tell)
         for way, parts in WAYS.items():
             tell(way)
             rankings = _with(parts)
             answered = [
-                await _answer(database, one, words, base, rankings)
-                for one, words in zip(judged, asked, strict=True)
+                await _answer(database, one, one.unmoved if way == UNMOVED else one.moved, rankings)
+                for one in questions
             ]
             for k, goal in RECALL_GOALS.items():
-                held = goal if len(parts) == len(WAYS["all five rankings (as built)"]) else None
+                held = goal if way == WHOLE else None
                 found = agreement.recall(answered, k)
                 figures.append(Figure(f"{way}, R@{k}", found, "", held, True))
-    return [*figures, Figure("prompts", len(judged), "")]
+    return [*figures, Figure("prompts", len(questions), "")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A labelled prompt, asked with maps that do not know it, and without any."""
+
+    labelled: Labelled
+    base: str
+    moved: Asked
+    unmoved: Asked
+
+
+async def _ask(
+    database: Database, judged: Sequence[Labelled], base: str, tell: Tell
+) -> list[_Question]:
+    from engine.learning import training  # needs torch, which nothing else here does
+    from engine.learning.query_training import train_query
+
+    embedder, model = load_embedder(), load_model()
+    still = replace(model, query=plain_maps(embedder.dimensions))
+    lessons = await training.gather(database, embedder, judged, base, tell)
+    questions = []
+    for known, held in training.folds(lessons, FOLDS):
+        maps = train_query([one.query for one in known if one.query], tell)
+        for one in held:
+            moved, unmoved = (
+                ask_locally(one.labelled.prompt, embedder, trained)
+                for trained in (replace(model, query=maps), still)
+            )
+            questions.append(_Question(one.labelled, base, moved, unmoved))
+    return questions
 
 
 def _with(parts: tuple[str, ...]) -> Rankings:
@@ -58,9 +99,10 @@ def _with(parts: tuple[str, ...]) -> Rankings:
 
 
 async def _answer(
-    database: Database, labelled: Labelled, asked: Asked, base: str, rankings: Rankings
+    database: Database, question: _Question, asked: Asked, rankings: Rankings
 ) -> Answered:
-    selection = Selection(base, with_file=False)
+    labelled = question.labelled
+    selection = Selection(question.base, with_file=False)
     k = max(RECALL_GOALS)
     async with database.transaction() as connection:
         found = await retrieve(

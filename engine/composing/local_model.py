@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 from engine.composing.scorer import Scorer
 from engine.composing.tagger import Tagger
 from engine.errors import ComposerUnavailable
+from engine.retrieving.query_maps import QueryMaps
 
 #: Trained on the published compositions of COCO captions; `stylus composer train` makes another.
 SHIPPED = Path(__file__).parent / "composer.safetensors"
@@ -18,7 +19,7 @@ SHIPPED = Path(__file__).parent / "composer.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """What segments and assigns. The thresholds were found by cross-validation."""
+    """What segments, asks and assigns. The thresholds were found by cross-validation."""
 
     tagger: Tagger
     scorer: Scorer
@@ -26,16 +27,19 @@ class LocalModel:
     keyword_threshold: float
     #: From this probability on a keyword is served by none.
     none_threshold: float
+    #: Moves what the retriever asks for.
+    query: QueryMaps
 
     def save(self, path: Path) -> None:
-        """Writes the file; the tagger's weights in half precision."""
+        """Writes the file; all but the scorer's weights in half precision."""
         tensors = {f"scorer.{f.name}": getattr(self.scorer, f.name) for f in fields(Scorer)}
         tensors |= {"tagger.mean": self.tagger.mean, "tagger.projection": self.tagger.projection}
         for n, member in enumerate(self.tagger.members):
             tensors |= {f"tagger.{n}.{name}": value for name, value in member.items()}
+        tensors |= {f"query.{f.name}": getattr(self.query, f.name) for f in fields(QueryMaps)}
         stored = {
             name: np.ascontiguousarray(
-                value, np.float16 if name.startswith("tagger.") else np.float32
+                value, np.float32 if name.startswith("scorer.") else np.float16
             )
             for name, value in tensors.items()
         }
@@ -58,6 +62,9 @@ def read_model(path: Path) -> LocalModel:
         scorer = Scorer(
             **{f.name: tensors[f"scorer.{f.name}"].astype(np.float64) for f in fields(Scorer)}
         )
+        query = QueryMaps(
+            **{f.name: tensors[f"query.{f.name}"].astype(np.float32) for f in fields(QueryMaps)}
+        )
         halves = {
             k.removeprefix("tagger."): v for k, v in tensors.items() if k.startswith("tagger")
         }
@@ -73,7 +80,7 @@ def read_model(path: Path) -> LocalModel:
         {k.split(".", 1)[1]: v for k, v in single.items() if k.startswith(f"{n}.")}
         for n in range(count)
     )
-    return LocalModel(Tagger(mean, projection, members), scorer, **thresholds)
+    return LocalModel(Tagger(mean, projection, members), scorer, query=query, **thresholds)
 
 
 @lru_cache(maxsize=2)

@@ -2,16 +2,19 @@
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.composing.local_model import LocalModel, load_model
 from engine.composing.phrases import split_words, to_phrase
+from engine.composing.scorer import Scorer
 from engine.composing.tagger import Tagger, best_runs
 from engine.errors import BadFile
 from engine.learning import agreement
 from engine.learning.labelled import Labelled
+from engine.learning.query_lessons import QueryLesson, query_lesson, read_vectors
+from engine.learning.query_training import train_query
 from engine.learning.scorer_training import (
     CardLesson,
     KeywordLesson,
@@ -24,6 +27,7 @@ from engine.learning.scorer_training import (
 from engine.learning.tagger_training import Lesson, lesson, train_tagger
 from engine.retriever import Selection, retrieve
 from engine.retrieving.embedder import MiniLM, Vectors
+from engine.retrieving.query_maps import plain_maps
 from engine.storage.database import Database
 from engine.values import fold
 
@@ -49,12 +53,16 @@ class Lessons:
     words: Lesson
     keywords: tuple[KeywordLesson, ...]
     cards: tuple[CardLesson, ...]
+    query: QueryLesson | None = None
 
 
 async def gather(
     database: Database, embedder: MiniLM, labelled: Sequence[Labelled], base: str, tell: Tell
 ) -> list[Lessons]:
-    """Returns the lessons of all prompts; cards are those in the database. Raises `BadFile`."""
+    """Returns the lessons of all prompts; cards are those in the database. Raises `BadFile`.
+
+    Queries go unmoved: the shipped maps may know these prompts' answers.
+    """
     useful = [one for one in labelled if one.tasks]
     if len(useful) < FEWEST:
         raise BadFile(
@@ -64,16 +72,23 @@ async def gather(
     texts = sorted({text for one in useful for text in texts_of(one)})
     tell(f"embedding {len(texts)} prompts and keywords")
     known = dict(zip(texts, embedder.embed(texts), strict=True))
+    model = replace(load_model(), query=plain_maps(embedder.dimensions))
+    async with database.transaction() as connection:
+        every = await read_vectors(connection, base)
     lessons = []
     for n, one in enumerate(useful, 1):
         cards: list[CardLesson] = []
+        query = None
         if one.known:
             async with database.transaction() as connection:
-                found = await retrieve(connection, embedder, one.prompt, selection, CANDIDATES)
+                found = await retrieve(
+                    connection, embedder, one.prompt, selection, CANDIDATES, model
+                )
+                query = await query_lesson(connection, one, selection, found, every, embedder)
             cards = card_lessons(one, known, found)
         keywords = tuple(keyword_lessons(one, known))
         words = lesson(one, embedder)
-        lessons.append(Lessons(one, known[one.prompt], words, keywords, tuple(cards)))
+        lessons.append(Lessons(one, known[one.prompt], words, keywords, tuple(cards), query))
         if n % 500 == 0:
             tell(f"{n} of {len(useful)} prompts read")
     return lessons
@@ -103,11 +118,18 @@ def train(lessons: Sequence[Lessons], members: int, tell: Tell) -> LocalModel:
     keyword_threshold = best_keyword_threshold(first.tagger, held)
     none_threshold, f1 = best_none_threshold(first.scorer, [c for one in held for c in one.cards])
     tell(f"thresholds: keyword {keyword_threshold:.2f}, none {none_threshold:.2f} (F1 {f1:.3f})")
+    query = train_query([one.query for one in lessons if one.query], tell)
     last = _train(lessons, members, tell)
-    return LocalModel(last.tagger, last.scorer, keyword_threshold, none_threshold)
+    return LocalModel(last.tagger, last.scorer, keyword_threshold, none_threshold, query)
 
 
-def _train(lessons: Sequence[Lessons], members: int, tell: Tell) -> LocalModel:
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    tagger: Tagger
+    scorer: Scorer
+
+
+def _train(lessons: Sequence[Lessons], members: int, tell: Tell) -> _Trained:
     tagger = train_tagger([one.words for one in lessons], members, tell)
     keywords = [keyword for one in lessons for keyword in one.keywords]
     cards = [card for one in lessons for card in one.cards]
@@ -115,7 +137,7 @@ def _train(lessons: Sequence[Lessons], members: int, tell: Tell) -> LocalModel:
         scorer = load_model().scorer  # nothing here tells which card serves a keyword
     else:
         scorer = train_scorer(keywords, cards)
-    return LocalModel(tagger, scorer, 0.4, 0.4)
+    return _Trained(tagger, scorer)
 
 
 def best_keyword_threshold(tagger: Tagger, held: Sequence[Lessons]) -> float:

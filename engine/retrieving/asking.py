@@ -17,6 +17,7 @@ from engine.composing.segmentation import Segmented, segment
 from engine.errors import EmbedderUnavailable
 from engine.retrieving.embedder import MINILM, MiniLM, Vectors, load_embedder
 from engine.retrieving.embedding_api import EmbeddingServer
+from engine.retrieving.query_maps import mapped
 from engine.retrieving.search_index import Embedder, Standing, standing
 from engine.settings_retrieving import Embeddings
 from engine.storage.database import Database
@@ -34,8 +35,10 @@ class Asked:
     """A prompt as the search sees it."""
 
     segmented: Segmented
-    #: Of the whole prompt and of its keywords, in the space of the embedder of that name.
-    vectors: Vectors
+    #: Of the whole prompt and of its keywords, as they are held against the cards' headings and
+    #: bodies, in the space of the embedder of that name.
+    headings: Vectors
+    bodies: Vectors
     embedder: str
     #: Sentences about parts that answered in a lesser way.
     degraded: tuple[str, ...] = ()
@@ -45,8 +48,9 @@ class Asked:
 def ask_locally(prompt: str, embedder: MiniLM, model: LocalModel) -> Asked:
     """Returns the prompt with the local embedder's vectors."""
     segmented = segment(prompt, embedder, model.tagger, model.keyword_threshold)
-    phrases = segmented.vectors[:MOST_PHRASES]
-    return Asked(segmented, np.concatenate([segmented.vector[None], phrases]), MINILM)
+    vectors = np.concatenate([segmented.vector[None], segmented.vectors[:MOST_PHRASES]])
+    maps = model.query
+    return Asked(segmented, mapped(vectors, maps.heading), mapped(vectors, maps.body), MINILM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ class Asking:
         except EmbedderUnavailable as error:
             said = f"{error} The local embedder searched instead."
             return replace(asked, degraded=(said,))
-        return Asked(asked.segmented, vectors, chosen.name)
+        return Asked(asked.segmented, vectors, vectors, chosen.name)
 
     async def _in_time(self, chosen: Embedder, texts: list[str]) -> Vectors:
         limit = self._settings.timeout

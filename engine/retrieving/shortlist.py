@@ -131,16 +131,21 @@ class Shortlist:
         """Cards that changed after this are not known to be as they are here."""
         return self.taken - OVERLAP
 
-    def near(self, asked: Vectors, selection: Selection, spoken: Sequence[str]) -> list[str]:
-        """Returns the ids of cards near one of the vectors; the first is the whole prompt's."""
+    def near(
+        self, headings: Vectors, bodies: Vectors, selection: Selection, spoken: Sequence[str]
+    ) -> list[str]:
+        """Returns the ids of cards near one of the vectors; the first is the whole prompt's.
+
+        They are held against the cards' headings and bodies.
+        """
         first, plain, behind = self.families.get(selection.base, (0, 0, 0))
         span = slice(first, behind if selection.anybody else plain)
         called = [] if selection.anybody else [r for n in spoken for r in self.named.get(n, ())]
         more = np.array(sorted({row for row in called if first <= row < behind}), np.intp)
         more = more[self._allowed(selection, more)]
         allowed = self._allowed(selection, span)
-        sides = (self.headings, self.bodies)
-        found = np.concatenate([side.near(asked, span, allowed, more) for side in sides])
+        sides = ((self.headings, headings), (self.bodies, bodies))
+        found = np.concatenate([side.near(asked, span, allowed, more) for side, asked in sides])
         return [*map(str, self.ids[np.unique(found)]), *self.waiting]
 
     def _allowed(self, selection: Selection, rows: slice | Rows) -> NDArray[np.bool_]:
