@@ -4,7 +4,7 @@ Two composers, one contract: a language model or our local one, which is the def
 fallback. Whatever they answer is held against the prompt and the candidates here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from engine.community.rules import broken_rules
@@ -24,13 +24,14 @@ async def compose(
     settings: Settings,
     model: LocalModel | None = None,
     chosen: llm_composer.Chosen = lambda _: None,
+    drop: Collection[str] = (),
 ) -> Composition:
     """Returns the composition of the prompt, by the local composer where the LLM fails.
 
     Its `degraded` says that, and what came in a lesser way from the retrieval. `chosen` hears of
-    adapters while a language model still writes.
+    adapters while a language model still writes. Adapters of the ids `drop` serve nothing.
     """
-    made = await _compose(prompt, retrieval, name, settings, model, chosen)
+    made = await _compose(prompt, retrieval, name, settings, model, chosen, drop)
     return replace(made, degraded=(*retrieval.degraded, *made.degraded))
 
 
@@ -41,15 +42,17 @@ async def _compose(
     settings: Settings,
     model: LocalModel | None,
     chosen: llm_composer.Chosen,
+    drop: Collection[str],
 ) -> Composition:
+    left = retrieval.without(drop)
     if name == "llm":
         try:
-            made = await llm_composer.compose(prompt, retrieval, settings, chosen)
+            made = await llm_composer.compose(prompt, retrieval, settings, chosen, drop)
             return _checked(made, retrieval, settings)
         except (ComposerUnavailable, CompositionRefused) as error:
-            local = _compose_locally(prompt, retrieval, settings, model)
+            local = _compose_locally(prompt, left, settings, model)
             return replace(local, degraded=(f"{error} The local composer took over.",))
-    return _compose_locally(prompt, retrieval, settings, model)
+    return _compose_locally(prompt, left, settings, model)
 
 
 def choose_composer(asked: ComposerName | None, settings: Settings) -> ComposerName:

@@ -81,7 +81,7 @@ async def plan_request(
         draw = _draw(request, sources.parent, composition, used, settings)
         planned = Planned(
             composition=composition,
-            candidates=sources.found.candidates,
+            candidates=sources.found.without(request.overrides.drop).candidates,
             plans=plan_images(request, composition, draw.masks, settings.weights),
             notes=(ALL_USED,) if draw.exhausted else (),
             retrieve_seconds=sources.found.seconds,
@@ -132,7 +132,7 @@ async def _gather(
         unsafe=wishes.unsafe,
         people=settings.library.real_people,
         remote=settings.library.remote_adapters != "never",
-        drop=(*wishes.drop, *disliked),
+        drop=disliked,
     )
     k = settings.retriever.candidates
     found = await retrieve(
@@ -152,7 +152,9 @@ async def _compose(
     if request.overrides.adapters == "none":
         return pin_adapters(bare, sources.pinned)
     name = choose_composer(request.overrides.composer, settings)
-    composition = await compose(request.prompt, sources.found, name, settings, chosen=chosen)
+    composition = await compose(
+        request.prompt, sources.found, name, settings, chosen=chosen, drop=request.overrides.drop
+    )
     return pin_adapters(composition, sources.pinned)
 
 

@@ -233,6 +233,20 @@ async def test_the_same_question_is_asked_once(
     assert len(loopback_llm.bodies) == 2, "other cards are another question"
 
 
+async def test_dropping_an_adapter_asks_no_model_that_has_answered(
+    found: Retrieval, loopback_llm: LoopbackLlm, llm_settings: Settings
+) -> None:
+    loopback_llm.answer([("red star", [1]), ("neon glow", [2])])
+    first = await compose(PROMPT, found, "llm", llm_settings, drop=("test:4",))
+    assert tasks(first) == [("red star", [1]), ("neon glow", [2])]
+    assert TITLES[3] not in loopback_llm.bodies[0]["messages"][1]["content"]
+    await compose(PROMPT, found, "llm", llm_settings)
+    made = await compose(PROMPT, found, "llm", llm_settings, drop=("test:1",))
+    assert tasks(made) == [("red star", []), ("neon glow", [2])]
+    assert made.composer == "llm"
+    assert len(loopback_llm.bodies) == 2, "that prompt's answer was known"
+
+
 def test_the_answer_that_was_used_last_is_kept_longest() -> None:
     memory = Memory(most=2)
     for name in ("a", "b"):

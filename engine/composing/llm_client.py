@@ -1,8 +1,10 @@
 """The client of a language model's server, any that speaks OpenAI's protocol."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 
 import openai
 
@@ -29,6 +31,12 @@ async def open_client(llm: Llm) -> AsyncIterator[openai.AsyncOpenAI]:
         raise ComposerUnavailable("The LLM did not answer.") from error
 
 
+@lru_cache(maxsize=1)
+def _trusted() -> ssl.SSLContext:
+    """The authorities that this machine trusts; reading them takes longer than a question."""
+    return ssl.create_default_context()
+
+
 def _connect(llm: Llm) -> openai.AsyncOpenAI:
     try:
         return openai.AsyncOpenAI(
@@ -36,6 +44,7 @@ def _connect(llm: Llm) -> openai.AsyncOpenAI:
             api_key=llm.api_key.get_secret_value() or "none",
             timeout=llm.timeout,
             max_retries=0,
+            http_client=openai.DefaultAsyncHttpxClient(verify=_trusted()),
         )
     except Exception as error:  # of its HTTP library, which is no business of ours
         raise ComposerUnavailable("The setting llm.base_url is no URL.") from error

@@ -5,8 +5,9 @@ of ids, its answer is a list of numbers per keyword, and not a word of it reache
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from engine.composing.llm_answer import MOST_CHARACTERS, Answer, read_answer, whole_tasks
@@ -21,6 +22,8 @@ from engine.values import Adapter, Candidate, Composition, Pick, Task, fold
 
 #: Characters of a card that the model reads.
 CARD_CHARACTERS = 160
+#: Cards whose lines are kept: most prompts come near the same ones.
+LINES = 10_000
 
 #: Never changes, so that servers can cache it as a prefix.
 INSTRUCTIONS = """\
@@ -71,27 +74,34 @@ async def compose(
     retrieval: Retrieval,
     settings: Settings,
     chosen: Chosen = lambda _: None,
+    drop: Collection[str] = (),
 ) -> Composition:
     """Returns the model's composition, already repaired where a rule was broken.
 
     While the model still writes, `chosen` hears which adapters it has taken so far, so that their
-    files can be fetched. The very same question is asked once. Raises `ComposerUnavailable` where
-    the server does not answer in time, `CompositionRefused` where its answer cannot be read.
+    files can be fetched. The very same question is asked once; where it was answered before with
+    the adapters in it that are to be dropped, they are taken out of that answer. Raises
+    `ComposerUnavailable` where the server does not answer in time, `CompositionRefused` where its
+    answer cannot be read.
     """
     found, limits = retrieval.candidates, settings.composer
+    messages = question(prompt, found)
+    asked = _asked(messages, found, settings)
+    known = MEMORY.recall(asked)
+    if known is None and drop:
+        found = retrieval.without(drop).candidates
+        messages = question(prompt, found)
+        asked = _asked(messages, found, settings)
+        known = MEMORY.recall(asked)
 
     def composed(answer: Answer) -> Composition:
-        return _composed(prompt, answer, found, limits.per_task, limits.total)
+        return _without(_composed(prompt, answer, found, limits.per_task, limits.total), drop)
 
     def heard(said: str) -> None:
         taken = composed(Answer(whole_tasks(said), repaired=False)).picks
         ids = {pick.adapter_id for pick in taken}
         chosen([candidate.adapter for candidate in found if candidate.adapter.id in ids])
 
-    messages = question(prompt, found)
-    ids = (candidate.adapter.id for candidate in found)
-    asked = (settings.llm.base_url, settings.llm.model, messages[1]["content"], *ids)
-    known = MEMORY.recall(asked)
     said = await _ask(messages, settings, heard) if known is None else known
     answer = read_answer(said)
     made = composed(answer)
@@ -99,6 +109,22 @@ async def compose(
         return replace(made, degraded=(REPAIRED,))
     MEMORY.keep(asked, said)
     return made
+
+
+def _asked(
+    messages: Sequence[dict[str, str]], candidates: Sequence[Candidate], settings: Settings
+) -> tuple[str, ...]:
+    """What an answer depends on."""
+    ids = (candidate.adapter.id for candidate in candidates)
+    return (settings.llm.base_url, settings.llm.model, messages[1]["content"], *ids)
+
+
+def _without(composition: Composition, drop: Collection[str]) -> Composition:
+    tasks = (
+        replace(task, picks=tuple(pick for pick in task.picks if pick.adapter_id not in drop))
+        for task in composition.tasks
+    )
+    return replace(composition, tasks=tuple(tasks))
 
 
 async def _ask(messages: Any, settings: Settings, heard: Callable[[str], None]) -> str:
@@ -127,7 +153,8 @@ async def _ask(messages: Any, settings: Settings, heard: Callable[[str], None]) 
 
 def question(prompt: str, candidates: Sequence[Candidate]) -> list[dict[str, str]]:
     """Returns the messages that the model reads: what never changes first, the prompt last."""
-    cards = "\n".join(f"{n}. {_line(c.adapter)}" for n, c in enumerate(candidates, 1))
+    adapters = (candidate.adapter for candidate in candidates)
+    cards = "\n".join(f"{n}. {_line(a.title, a.description)}" for n, a in enumerate(adapters, 1))
     return [
         {"role": "system", "content": INSTRUCTIONS},
         {"role": "user", "content": f"Adapters:\n{cards}\n\nPrompt: {prompt}"},
@@ -142,9 +169,10 @@ async def probe(settings: Settings) -> None:
         await client.models.list()
 
 
-def _line(adapter: Adapter) -> str:
+@lru_cache(maxsize=LINES)
+def _line(title: str, description: str) -> str:
     """One short line of a card; its own numbering or headings cannot imitate ours."""
-    about = clean(f"{adapter.title}: {adapter.description}", CARD_CHARACTERS)
+    about = clean(f"{title}: {description}", CARD_CHARACTERS)
     return about.replace("\n", " ")
 
 

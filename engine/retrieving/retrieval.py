@@ -1,6 +1,7 @@
 """What the retriever hands to a composer."""
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -26,3 +27,15 @@ class Retrieval:
     seconds: float = 0.0
     #: Sentences about parts that answered in a lesser way.
     degraded: tuple[str, ...] = ()
+
+    def without(self, drop: Collection[str]) -> "Retrieval":
+        """Returns the same without candidates of these ids."""
+        if not drop:
+            return self
+        left = [n for n, one in enumerate(self.candidates) if one.adapter.id not in drop]
+        return replace(
+            self,
+            candidates=tuple(self.candidates[n] for n in left),
+            headings=self.headings[left],
+            bodies=self.bodies[left],
+        )
