@@ -17,7 +17,6 @@ from engine.operations.figures import Figure
 from engine.retriever import Rankings, Selection, retrieve
 from engine.retrieving.asking import Asked, ask_locally
 from engine.retrieving.embedder import load_embedder
-from engine.retrieving.query_maps import plain_maps
 from engine.settings import Settings
 from engine.storage.database import Database
 from engine.values import Composition
@@ -79,7 +78,6 @@ async def _ask(
     from engine.learning.query_training import train_query
 
     embedder, model = load_embedder(), load_model()
-    still = replace(model, query=plain_maps(embedder.dimensions))
     lessons = await training.gather(database, embedder, judged, base, tell)
     questions = []
     for known, held in training.folds(lessons, FOLDS):
@@ -87,7 +85,7 @@ async def _ask(
         for one in held:
             moved, unmoved = (
                 ask_locally(one.labelled.prompt, embedder, trained)
-                for trained in (replace(model, query=maps), still)
+                for trained in (replace(model, query=maps), model.unmoved)
             )
             questions.append(_Question(one.labelled, base, moved, unmoved))
     return questions

@@ -1,6 +1,6 @@
 """The local composer's trained weights, in one safetensors file that ships with the project."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from safetensors.numpy import save_file
 from engine.composing.scorer import Scorer
 from engine.composing.tagger import Tagger
 from engine.errors import ComposerUnavailable
-from engine.retrieving.query_maps import QueryMaps
+from engine.retrieving.embedder import MiniLM
+from engine.retrieving.query_maps import QueryMaps, plain_maps
 
 #: Trained on the published compositions of COCO captions; `stylus composer train` makes another.
 SHIPPED = Path(__file__).parent / "composer.safetensors"
@@ -29,6 +30,11 @@ class LocalModel:
     none_threshold: float
     #: Moves what the retriever asks for.
     query: QueryMaps
+
+    @property
+    def unmoved(self) -> "LocalModel":
+        """The same, but it asks for the very words, as whoever looks through a library does."""
+        return replace(self, query=plain_maps(MiniLM.dimensions))
 
     def save(self, path: Path) -> None:
         """Writes the file; all but the scorer's weights in half precision."""

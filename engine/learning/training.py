@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,7 +27,6 @@ from engine.learning.scorer_training import (
 from engine.learning.tagger_training import Lesson, lesson, train_tagger
 from engine.retriever import Selection, retrieve
 from engine.retrieving.embedder import MiniLM, Vectors
-from engine.retrieving.query_maps import plain_maps
 from engine.storage.database import Database
 from engine.values import fold
 
@@ -72,7 +71,7 @@ async def gather(
     texts = sorted({text for one in useful for text in texts_of(one)})
     tell(f"embedding {len(texts)} prompts and keywords")
     known = dict(zip(texts, embedder.embed(texts), strict=True))
-    model = replace(load_model(), query=plain_maps(embedder.dimensions))
+    model = load_model().unmoved
     async with database.transaction() as connection:
         every = await read_vectors(connection, base)
     lessons = []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.checkpoints import configured
 from engine.community.audit import Change, load_all_changes, write_down, write_down_adapter
+from engine.composing.local_model import load_model
 from engine.errors import BadFile
 from engine.library import catalogue, editing
 from engine.library.adapter_files import attach_file, drop_files
@@ -168,7 +169,9 @@ class Library:
         family = self.settings.checkpoint.family
         selection = Selection(family, unsafe=True, anybody=True, with_file=False, statuses=KEPT)
         async with self.database.transaction() as connection:
-            found = await retrieve(connection, embedder, clean_prompt(text), selection, limit)
+            found = await retrieve(
+                connection, embedder, clean_prompt(text), selection, limit, load_model().unmoved
+            )
         return [candidate.adapter for candidate in found.candidates]
 
     async def edit(

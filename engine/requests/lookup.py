@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import cast
 
 from engine.community.chat_tables import homes
+from engine.composing.local_model import load_model
 from engine.errors import UnknownAdapter
 from engine.library import catalogue
 from engine.library.listing import Listing, Listings, Page
@@ -84,7 +85,9 @@ class Lookup:
             statuses=tuple(statuses),
         )
         async with self.database.transaction() as connection:
-            found = await retrieve(connection, embedder, clean_prompt(text), selection, limit)
+            found = await retrieve(
+                connection, embedder, clean_prompt(text), selection, limit, load_model().unmoved
+            )
         return [candidate.adapter for candidate in found.candidates]
 
     async def find(self, adapter_id: str, asker: Asker) -> Adapter:
