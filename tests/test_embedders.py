@@ -171,7 +171,7 @@ async def test_a_change_of_embedder_leaves_no_gap(
     assert lefts == [before.cards, before.cards, 0]
 
     asked = await ask(asking, embedder)
-    assert (asked.embedder, asked.vectors.shape[1], asked.degraded) == (other.name, 26, ())
+    assert (asked.embedder, asked.headings.shape[1], asked.degraded) == (other.name, 26, ())
     retrieval = await found(stock, embedder, asked)
     assert retrieval.candidates[0].adapter.source_id == "zz", "by its letters, not by its meaning"
     assert retrieval.headings.shape[1] == 384, "the composer gets the local embedder's"

@@ -54,7 +54,9 @@ class _Maps(nn.Module):
         phrases = self.likeness(torch.from_numpy(np.concatenate([one.phrases for one in lessons])))
         odds = sum(w * side for w, side in zip(self.weights[0], whole, strict=True))
         for weight, side in zip(self.weights[1], phrases, strict=True):
-            likest = [part.amax(0) if len(part) else part.sum(0) for part in side.split(counts)]
+            likest = [
+                part.amax(0) if len(part) else part.sum(0) for part in torch.split(side, counts)
+            ]
             odds = odds + weight * torch.stack(likest)
         return _only(odds, lessons)
 
@@ -66,8 +68,11 @@ class _Maps(nn.Module):
 
     def size(self) -> Tensor:
         """Returns what the maps cost for moving at all."""
-        moved = sum((move**2).sum() for move in self.moves)
-        return DECAY * moved + CONSTANT_DECAY * sum((one**2).sum() for one in self.constants)
+        moved, constant = (
+            torch.stack([(one**2).sum() for one in some]).sum()
+            for some in (self.moves, self.constants)
+        )
+        return torch.add(DECAY * moved, CONSTANT_DECAY * constant)
 
 
 def _only(odds: Tensor | int, lessons: Sequence[QueryLesson]) -> Tensor:
