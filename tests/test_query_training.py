@@ -14,7 +14,8 @@ IDEAS, CARDS = 10, 30
 
 def directions(count: int, chooser: np.random.Generator) -> Vectors:
     drawn = chooser.standard_normal((count, MiniLM.dimensions)).astype(np.float32)
-    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    unit: Vectors = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    return unit
 
 
 @pytest.fixture(scope="module")
