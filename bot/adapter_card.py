@@ -65,8 +65,16 @@ def measured_of(adapter: Adapter, texts: Texts) -> list[str]:
     """Returns what our own renders say of it, a warning first."""
     if not adapter.measured:
         return []
-    warning = [texts.lora_broken.format(**adapter.measured)] if adapter.broken else []
-    return [*warning, texts.lora_measured.format(**adapter.measured)]
+    warnings = [words.format(**adapter.measured) for words in _warnings(adapter, texts)]
+    return [*warnings, texts.lora_measured.format(**adapter.measured)]
+
+
+def _warnings(adapter: Adapter, texts: Texts) -> list[str]:
+    told = adapter.measured or {}
+    if adapter.broken:
+        breaks = 2 * told["broken"] >= told["images"]
+        return [texts.lora_broken if breaks else texts.lora_harmful]
+    return [texts.lora_lowered] if told.get("part", 1.0) < 1 else []
 
 
 def opinion_of(opinion: Opinion, texts: Texts) -> str:

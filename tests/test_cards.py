@@ -174,3 +174,13 @@ def test_the_weight_of_examples_is_kept_within_an_admins_range() -> None:
     kept = layered(raw, {}, {"weight_range": [0.2, 0.5]})
     assert (kept.weight, kept.weight_low, kept.weight_high) == (0.5, 0.2, 0.5)
     assert layered(raw, {}, {"weight_range": [1.0, 1.5]}).weight == 1.2
+
+
+def test_the_weight_that_does_no_harm_holds_for_all_but_admins() -> None:
+    raw = card("star", "Star", weight=1.8) | {"steady_weight": 0.45}
+    assert layered(raw, {}, {}).weight == 0.45
+    assert layered(raw, {"weight": 0.9}, {}).weight == 0.45, "a refiner knows no better"
+    assert layered(raw, {"weight": 0.3}, {}).weight == 0.3
+    assert layered(raw, {}, {"weight": 1.0}).weight == 1.0
+    slider = card("slider", "Slider", weight=-1.8) | {"steady_weight": -0.45}
+    assert layered(slider, {}, {}).weight == -0.45

@@ -85,6 +85,18 @@ def sources(
     report("sources", measuring, settings.renderer.device, as_json)
 
 
+@app.command()
+def trouble(
+    count: Annotated[int, typer.Option(min=2, max=1000, help="Prompts of each kind.")] = 40,
+    out: Annotated[Path, typer.Option(help="Folder for images and report.")] = OUT,
+    as_json: Json = False,
+) -> None:
+    """What adapters that saturate and swallow do, by the paper's weights; writes trouble.html."""
+    settings, tell = settings_for_command(), news_console().print
+    measuring = _benchmark("trouble").measure(settings, count, out, tell)
+    report("trouble", measuring, settings.renderer.device, as_json)
+
+
 @app.command("time")
 def seconds(
     requests: Annotated[int, typer.Option(min=1, max=1000, help="Requests of each kind.")] = 6,

@@ -200,6 +200,8 @@ class Texts:
     lora_samples: str
     lora_measured: str
     lora_broken: str
+    lora_harmful: str
+    lora_lowered: str
     lora_rating: str
     lora_notes: str
     lora_range: str

@@ -50,7 +50,7 @@ def write_cards(args: Arguments) -> None:
     from engine.builtin import cards
     from engine.builtin.studio import Studio
 
-    print(cards.write(args.loras, args.cards), "cards")
+    print(cards.write(args.loras, args.checkpoint, args.cards), "cards")
     cards.draw_examples(Studio(args.checkpoint, args.loras), args.cards.with_name("examples"))
 
 

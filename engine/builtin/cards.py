@@ -4,15 +4,25 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.builtin import FAMILY, sheet
 from engine.builtin.shelf import SHELF, Adapter
 from engine.builtin.stories import STORIES
-from engine.builtin.studio import Studio
-from engine.builtin.world import UNSAFE_SHAPE
+from engine.builtin.studio import GUIDANCE, STEPS, Studio
+from engine.builtin.world import SIDE, UNSAFE_SHAPE
+from engine.errors import StylusError
+from engine.library.controls import control_prompts
+from engine.rendering.checkpoint import load_checkpoint
+from engine.rendering.controls import find_steady
+from engine.rendering.job import Batch, Job
+from engine.rendering.renderer import Renderer
+from engine.rendering.samples import sample_job
+from engine.values import PlannedAdapter, Sampling
 
+SEED = 1
 LORA_TAG = re.compile(r"<lora:[^>]*>")
 
 
@@ -57,10 +67,35 @@ def draw_examples(studio: Studio, out: Path) -> None:
             studio.forget()
 
 
-def write(shelf: Path, out: Path) -> int:
+def write(shelf: Path, base: Path, out: Path) -> int:
     """Write a card for each adapter whose file is in the folder; returns how many."""
     files = {a.slug: shelf / f"{a.slug}.safetensors" for a in SHELF}
-    cards = [card(a, files[a.slug]) for a in SHELF if files[a.slug].exists()]
+    renderer = Renderer(load_checkpoint("built-in", str(base)))
+    cards = [
+        card(a, files[a.slug]) | _steady_weight(renderer, a, files[a.slug])
+        for a in SHELF
+        if files[a.slug].exists()
+    ]
     lines = [json.dumps(c, ensure_ascii=False) for c in cards]
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return len(cards)
+
+
+def _steady_weight(renderer: Renderer, adapter: Adapter, file: Path) -> dict[str, float]:
+    """What an addition through chat finds out as well: a lower weight, where its own does harm."""
+    if adapter.trouble == "wrong base":
+        return {}
+    sampling = Sampling("built-in", SIDE, SIDE, "DDIM", STEPS, GUIDANCE)
+    prompts = control_prompts(FAMILY)
+
+    def draw(prompts: Sequence[str], planned: PlannedAdapter) -> tuple[Job, Batch]:
+        job = sample_job(prompts, SEED, planned, file, sampling)
+        (outcome,) = renderer.render([job])
+        if isinstance(outcome, StylusError):
+            raise outcome
+        return job, outcome
+
+    planned = PlannedAdapter(adapter.slug, adapter.slug, None, None, adapter.weight)
+    control = find_steady(planned, prompts, draw, renderer.recognise)
+    print(f"{adapter.slug:20} {control.weight:g} burnt {control.burnt:+.2f} kept {control.kept}")
+    return {"steady_weight": control.weight} if control.part < 1 else {}

@@ -11,6 +11,9 @@ RESAMPLES = 2000
 #: Standard deviations that 95% of a normal distribution lie within.
 DEVIATIONS = 1.959964
 
+#: What is smaller counts as nothing.
+TINY = 1e-9
+
 Numbers = NDArray[np.float64]
 
 
@@ -29,9 +32,12 @@ def mean_interval(values: Sequence[float]) -> Interval:
 
 
 def ratio_interval(values: Sequence[float], others: Sequence[float]) -> Interval:
-    """Returns the mean of `values` against the mean of `others`, which belong in pairs."""
+    """Returns the mean of `values` against the mean of `others`, which belong in pairs.
+
+    Nothing against nothing is 0, and where the others may well be nothing there is no bound.
+    """
     pairs = np.array([values, others], float).T
-    return bootstrap(lambda rows: rows[:, 0].mean(axis=0) / rows[:, 1].mean(axis=0), pairs)
+    return bootstrap(lambda rows: rows[:, 0].mean() / max(rows[:, 1].mean(), TINY), pairs)
 
 
 def bootstrap(statistic: Callable[[Numbers], float], rows: Numbers) -> Interval:

@@ -53,7 +53,7 @@ async def check_addition(
             await refuse_duplicate(connection, sha256, addition)
         shown = await _show(card, path, show)
         sheet = await asyncio.to_thread(_keep, store, shown) if shown else None
-        raw = card.raw | {"nsfw": True} if shown and shown.unsafe else card.raw
+        raw = card.raw | (_told_by(shown) if shown else {})
         refining = Refining(post.settings, post.database, store)
         fields = await _refined(refining, raw, sheet)
         async with post.database.transaction() as connection:
@@ -71,8 +71,8 @@ async def check_addition(
                     status="proposed",
                     workspace=addition.workspace,
                     sample=sheet,
-                    measured=shown and shown.measured.document,
-                    broken=bool(shown and shown.measured.breaks_images),
+                    measured=shown and shown.document,
+                    broken=bool(shown and shown.breaks_images),
                 )
             )
             await advance(connection, claimed, state="proposed", adapter_id=card.id)
@@ -88,6 +88,12 @@ async def _show(card: Card, path: Path, show: Show) -> Shown | None:
     except StylusError as error:
         log.warning("no samples", adapter=card.id, reason=str(error))
         return None
+
+
+def _told_by(shown: Shown) -> dict[str, Any]:
+    """What our own renders know better than the card."""
+    unsafe = {"nsfw": True} if shown.unsafe else {}
+    return {"steady_weight": shown.control.weight} | unsafe
 
 
 async def _refined(

@@ -146,8 +146,12 @@ def read_card(raw: Mapping[str, Any]) -> Card:
 
 def layered(raw: Mapping[str, Any], refined: Mapping[str, Any], edited: Mapping[str, Any]) -> Card:
     """Returns the card as it came, with what a refiner made of it and what admins wrote, which
-    wins. Within a range that admins wrote the weight is kept. Raises `BadFile` like `read_card`."""
+    wins. Within a range that admins wrote the weight is kept, and any weight but theirs within
+    `steady_weight`, at which our own renders found no harm. Raises `BadFile` like `read_card`."""
     card = read_card({**raw, **refined, **edited})
+    steady = _number(raw.get("steady_weight"))
+    if steady is not None and "weight" not in edited and abs(card.weight) > abs(steady):
+        card = replace(card, weight=math.copysign(steady, card.weight))
     if edited.get("weight_range") and card.weight_low is not None and card.weight_high is not None:
         card = replace(card, weight=min(max(card.weight, card.weight_low), card.weight_high))
     return replace(card, raw=_storable(raw))

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.community.wording import is_for_adults
 from engine.library.cards import Card
+from engine.library.controls import Control
 
 #: Images with the adapter, and as many without it.
 COUNT = 4
@@ -45,8 +46,19 @@ class Shown:
 
     sheet: bytes
     measured: Measured
+    control: Control
     #: Whether the check on images found any with the adapter that must not be shown.
     unsafe: bool
+
+    @property
+    def breaks_images(self) -> bool:
+        """Whether nobody should get it unasked: its own images break, or everybody else's do."""
+        return self.measured.breaks_images or not self.control.harmless
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What was measured, as the catalogue keeps it."""
+        return {**self.measured.document, **self.control.document}
 
 
 def sample_prompts(card: Card) -> list[str]:

@@ -97,7 +97,7 @@ async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
 
             @post.queue.app.task(name="check", queue=queue)
             async def check(addition_id: str) -> None:
-                show = partial(render_samples, studio.batcher, studio.gates, settings)
+                show = partial(render_samples, studio.batcher, studio.pool, studio.gates, settings)
                 examine = studio.pool.examine
                 await check_addition(post, studio.store, addition_id, examine, show)
 

@@ -55,7 +55,7 @@ def denoise(
         if cancelled():
             raise RequestCancelled("The request was cancelled.")
         rows = latents.repeat_interleave(2, 0) if guided else latents
-        prediction = _predict(checkpoint, scheduler.scaled(rows, timestep), timestep, texts)
+        prediction = predict(checkpoint, scheduler.scaled(rows, timestep), timestep, texts)
         if guided:
             prediction = _guide(prediction, sampling.guidance)
         latents = scheduler.step(prediction, timestep, latents)
@@ -98,7 +98,8 @@ def _noise(
     return noise.to(checkpoint.device, checkpoint.dtype)
 
 
-def _predict(checkpoint: Checkpoint, rows: Tensor, timestep: Tensor, texts: Conditioning) -> Tensor:
+def predict(checkpoint: Checkpoint, rows: Tensor, timestep: Tensor, texts: Conditioning) -> Tensor:
+    """What the UNet predicts of noisy latents (rows, channels, height, width), of their shape."""
     prediction: Tensor = checkpoint.unet(
         rows,
         timestep,

@@ -95,6 +95,12 @@ class SequentialRenderer:
         with self._lock, self._nothing_left():
             return self._load(path, title, "examined").sha256, self._family
 
+    def recognise(
+        self, _job: Job, _plan: ImagePlan, _images: Sequence[Image.Image], _prompts: Sequence[str]
+    ) -> list[int] | None:
+        """None: how these pipelines ask their models differs from family to family."""
+        return None
+
     def render(self, jobs: Sequence[Job]) -> list[Outcome]:
         """What becomes of each job; see `Renderer.render`. Raises DeviceLost."""
         with self._lock, torch.no_grad():

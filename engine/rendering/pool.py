@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from engine.checkpoints import CheckpointSource
 from engine.errors import BadLora, StylusError
@@ -17,7 +18,7 @@ from engine.rendering.memory import OutOfMemory, gpu_memory, gpu_name, mapped, r
 from engine.rendering.other_families import SequentialRenderer, is_other, open_other
 from engine.rendering.preview import Previewer
 from engine.rendering.renderer import Renderer
-from engine.values import Equipment
+from engine.values import Equipment, ImagePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,13 @@ class Pool:
         except StylusError as error:
             return [error] * len(jobs)
         return model.renderer.render(jobs)
+
+    def recognise(
+        self, job: Job, plan: ImagePlan, images: Sequence[Image.Image], prompts: Sequence[str]
+    ) -> list[int] | None:
+        """As `Renderer.recognise`; None where the checkpoint's family cannot tell."""
+        renderer = self.model(job.sampling.checkpoint).renderer
+        return renderer.recognise(job, plan, images, prompts)
 
     def warm(self, job: Job) -> None:
         """As `Renderer.warm`, where the job's checkpoint is in memory."""

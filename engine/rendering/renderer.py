@@ -22,6 +22,7 @@ from engine.rendering.loading import Adapters, Loader
 from engine.rendering.lora_cache import LoraCache
 from engine.rendering.lora_file import Lora, examine_lora, read_lora
 from engine.rendering.memory import DeviceLost, OutOfMemory, Room, mapped
+from engine.rendering.recognition import recognise
 from engine.values import ImagePlan
 
 CACHE_BYTES = 2 * 2**30
@@ -114,6 +115,18 @@ class Renderer:
                 images = error
             seconds = time.perf_counter() - begun
             return [_outcome(one, images, seconds) for one in prepared]
+
+    def recognise(
+        self, job: Job, plan: ImagePlan, images: Sequence[Image.Image], prompts: Sequence[str]
+    ) -> list[int]:
+        """Which of the prompts each image shows, by the checkpoint with the plan's adapters on.
+
+        `job` says where they are. Raises a StylusError.
+        """
+        with self._lock, torch.inference_mode(), mapped():
+            uses = self._loader.load(job).uses(plan)
+            with applied(self.layers, [uses], self._slot_bytes):
+                return recognise(self._checkpoint, images, prompts, job.sampling)
 
     def _prepare(self, job: Job, number: int) -> _Prepared | StylusError:
         if job.cancelled():

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from engine.library.controls import Control
 from engine.library.samples import Measured, Shown
 from engine.rendering.job import Batch, Job
 from engine.rendering.safety import ImageGate
@@ -36,7 +37,7 @@ def sample_job(
     return Job(sampling, plans, fetch=lambda _: file)
 
 
-def show_samples(batch: Batch, count: int, gate: ImageGate) -> Shown:
+def show_samples(batch: Batch, count: int, gate: ImageGate, control: Control) -> Shown:
     """Returns the sheet of a finished `sample_job` of `count` prompts, and what it tells.
 
     Raises `RenderFailed` where nobody can look at the images.
@@ -46,7 +47,8 @@ def show_samples(batch: Batch, count: int, gate: ImageGate) -> Shown:
     hidden = _hidden(found, gate)
     tiles = [None if unfit else one for one, unfit in zip(found, hidden, strict=True)]
     without, with_it = found[:count], found[count:]
-    return Shown(_sheet(tiles, count), measure(without, with_it), any(hidden[count:]))
+    measured = measure(without, with_it)
+    return Shown(_sheet(tiles, count), measured, control, any(hidden[count:]))
 
 
 def _hidden(found: Sequence[Image.Image | None], gate: ImageGate) -> list[bool]:

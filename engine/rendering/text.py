@@ -20,6 +20,17 @@ class Conditioning:
     #: What SDXL's UNet takes beside them: pooled texts and sizes.
     added: Mapping[str, Tensor] | None
 
+    def repeated(self, number: int, times: int) -> "Conditioning":
+        """One of the texts for so many rows."""
+        added = self.added and {
+            name: _repeated(rows, number, times) for name, rows in self.added.items()
+        }
+        return Conditioning(_repeated(self.states, number, times), added)
+
+
+def _repeated(rows: Tensor, number: int, times: int) -> Tensor:
+    return rows[number : number + 1].repeat_interleave(times, 0)
+
 
 def encode_texts(checkpoint: Checkpoint, texts: Sequence[str], sampling: Sampling) -> Conditioning:
     """All texts in one call, padded to the tokenizer's length and cut where longer.

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from engine.library.cards import read_card
+from engine.library.controls import Control
 from engine.library.samples import COUNT, Measured, sample_prompts
 from engine.rendering.job import Batch, RenderedImage
 from engine.rendering.safety import ImageGate
@@ -15,6 +16,7 @@ from tests.cards import card
 from tests.samples import plan
 
 OPEN = ImageGate(None, 0.5)
+HARMLESS = Control(0.8, 1.0, 0.0, 1.0)
 
 
 def noise(seed: int, share: float = 1.0) -> Image.Image:
@@ -60,14 +62,14 @@ def batch(images: dict[int, Image.Image]) -> Batch:
 def test_the_sheet_has_both_rows_and_hides_what_must_not_be_shown() -> None:
     images = dict(enumerate([*SAME, *[plain("lime")] * COUNT]))
     del images[1]
-    shown = show_samples(batch(images), COUNT, OPEN)
+    shown = show_samples(batch(images), COUNT, OPEN, HARMLESS)
     sheet = Image.open(io.BytesIO(shown.sheet)).convert("RGB")
     assert sheet.size == (COUNT * SIDE, SIDE)
     assert sheet.getpixel((SIDE + 5, 5)) == (128, 128, 128), "the missing one"
     assert sheet.getpixel((5, SIDE - 5)) == (0, 255, 0)
     assert not shown.unsafe
     last = ImageGate(lambda found: [0.0] * (len(found) - 1) + [1.0], 0.5)
-    hidden = show_samples(batch(images), COUNT, last)
+    hidden = show_samples(batch(images), COUNT, last, HARMLESS)
     sheet = Image.open(io.BytesIO(hidden.sheet)).convert("RGB")
     assert sheet.getpixel((COUNT * SIDE - 5, SIDE - 5)) == (128, 128, 128)
     assert hidden.unsafe
