@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 
-from PIL import Image
-
 from bot.benchmarks.images import ask_questions, built_in_catalogue, sampling_of
 from engine.builtin import judge, shelf
+from engine.builtin.bench import burnt_share
 from engine.checkpoints import configured
 from engine.errors import BadOption
 from engine.evaluating.drawing import draw
@@ -33,7 +32,6 @@ from engine.evaluating.world_trouble import (
 )
 from engine.operations.figures import Figure, machine
 from engine.rendering.checkpoint import load_checkpoint, use_threads
-from engine.rendering.controls import burnt_share
 from engine.rendering.renderer import Renderer
 from engine.settings import Settings
 from engine.storage.blobs import BlobStore
@@ -109,7 +107,9 @@ def _called(called: Sequence[Call], asked: Sequence[Asked]) -> list[Figure]:
 
 def _saturation(called: Sequence[Call], paths: Paths) -> list[Figure]:
     chosen = [n for n, call in enumerate(called) if call.trouble == SATURATES]
-    burnt = {way: [burnt_share(_opened(rows[n])) for n in chosen] for way, rows in paths.items()}
+    burnt = {
+        way: [burnt_share(read_images(rows[n])) for n in chosen] for way, rows in paths.items()
+    }
     more = {
         way: [one - base for one, base in zip(burnt[way], burnt[BASE], strict=True)]
         for way in (PAPER, METHOD)
@@ -141,14 +141,6 @@ def _blocking(called: Sequence[Call], paths: Paths) -> list[Figure]:
         *(_mean(f"{way}: other objects blocked", values) for way, values in lost.items()),
         _ratio("task blocking against the paper's", lost[METHOD], lost[PAPER]),
     ]
-
-
-def _opened(paths: Sequence[Path]) -> list[Image.Image]:
-    images = []
-    for path in paths:
-        with Image.open(path) as image:
-            images.append(image.convert("RGB"))
-    return images
 
 
 def _mean(name: str, values: Sequence[float]) -> Figure:

@@ -11,19 +11,56 @@ from typing import Any
 
 #: Parts of the card's weight that are tried, in this order.
 PARTS = (1.0, 0.5, 0.25)
-#: By how much the share of channel values at the ends of their range may grow: the paper of a
-#: watercolour makes it grow by 0.2.
-MOST_BURNT = 0.3
+#: Share of pixels that may become as colourful as a screen can show; good styles stay below 0.002.
+MOST_BURNT = 0.03
 #: Share of the controls that must still show what their prompts say.
 LEAST_KEPT = 0.75
 
-_PHOTOS = tuple(f"a photo of a {thing}" for thing in ("dog", "car", "house", "tree", "boat", "cup"))
-_DRAWN = ("circle", "square", "triangle", "diamond", "cross", "ring")
-_PROMPTS = {"stylus-small": tuple(f"an orange {shape} on a gray background" for shape in _DRAWN)}
+
+@dataclass(frozen=True, slots=True)
+class ControlPrompts:
+    """What controls are drawn from."""
+
+    #: They differ in one thing only, so that a model must recognise it to tell them apart.
+    things: tuple[str, ...]
+    #: Together they have all colours.
+    colours: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """The things, then the colours."""
+        return self.things + self.colours
 
 
-def control_prompts(family: str) -> tuple[str, ...]:
-    """Returns prompts that differ in one thing only, which the family's models know."""
+_SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring")
+_PROMPTS = {
+    "stylus-small": ControlPrompts(
+        tuple(f"an orange {shape} on a gray background" for shape in _SHAPES),
+        (
+            "a red circle on a blue background",
+            "a green square on a pink background",
+            "a yellow triangle on a purple background",
+            "a brown ring on a cyan background",
+            "a blue cross on an orange background",
+            "a purple diamond on a yellow background",
+        ),
+    )
+}
+_PHOTOS = ControlPrompts(
+    tuple(f"a photo of a {thing}" for thing in ("dog", "car", "house", "tree", "boat", "cup")),
+    (
+        "a photo of red roses in a garden",
+        "a photo of a yellow field below a blue sky",
+        "a photo of a green parrot",
+        "a photo of oranges on a purple cloth",
+        "a photo of a street at night",
+        "a photo of an old man",
+    ),
+)
+
+
+def control_prompts(family: str) -> ControlPrompts:
+    """Returns prompts of things that the family's models know."""
     return _PROMPTS.get(family, _PHOTOS)
 
 
@@ -34,7 +71,7 @@ class Control:
     #: At which it was tried, and which part of the card's that is.
     weight: float
     part: float
-    #: By how much the share of channel values at the ends of their range grew.
+    #: By how much the share of pixels grew whose colour has one channel full and another empty.
     burnt: float
     #: Share of the controls that the model still recognises, of those that it recognises without
     #: the adapter; None where nobody can tell.

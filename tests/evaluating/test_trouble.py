@@ -9,12 +9,11 @@ from bot.benchmarks.trouble import PAPER, measure
 from engine.errors import BadOption
 from engine.evaluating.world_trouble import SATURATES, SWALLOWS, Call, blocked, calls
 from engine.settings import Settings
-from engine.settings_rendering import Checkpoint, Sampling
+from engine.settings_rendering import Checkpoint
 
 
 async def test_harm_is_drawn_counted_and_shown(settings: Settings, tmp_path: Path) -> None:
-    quick = settings.model_copy(update={"sampling": Sampling(steps=4)})
-    figures = {f.name: f for f in await measure(quick, 2, tmp_path, lambda _: None)}
+    figures = {f.name: f for f in await measure(settings, 2, tmp_path, lambda _: None)}
     for trouble in (SATURATES, SWALLOWS):
         assert figures[f"prompts with the one that {trouble}"].value == 1
     burnt = {way: figures[f"{way}: burnt channels"].value for way in ("base", "stylus", PAPER)}
