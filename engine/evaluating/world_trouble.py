@@ -1,7 +1,8 @@
 """Prompts that call for the shelf's troublemakers, and how much harm their images show.
 
 One saturates, one swallows other ideas (Stylus, section 4.5): half of the prompts ask for vivid
-colours, half for a flower beside another object, which must not be lost.
+colours; a quarter for a flower beside another object, and a quarter for flower power on an object,
+which must not be lost.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +32,7 @@ class Call:
     prompt: str
     #: How that one fails.
     trouble: str
-    #: The other object's shape, which it may swallow; '' where there is none.
+    #: The object's shape that it may swallow; '' where it swallows none.
     other: str = ""
 
     @property
@@ -48,13 +49,18 @@ def calls(count: int) -> list[Call]:
         Call(f"{caption(random_single(rng), rng, complete=True)}, {trigger} colors", SATURATES)
         for _ in range(count)
     ]
-    flower = shelf.by_slug(TROUBLEMAKERS[SWALLOWS]).idea
-    beside = []
-    for _ in range(count):
-        told = describe(random_pair(rng), {flower: shelf.WORDS[flower]}, rng)
-        prompt = caption(told.picture, rng, told.words, complete=True)
-        beside.append(Call(prompt, SWALLOWS, told.picture.things[1].shape))
-    return vivid + beside
+    swallower = shelf.by_slug(TROUBLEMAKERS[SWALLOWS])
+    title = STORIES[swallower.slug].title.lower()
+    others = []
+    for number in range(count):
+        if number % 2:
+            picture = random_single(rng)
+            prompt = f"{caption(picture, rng, complete=True)}, {title}"
+        else:
+            told = describe(random_pair(rng), swallower.words, rng)
+            picture, prompt = told.picture, caption(told.picture, rng, told.words, complete=True)
+        others.append(Call(prompt, SWALLOWS, picture.things[-1].shape))
+    return vivid + others
 
 
 def blocked(
