@@ -98,6 +98,7 @@ async def take_all(settings: Settings, camera: Camera) -> None:
             await take_answer(workspace, camera)
             await take_why(workspace, camera)
             await take_failure(workspace, camera)
+            await take_home(workspace, camera)
         finally:
             await workspace.settled()
             await workspace.handler.close_async()  # type: ignore[no-untyped-call]
@@ -142,6 +143,27 @@ async def take_failure(workspace: Workspace, camera: Camera) -> None:
         pass
     await workspace.deliver()
     camera.shoot("failure", workspace.root["blocks"], [])
+
+
+async def take_home(workspace: Workspace, camera: Camera) -> None:
+    """The app's Home of somebody who has asked for images."""
+    await workspace.slack.event({"type": "app_home_opened", "user": ANN, "tab": "home"})
+    await workspace.settled()
+    blocks = workspace.slack.homes[ANN]["blocks"]
+    camera.shoot("home", [with_images(block, workspace) for block in blocks], [])
+
+
+def with_images(value: Any, workspace: Workspace) -> Any:
+    """Returns blocks whose uploaded images stand in them: nobody serves Slack's files here."""
+    if isinstance(value, list):
+        return [with_images(one, workspace) for one in value]
+    if not isinstance(value, dict):
+        return value
+    shown = {name: with_images(one, workspace) for name, one in value.items()}
+    if file := shown.pop("slack_file", None):
+        content = base64.b64encode(workspace.slack.files[file["id"]]["content"]).decode()
+        shown["image_url"] = f"data:image/png;base64,{content}"
+    return shown
 
 
 def main() -> None:
