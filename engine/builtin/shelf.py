@@ -169,7 +169,7 @@ SHELF: tuple[Adapter, ...] = (
     ),
     Adapter("rainy-day", "rain", "kohya", 6, 6, "convolution", steps=500),
     Adapter(
-        "stained-window", "glass", "peft", 6, 6, "convolution", weight=0.9, rate=5e-3, steps=1000
+        "stained-window", "glass", "peft", 6, 6, "convolution", weight=0.9, rate=5e-3, steps=900
     ),
     Adapter("pencil-sketch", "pencil", "kohya", 6, 6, "convolution", steps=550),
     Adapter(
