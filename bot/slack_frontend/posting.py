@@ -108,17 +108,18 @@ class Poster:
     async def _send(
         self, channel: str, thread: str | None, request_id: str | None, screen: Screen
     ) -> dict[str, Any]:
-        return await ask(
-            self._web.client.chat_postMessage(
-                channel=channel,
-                thread_ts=thread,
-                text=screen.text,
-                blocks=screen.as_json(),
-                metadata=_metadata(request_id) if request_id else None,
-                unfurl_links=False,
-                unfurl_media=False,
+        async with self._web.turn(channel):
+            return await ask(
+                self._web.client.chat_postMessage(
+                    channel=channel,
+                    thread_ts=thread,
+                    text=screen.text,
+                    blocks=screen.as_json(),
+                    metadata=_metadata(request_id) if request_id else None,
+                    unfurl_links=False,
+                    unfurl_media=False,
+                )
             )
-        )
 
     async def delete(self, channel: str, message_id: str) -> None:
         """Deletes a message of ours; one that is gone already is no error."""

@@ -4,9 +4,12 @@ What surely did nothing is told apart from what may have been done: the first ma
 the second must be looked for.
 """
 
-from collections.abc import Awaitable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from copy import copy
 from typing import Any
+from weakref import WeakValueDictionary
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -74,6 +77,16 @@ class Web:
         self.hasty_client = copy(client)
         self.hasty_client.retry_handlers = []
         self._me = me
+        #: By channel; one that nobody waits for is forgotten.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def turn(self, channel: str) -> AsyncIterator[None]:
+        """Messages go into a channel one after the other: Slack takes about one a second, and of
+        many at once it would ask each for a pause, again and again."""
+        lock = self._turns.setdefault(channel, asyncio.Lock())
+        async with lock:
+            yield
 
     async def identity(self) -> dict[str, Any]:
         """Returns who we are there: `user_id` and `bot_id`."""

@@ -5,8 +5,12 @@ import re
 from collections import Counter
 
 from aiohttp import web
+from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.benchmarks.loopback_slack.workspace import ART, Channel
+from bot.benchmarks.loopback_slack.workspace import ART, TOKEN, Channel
+from bot.slack_frontend.posting import Poster
+from bot.slack_frontend.screens import Screen
+from bot.slack_frontend.web import Web
 from engine.desk import Desk
 from tests.discord.atelier import compose, render
 from tests.slack.conftest import Workspace
@@ -60,3 +64,14 @@ async def test_statuses_keep_still_while_slack_asks_for_a_pause(
     await render(desk, request)
     assert await workspace.deliver() == 1
     assert workspace.slack.counts()["chat.update"] == 2
+
+
+async def test_messages_into_one_channel_wait_for_each_other(workspace: Workspace) -> None:
+    """Each is asked for one pause at most; all at once they would be asked three times over."""
+    workspace.slack.pace = 0.2
+    client = AsyncWebClient(TOKEN, base_url=workspace.slack.base_url)
+    poster = Poster(Web(client))
+    screens = [Screen((), f"number {n}") for n in range(4)]
+    await asyncio.gather(*(poster.say(ART, screen) for screen in screens))
+    assert [m["text"] for m in workspace.slack.messages(ART)] == [one.text for one in screens]
+    assert workspace.slack.pauses <= 3
