@@ -45,6 +45,7 @@ from engine.requests.history import History
 from engine.requests.history import Past as Past
 from engine.requests.homes import Homes
 from engine.requests.intake import Intake
+from engine.requests.keeping import kept
 from engine.requests.line import place_of
 from engine.requests.lookup import Lookup
 from engine.requests.lookup import Uses as Uses
@@ -198,7 +199,8 @@ class Desk(Intake):
 
     async def _post(self, sender: Sender, claimed: Delivery) -> bool:
         try:
-            message_id = await sender(await self.answer(claimed.request_id), claimed)
+            async with kept(self.database, claimed, self.settings.queue.stalled):
+                message_id = await sender(await self.answer(claimed.request_id), claimed)
         except Undeliverable as error:
             async with self.database.transaction() as connection:
                 await delivery.record_undeliverable(connection, claimed, str(error))

@@ -74,6 +74,12 @@ def test_the_pace_counts_the_time_in_which_anything_was_rendered() -> None:
     assert [batch.eta(ahead) for ahead in (0, 3, 7)] == [4, 4, 8]
 
 
+def test_the_pace_of_many_renderers_is_not_blurred_by_what_ended_before() -> None:
+    """Four renderers that need 4 s each end one request a second, however few of them are seen."""
+    pace = pace_of([(start, start + 4) for start in range(10, 16)])
+    assert pace == Pace(interval=1, duration=4)
+
+
 def test_the_most_generous_role_counts() -> None:
     rules = Rules(quotas={"r1": 5, "r2": 50}, daily=1, lanes={"r1": 2, "r3": 1})
     assert [rules.quota(roles) for roles in ((), ("r1",), ("r1", "r2"))] == [1, 5, 50]

@@ -1,12 +1,15 @@
 """Posting answers: once each, by whoever is registered, and one that fails stops no other."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import text
 
-from engine.desk import Desk, NotPosted, Undeliverable
+from engine.desk import Desk, NotPosted, Undeliverable, open_desk
 from engine.errors import Unavailable
 from engine.requests import delivery
 from engine.requests.delivery import Delivery
+from engine.settings import Settings
 from engine.values import Answer, Phase
 from tests.samples import request
 from tests.stages import render, stored
@@ -115,3 +118,32 @@ async def test_without_a_sender_nothing_is_claimed(desk: Desk) -> None:
     with pytest.raises(Unavailable, match="No frontend in this process posts on discord"):
         await desk.deliver("discord", "r1")
     assert await delivered(desk) == [("wanted", None, None)]
+
+
+async def test_who_still_posts_is_not_taken_for_gone(settings: Settings) -> None:
+    """A platform's pause may be longer than the time after which a claim counts as left."""
+    queue = settings.queue.model_copy(update={"stalled": 0.6})
+    others: list[bool] = []
+
+    async def send(answer: Answer, claimed: Delivery) -> str:
+        async with desk.database.transaction() as connection:
+            await connection.execute(
+                text("update deliveries set posting_at = now() - interval '1 minute'")
+            )
+        async with asyncio.timeout(10):
+            while await looks_left(desk):
+                pass
+        others.append(await desk.deliver("discord", "r1"))
+        return "m1"
+
+    async with open_desk(settings.model_copy(update={"queue": queue})) as desk:
+        await wanted(desk)
+        desk.register("discord", send)
+        assert await desk.deliver("discord", "r1")
+        assert others == [False]
+        assert await delivered(desk) == [("posted", "m1", None)]
+
+
+async def looks_left(desk: Desk) -> bool:
+    async with desk.database.transaction() as connection:
+        return bool(await delivery.waiting(connection, "discord", desk.settings.queue.stalled))

@@ -6,7 +6,7 @@ out already, so the sender is told to look for it before it posts again.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import and_, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -103,7 +103,8 @@ async def claim(
 
 async def record_posted(connection: AsyncConnection, delivery: Delivery, message_id: str) -> bool:
     """Records the platform's message id; returns False where the claim is not the newest."""
-    return await _record(connection, delivery, state="posted", message_id=message_id, posted=True)
+    now = func.clock_timestamp()
+    return await _record(connection, delivery, state="posted", message_id=message_id, posted_at=now)
 
 
 async def record_undeliverable(
@@ -118,10 +119,12 @@ async def put_back(connection: AsyncConnection, delivery: Delivery) -> bool:
     return await _record(connection, delivery, state="wanted")
 
 
-async def _record(
-    connection: AsyncConnection, delivery: Delivery, posted: bool = False, **values: str
-) -> bool:
-    times = {"posted_at": func.clock_timestamp()} if posted else {}
+async def keep(connection: AsyncConnection, delivery: Delivery) -> bool:
+    """Says that somebody is still at it; returns False where the claim is not the newest."""
+    return await _record(connection, delivery, posting_at=func.clock_timestamp())
+
+
+async def _record(connection: AsyncConnection, delivery: Delivery, **values: Any) -> bool:
     changed = await connection.execute(
         update(deliveries)
         .where(
@@ -130,6 +133,6 @@ async def _record(
             deliveries.c.state == "posting",
             deliveries.c.attempt == delivery.attempt,
         )
-        .values(**values, **times)
+        .values(**values)
     )
     return changed.rowcount == 1

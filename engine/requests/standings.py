@@ -94,14 +94,19 @@ def pace_of(spans: Sequence[tuple[float, float]]) -> Pace | None:
     """Returns the pace of requests that were rendered from and until these seconds.
 
     Those of a batch overlap, as do those of several renderers: what counts is how long anything
-    was rendered at all.
+    was rendered at all, and how many ended in that time. Where others were under way when the
+    first one ended, it counts from then on: before, some may have ended that are not among these.
     """
     if not spans:
         return None
-    busy, until = 0.0, min(start for start, _ in spans)
-    for start, end in sorted(spans):
+    first = min(end for _, end in spans)
+    counted = [span for span in spans if span[1] > first]
+    busy, until = 0.0, first
+    if not any(start < first for start, _ in counted):
+        counted, until = list(spans), min(start for start, _ in spans)
+    for start, end in sorted(counted):
         if start - until > HANDOVER:
             until = start
         busy += max(0.0, end - until)
         until = max(until, end)
-    return Pace(busy / len(spans), sum(end - start for start, end in spans) / len(spans))
+    return Pace(busy / len(counted), sum(end - start for start, end in spans) / len(spans))
