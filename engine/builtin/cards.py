@@ -16,8 +16,7 @@ from engine.builtin.world import SIDE, UNSAFE_SHAPE
 from engine.errors import StylusError
 from engine.library.controls import control_prompts
 from engine.rendering.checkpoint import load_checkpoint
-from engine.rendering.controls import find_steady
-from engine.rendering.job import Batch, Job
+from engine.rendering.controls import Drawn, find_steady
 from engine.rendering.renderer import Renderer
 from engine.rendering.samples import sample_job
 from engine.values import PlannedAdapter, Sampling
@@ -86,16 +85,15 @@ def _steady_weight(renderer: Renderer, adapter: Adapter, file: Path) -> dict[str
     if adapter.trouble == "wrong base":
         return {}
     sampling = Sampling("built-in", SIDE, SIDE, "DDIM", STEPS, GUIDANCE)
-    prompts = control_prompts(FAMILY)
 
-    def draw(prompts: Sequence[str], planned: PlannedAdapter) -> tuple[Job, Batch]:
-        job = sample_job(prompts, SEED, planned, file, sampling)
+    def draw(prompts: Sequence[str], planned: PlannedAdapter | None) -> Drawn:
+        job = sample_job(prompts, SEED, [planned], file, sampling)
         (outcome,) = renderer.render([job])
         if isinstance(outcome, StylusError):
             raise outcome
-        return job, outcome
+        return Drawn(job, outcome)
 
     planned = PlannedAdapter(adapter.slug, adapter.slug, None, None, adapter.weight)
-    control = find_steady(planned, prompts, draw, renderer.recognise)
+    control = find_steady(planned, control_prompts(FAMILY), draw, renderer.recognise)
     print(f"{adapter.slug:20} {control.weight:g} burnt {control.burnt:+.2f} kept {control.kept}")
     return {"steady_weight": control.weight} if control.part < 1 else {}

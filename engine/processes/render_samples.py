@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.checkpoints import Chosen, find
@@ -12,8 +11,7 @@ from engine.library.cards import Card
 from engine.library.controls import control_prompts
 from engine.library.samples import Shown, sample_prompts
 from engine.rendering.batcher import Batcher
-from engine.rendering.controls import Draw, find_steady
-from engine.rendering.job import Batch, Job
+from engine.rendering.controls import Drawn, find_steady
 from engine.rendering.pool import Pool
 from engine.rendering.safety import ImageGate
 from engine.rendering.samples import sample_job, show_samples
@@ -41,32 +39,37 @@ async def render_samples(
     sampling = Sampling(
         chosen.name, used.width, used.height, used.scheduler, used.steps, used.guidance
     )
-    gate = gates[chosen.name]
-    return await asyncio.to_thread(
-        _render, card, partial(_draw, batcher, file, sampling), pool, chosen.family, gate
-    )
+    studio = _Studio(batcher, file, sampling)
+    return await asyncio.to_thread(_render, card, studio, pool, chosen.family, gates[chosen.name])
 
 
-def _render(card: Card, draw: Draw, pool: Pool, family: str, gate: ImageGate) -> Shown:
+def _render(card: Card, studio: "_Studio", pool: Pool, family: str, gate: ImageGate) -> Shown:
     adapter = PlannedAdapter(card.id, card.title, card.sha256, None, card.weight)
-    control = find_steady(adapter, control_prompts(family), draw, pool.recognise)
+    control = find_steady(adapter, control_prompts(family), studio.draw, pool.recognise)
     prompts = sample_prompts(card)
-    _, batch = draw(prompts, replace(adapter, weight=control.weight))
-    return show_samples(batch, len(prompts), gate, control)
+    drawn = studio.rows(prompts, [None, replace(adapter, weight=control.weight)])
+    return show_samples(drawn.batch, len(prompts), gate, control)
 
 
-def _draw(
-    batcher: Batcher,
-    file: Path,
-    sampling: Sampling,
-    prompts: Sequence[str],
-    adapter: PlannedAdapter,
-) -> tuple[Job, Batch]:
-    job = sample_job(prompts, SEED, adapter, file, sampling)
-    outcome = batcher.submit(job).result()
-    if isinstance(outcome, StylusError):
-        raise outcome
-    return job, outcome
+@dataclass(frozen=True, slots=True)
+class _Studio:
+    """Draws through the same batches as everybody's images."""
+
+    batcher: Batcher
+    file: Path
+    sampling: Sampling
+
+    def rows(self, prompts: Sequence[str], rows: Sequence[PlannedAdapter | None]) -> Drawn:
+        """All prompts once for each row. Raises `StylusError`."""
+        job = sample_job(prompts, SEED, rows, self.file, self.sampling)
+        outcome = self.batcher.submit(job).result()
+        if isinstance(outcome, StylusError):
+            raise outcome
+        return Drawn(job, outcome)
+
+    def draw(self, prompts: Sequence[str], adapter: PlannedAdapter | None) -> Drawn:
+        """All prompts once. Raises `StylusError`."""
+        return self.rows(prompts, [adapter])
 
 
 def _checkpoint_of(card: Card, settings: Settings) -> Chosen:

@@ -5,7 +5,7 @@ checkpoint itself, with the adapter on, by `recognition`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -14,12 +14,30 @@ from engine.library.controls import PARTS, Control, ControlPrompts
 from engine.rendering.job import Batch, Job
 from engine.values import ImagePlan, PlannedAdapter
 
-#: Renders a `samples.sample_job` of the prompts. Raises a StylusError.
-Draw = Callable[[Sequence[str], PlannedAdapter], tuple[Job, Batch]]
+#: Draws the prompts on fixed seeds, with the adapter if there is one. Raises a StylusError.
+Draw = Callable[[Sequence[str], PlannedAdapter | None], "Drawn"]
 #: Which of the prompts each image shows, with the plan's adapters on; None where nobody can tell.
 Recognise = Callable[[Job, ImagePlan, Sequence[Image.Image], Sequence[str]], Sequence[int] | None]
 #: Channels, 0 to 1, are empty below the one and full above the other.
 _ENDS = (0.02, 0.98)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The images of some prompts."""
+
+    job: Job
+    batch: Batch
+
+    @property
+    def images(self) -> dict[int, Image.Image]:
+        """By the prompt's number; those that failed are missing."""
+        return {one.index: one.image for one in self.batch.images}
+
+    def of(self, numbers: Sequence[int]) -> list[Image.Image]:
+        """The images of these prompts."""
+        images = self.images
+        return [images[number] for number in numbers]
 
 
 def find_steady(
@@ -27,36 +45,48 @@ def find_steady(
 ) -> Control:
     """Returns what the adapter does at the first part of its weight that does no harm, else at
     the last one tried. Raises a StylusError."""
+    plain = draw(prompts.all, None)
+    known = _recognised(plain, prompts, recognise)
     for part in PARTS:
         weight = adapter.weight * part
-        drawn = draw(prompts.all, replace(adapter, weight=weight))
-        control = Control(weight, part, *_look(*drawn, prompts, recognise))
+        changed = draw(prompts.all, replace(adapter, weight=weight))
+        burnt = _burnt_more(plain, changed, len(prompts.things))
+        control = Control(weight, part, burnt, _kept(known, changed, prompts, recognise))
         if control.harmless:
             break
     return control
 
 
-def _look(
-    job: Job, batch: Batch, prompts: ControlPrompts, recognise: Recognise
-) -> tuple[float, float | None]:
-    """By how much the colours burn, and which share of the things is kept, as in `Control`;
-    images that failed are left out."""
-    things, count = prompts.things, len(prompts.all)
-    images = {one.index: one.image for one in batch.images}
-    both = [n for n in range(count) if n in images and n + count in images]
-    shown = [n for n in both if n < len(things)]
-    coloured = [n for n in both if n >= len(things)]
-    if not shown or not coloured:
-        return 1.0, 0.0
-    burnt = burnt_share([images[n + count] for n in coloured])
-    burnt -= burnt_share([images[n] for n in coloured])
-    seen = recognise(job, job.plans[0], [images[n] for n in shown], things)
-    seen_with = recognise(job, job.plans[count], [images[n + count] for n in shown], things)
-    if seen is None or seen_with is None:
-        return burnt, None
-    known = [place for place, n in enumerate(shown) if seen[place] == n]
-    kept = [seen_with[place] == shown[place] for place in known]
-    return burnt, float(np.mean(kept)) if kept else None
+def _recognised(
+    drawn: Drawn, prompts: ControlPrompts, recognise: Recognise
+) -> frozenset[int] | None:
+    """The things that the images show as their prompts say; None where nobody can tell."""
+    things = [number for number in range(len(prompts.things)) if number in drawn.images]
+    if not things:
+        return frozenset()
+    seen = recognise(drawn.job, drawn.job.plans[0], drawn.of(things), prompts.things)
+    if seen is None:
+        return None
+    return frozenset(number for number, one in zip(things, seen, strict=True) if number == one)
+
+
+def _kept(
+    known: frozenset[int] | None, changed: Drawn, prompts: ControlPrompts, recognise: Recognise
+) -> float | None:
+    """The share of what was known that still is; an image that failed shows nothing."""
+    if not known:
+        return None
+    still = _recognised(changed, prompts, recognise)
+    return None if still is None else len(known & still) / len(known)
+
+
+def _burnt_more(plain: Drawn, changed: Drawn, things: int) -> float:
+    """By how much the colours burn; all of it where none of their images came out."""
+    both = sorted(plain.images.keys() & changed.images.keys())
+    coloured = [number for number in both if number >= things]
+    if not coloured:
+        return 1.0
+    return burnt_share(changed.of(coloured)) - burnt_share(plain.of(coloured))
 
 
 def burnt_share(images: Sequence[Image.Image]) -> float:

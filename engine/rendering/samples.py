@@ -26,19 +26,25 @@ _Pixels = NDArray[np.float32]
 
 
 def sample_job(
-    prompts: Sequence[str], seed: int, adapter: PlannedAdapter, file: Path, sampling: Sampling
+    prompts: Sequence[str],
+    seed: int,
+    rows: Sequence[PlannedAdapter | None],
+    file: Path,
+    sampling: Sampling,
 ) -> Job:
-    """Returns the job: each prompt without the adapter, then each with it, on the same seeds."""
+    """Returns the job: all prompts once for each row, with its adapter if it has one, on the same
+    seeds in every row."""
     plans = [
-        ImagePlan(n + with_it * len(prompts), seed + n, prompt, "", (adapter,) * with_it)
-        for with_it in (0, 1)
+        ImagePlan(n + row * len(prompts), seed + n, prompt, "", () if one is None else (one,))
+        for row, one in enumerate(rows)
         for n, prompt in enumerate(prompts)
     ]
     return Job(sampling, plans, fetch=lambda _: file)
 
 
 def show_samples(batch: Batch, count: int, gate: ImageGate, control: Control) -> Shown:
-    """Returns the sheet of a finished `sample_job` of `count` prompts, and what it tells.
+    """Returns the sheet of a finished `sample_job` of `count` prompts in two rows, without and with
+    the adapter, and what it tells.
 
     Raises `RenderFailed` where nobody can look at the images.
     """

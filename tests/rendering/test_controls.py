@@ -14,8 +14,8 @@ from engine.builtin.sheet import image_of
 from engine.builtin.world import Picture, Thing
 from engine.library.controls import Control, control_prompts
 from engine.rendering.checkpoint import Checkpoint, load_checkpoint
-from engine.rendering.controls import burnt_share, find_steady
-from engine.rendering.job import Batch, Job
+from engine.rendering.controls import Drawn, burnt_share, find_steady
+from engine.rendering.job import Batch
 from engine.rendering.recognition import recognise
 from engine.rendering.renderer import Renderer
 from engine.rendering.samples import sample_job
@@ -36,11 +36,11 @@ def steady(renderer: Renderer, slug: str, weight: float) -> Control:
     """What is found out about an adapter of the shelf."""
     file = builtin.LORAS / f"{slug}.safetensors"
 
-    def draw(prompts: Sequence[str], adapter: PlannedAdapter) -> tuple[Job, Batch]:
-        job = sample_job(prompts, 1, adapter, file, SAMPLING)
+    def draw(prompts: Sequence[str], adapter: PlannedAdapter | None) -> Drawn:
+        job = sample_job(prompts, 1, [adapter], file, SAMPLING)
         (outcome,) = renderer.render([job])
         assert isinstance(outcome, Batch)
-        return job, outcome
+        return Drawn(job, outcome)
 
     planned = PlannedAdapter(slug, slug, None, None, weight)
     return find_steady(planned, PROMPTS, draw, renderer.recognise)
@@ -64,8 +64,9 @@ def test_one_that_burns_or_swallows_is_used_at_less(
 
 
 def test_what_does_harm_at_any_weight_says_so() -> None:
-    def draw(_prompts: Sequence[str], adapter: PlannedAdapter) -> tuple[Job, Batch]:
-        return sample_job(PROMPTS.all, 1, adapter, builtin.CARDS, SAMPLING), Batch((), (), 0.0, 0.0)
+    def draw(prompts: Sequence[str], adapter: PlannedAdapter | None) -> Drawn:
+        job = sample_job(prompts, 1, [adapter], builtin.CARDS, SAMPLING)
+        return Drawn(job, Batch((), (), 0.0, 0.0))
 
     def recognise(*_: object) -> None:
         return None
