@@ -21,6 +21,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 Cards = Annotated[Path, typer.Option(help="Adapter cards, JSONL.")]
 Answers = Annotated[Path, typer.Option(help="Labelled compositions, JSONL.")]
 OUT = Path("stylus-evaluation")
+Out = Annotated[Path, typer.Option(help="Folder for images and report.")]
 Base = Annotated[str, typer.Option(help="The cards' base family.")]
 
 
@@ -60,7 +61,7 @@ def images(
     ] = None,
     clip: Annotated[str | None, typer.Option(help="CLIP model that looks at the images.")] = None,
     real: Annotated[Path | None, typer.Option(help="Folder of real images to be like.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for images and report.")] = OUT,
+    out: Out = OUT,
     as_json: Json = False,
 ) -> None:
     """Hold the method's images against its base's and its ablations'; writes report.html."""
@@ -76,7 +77,7 @@ def images(
 @app.command()
 def sources(
     count: Annotated[int, typer.Option(min=3, max=1000, help="Pictures of each kind.")] = 30,
-    out: Annotated[Path, typer.Option(help="Folder for images and report.")] = OUT,
+    out: Out = OUT,
     as_json: Json = False,
 ) -> None:
     """What images keep of the picture that they start from; writes sources.html."""
@@ -88,7 +89,7 @@ def sources(
 @app.command()
 def trouble(
     count: Annotated[int, typer.Option(min=2, max=1000, help="Prompts of each kind.")] = 40,
-    out: Annotated[Path, typer.Option(help="Folder for images and report.")] = OUT,
+    out: Out = OUT,
     as_json: Json = False,
 ) -> None:
     """What adapters that saturate and swallow do, by the paper's weights; writes trouble.html."""
