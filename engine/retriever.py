@@ -28,8 +28,9 @@ from engine.retrieving.selection import Selection as Selection
 from engine.retrieving.shortlist import LARGE, MOST_FRESH, Shortlist
 from engine.values import Candidate
 
-#: Where the ranked cards come from: all of them, the index, or a shortlist.
-Way = Literal["exact", "indexed", "listed"]
+#: Where the ranked cards come from: all of them, the index, for few of them from nearer by, or a
+#: shortlist.
+Way = Literal["exact", "indexed", "skimmed", "listed"]
 
 #: Damps the advantage of the first ranks.
 RANK_OFFSET = 5
@@ -37,6 +38,8 @@ RANK_OFFSET = 5
 DEPTH = 200
 #: Cards that the index gives for each keyword; for the whole prompt it gives a whole ranking.
 POOL = 120
+#: Candidates up to which half of that is looked at, which takes half of the time.
+FEW = 50
 #: A word of more than this share of the cards finds too many to tell anything ...
 COMMON = 0.1
 #: ... and of more cards than this, too many to look at.
@@ -90,8 +93,9 @@ async def retrieve(
         near = shortlist.near(asked.headings, asked.bodies, selection, spoken)
         more = {"near": json.dumps(near), "since": shortlist.since}  # cheaper than an array
         rows = await _run(connection, _search(phrases, "listed", rankings), parameters | more)
-    elif not everything and await _prepare_index(connection):
-        rows = await _run(connection, _search(phrases, "indexed", rankings), parameters)
+    elif not everything and await _prepare_index(connection, k):
+        way: Way = "skimmed" if k <= FEW else "indexed"
+        rows = await _run(connection, _search(phrases, way, rankings), parameters)
     if len(rows) < k:  # a small catalogue, or filters that leave little
         rows = await _run(connection, _search(phrases, "exact", rankings), parameters)
     found = tuple(Candidate(to_adapter(row), float(row.score)) for row in rows)
@@ -138,9 +142,10 @@ async def _run(
     return (await connection.execute(search, parameters)).all()
 
 
-async def _prepare_index(connection: AsyncConnection) -> bool:
+async def _prepare_index(connection: AsyncConnection, k: int) -> bool:
     """Sets up the index for this transaction; returns whether the catalogue is large."""
-    return bool((await connection.execute(_INDEX_SETTINGS)).one().cards >= LARGE)
+    reach = {"reach": str(DEPTH if k <= FEW else 2 * DEPTH)}
+    return bool((await connection.execute(_INDEX_SETTINGS, reach)).one().cards >= LARGE)
 
 
 #: Which adapters may be candidates, by the columns of their table.
@@ -187,7 +192,7 @@ _LEXICAL = f"""
 
 #: The index looks further than asked, and on, until enough of what it finds passes the filters.
 _INDEX_SETTINGS = text(
-    "select set_config('hnsw.ef_search', '400', true),"
+    "select set_config('hnsw.ef_search', :reach, true),"
     " set_config('hnsw.iterative_scan', 'relaxed_order', true),"
     " coalesce((select cards from adapter_words where word = ''), 0) as cards"
 )
@@ -207,30 +212,35 @@ _LISTED = f"""
     cross join lateral (select from adapters where id = listed.id and {FILTERS} offset 0) as one"""
 #: The parameters that hold what is asked of each of a card's vectors.
 _ASKED = {"heading": "headings", "body": "bodies"}
-#: The cards that the index finds near one of the prompt's vectors, and those that share words.
-_INDEXED = " union ".join(
-    [
-        *(
-            f"""
-            select near.adapter_id
-            from unnest(cast(:{asked} as halfvec[])) with ordinality as vectors (asked, number)
-            cross join lateral (
-                select v.adapter_id from adapter_vectors v join adapters on id = v.adapter_id
-                where v.embedder = '{MINILM}' and {FILTERS}
-                order by v.{name}::halfvec(384) <=> asked
-                limit case when number = 1 then {DEPTH} else {POOL} end
-            ) near"""
-            for name, asked in _ASKED.items()
-        ),
-        "select adapter_id from matches",
-    ]
-)
 
 
-_POOLS: dict[Way, str] = {"exact": _ALL, "indexed": _INDEXED, "listed": _LISTED}
+def _indexed(depth: int, pool: int) -> str:
+    """The cards that the index finds near one of the prompt's vectors, and those that share words;
+    so many for the whole prompt and for each keyword."""
+    found = (
+        f"""
+        select near.adapter_id
+        from unnest(cast(:{asked} as halfvec[])) with ordinality as vectors (asked, number)
+        cross join lateral (
+            select v.adapter_id from adapter_vectors v join adapters on id = v.adapter_id
+            where v.embedder = '{MINILM}' and {FILTERS}
+            order by v.{name}::halfvec(384) <=> asked
+            limit case when number = 1 then {depth} else {pool} end
+        ) near"""
+        for name, asked in _ASKED.items()
+    )
+    return " union ".join([*found, "select adapter_id from matches"])
 
 
-@lru_cache(maxsize=3 * MOST_PHRASES + 3)
+_POOLS: dict[Way, str] = {
+    "exact": _ALL,
+    "indexed": _indexed(DEPTH, POOL),
+    "skimmed": _indexed(DEPTH // 2, POOL // 2),
+    "listed": _LISTED,
+}
+
+
+@lru_cache(maxsize=4 * MOST_PHRASES + 4)
 def _search(phrases: int, way: Way, rankings: Rankings) -> TextClause:
     """The whole search, for a prompt of so many keywords: ranks the cards of a pool."""
     distances = {

@@ -64,6 +64,15 @@ def plain(count: int) -> list[dict[str, Any]]:
     return [card(f"n{number}", f"n{number}") for number in range(count)]
 
 
+async def test_no_search_reads_a_list_of_what_was_just_imported(
+    database: Database, catalogue: tuple[str, ...]
+) -> None:
+    async with database.transaction() as connection:
+        for field in ("names", "triggers", "prose"):
+            index = f"stylus.ix_adapter_texts_{field}"
+            assert await connection.scalar(text(f"select gin_clean_pending_list('{index}')")) == 0
+
+
 async def test_importing_again_changes_nothing(
     database: Database, catalogue: tuple[str, ...], counting: Counting
 ) -> None:

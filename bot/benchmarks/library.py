@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from bot.benchmarks import crowd
+from engine.composing.local_model import load_model
 from engine.library import catalogue
 from engine.library.catalogue import Filters
 from engine.operations.figures import Figure, median_and_p95
@@ -56,7 +57,7 @@ async def _searches(database: Database, requests: int) -> list[float]:
     for n, prompt in enumerate(islice(crowd.prompts(), WARM_UP + requests)):
         began = perf_counter()
         async with database.transaction() as connection:
-            await retrieve(connection, embedder, prompt, selection, 10)
+            await retrieve(connection, embedder, prompt, selection, 10, load_model().unmoved)
         if n >= WARM_UP:
             seconds.append(perf_counter() - began)
     return seconds
