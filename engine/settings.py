@@ -202,6 +202,18 @@ class Slack(Section):
         return keys
 
     @property
+    def unfit(self) -> str:
+        """Why the one token cannot serve for long; empty where it can."""
+        if not _plain(self.token).startswith("xoxe"):
+            return ""
+        return (
+            "slack.token ends within 12 hours: it is of an app with token rotation, which Slack "
+            "never switches off. Make a new app from `stylus slack --manifest`, or keep this one "
+            "and set slack.client_id in the token's place: tokens of workspaces that add the app "
+            "are renewed."
+        )
+
+    @property
     def missing(self) -> str:
         """The first setting that an app which is set up in part still lacks; empty where it can
         run."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from engine.operations.doctor import examine_safety
-from engine.settings import Settings
+from engine.operations.doctor import examine_safety, examine_slack
+from engine.settings import Settings, Slack
 
 
 def settings_with(source: str, **renderer: Any) -> Settings:
@@ -58,3 +58,17 @@ def test_weights_that_are_not_there_are_said(tmp_path: Path) -> None:
     assert found(hub)[0] == "warning"
     other = settings_with(pickled, safety="diffusers", safety_model=f"{whole}/safety_checker")
     assert found(other)[0] == "ok"
+
+
+@pytest.mark.usefixtures("clean_environment")
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({}, "none is needed"),
+        ({"token": "xoxb-1"}, "STYLUS_SLACK__APP_TOKEN"),
+        ({"token": "xoxb-1", "app_token": "xapp-1"}, "shows whether the app runs"),
+        ({"token": "xoxe.xoxb-1", "app_token": "xapp-1"}, "ends within 12 hours"),
+    ],
+)
+def test_what_slack_lacks_is_said(given: dict[str, str], says: str) -> None:
+    assert says in examine_slack(Settings(slack=Slack(**given))).says  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ def create_app(desk: Desk, client: AsyncWebClient | None = None) -> StylusApp:
     """Returns an app that is ready for events; it posts the desk's answers for Slack.
 
     Raises `BadSettings` naming what is missing for one workspace, whose token the client or the
-    settings have, or for many, which add the app by themselves.
+    settings have, or for many, which add the app by themselves; and for a token that ends.
     """
     slack = desk.settings.slack
     token = slack.token.get_secret_value()
@@ -26,6 +26,8 @@ def create_app(desk: Desk, client: AsyncWebClient | None = None) -> StylusApp:
         raise BadSettings(
             "slack.token serves one workspace, slack.client_id serves many; set one of them."
         )
+    if slack.unfit:
+        raise BadSettings(slack.unfit)
     if slack.client_id and slack.missing:
         raise BadSettings(f"Slack needs STYLUS_SLACK__{slack.missing.upper()} beside a client id.")
     if not (client.token or slack.client_id):

@@ -1,5 +1,6 @@
 """LoRAs on their way into the library: proposed by anybody, decided by the workspace's admins."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -77,15 +78,7 @@ class Additions:
         texts = await self._languages.of(place.asker)
         waiting = await self._desk.additions.proposed(place.asker)
         disliked = await disliked_here(self._desk, place.asker)
-        left_out = lines_screen(texts.lora_left_out, disliked).blocks if disliked else ()
-        if not waiting:
-            none = sentence_screen(texts.lora_none_proposed)
-            return Screen((*none.blocks, *left_out), none.text)
-        lines = [f"{title_of(one)} · {one.url or one.file_name}" for one in waiting]
-        title = texts.lora_proposed.format(title=title_of(waiting[0]))
-        rows = [_buttons(one, texts) for one in waiting[:5]]
-        screen = lines_screen(title, lines)
-        return Screen((*screen.blocks, *rows, *left_out), screen.text)
+        return proposed_screen(waiting, disliked, texts)
 
     async def set_status(self, place: Place, word: str, adapter_id: str) -> Screen:
         """Switches one of the workspace's adapters on or off, or takes it away."""
@@ -178,6 +171,18 @@ class Additions:
                 )
             )
         return screen
+
+
+def proposed_screen(waiting: Sequence[Addition], disliked: list[str], texts: Texts) -> Screen:
+    """Returns what waits for a decision with its buttons, and what nobody wants any more."""
+    left_out = lines_screen(texts.lora_left_out, disliked).blocks if disliked else ()
+    if not waiting:
+        none = sentence_screen(texts.lora_none_proposed)
+        return Screen((*none.blocks, *left_out), none.text)
+    lines = [f"{title_of(one)} · {one.url or one.file_name}" for one in waiting]
+    screen = lines_screen(texts.lora_proposed.format(title=title_of(waiting[0])), lines)
+    rows = [_buttons(one, texts) for one in waiting[:5]]
+    return Screen((*screen.blocks, *rows, *left_out), screen.text)
 
 
 def _described(written: Written) -> Described:

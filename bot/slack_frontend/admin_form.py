@@ -25,12 +25,14 @@ RULES_FORM = "stylus_rules_form"
 #: Images a day that may be set at most.
 MOST_DAILY = 100_000
 LABEL = 200
+#: Entries of a select.
+OPTIONS = 100
 
 
 def rules_form(rules: Rules, checkpoints: list[str], channel: str, texts: Texts) -> View:
     """Returns the form with the rules as they are now."""
     only_channels = ConversationFilter(include=["public", "private"])
-    names = {name: Option(value=name, text=plain(name, 75)) for name in checkpoints}
+    names = {name: Option(value=name, text=plain(name, 75)) for name in checkpoints[:OPTIONS]}
     switches = {
         "mentions": Option(value="mentions", text=plain(texts.switch_mentions, 75)),
         "unsafe": Option(value="unsafe", text=plain(texts.switch_unsafe, 75)),

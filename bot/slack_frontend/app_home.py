@@ -29,6 +29,8 @@ from engine.values import Asker, Rules
 
 #: Characters of what a picture shows.
 ALT = 300
+#: Channels, or people, that are named.
+LINKS = 40
 
 
 class AppHome:
@@ -63,9 +65,14 @@ class AppHome:
             await self._show(asker, [past_blocks(past, texts, pictures=False), *rest])
 
     async def _show(self, asker: Asker, parts: Sequence[Sequence[Block]]) -> None:
-        blocks = list(chain.from_iterable((DividerBlock(), *part) for part in parts))[1:]
-        view = View(type="home", blocks=blocks)
-        await ask(self._web.client.views_publish(user_id=asker.user, view=view.to_dict()))
+        view = home_view(parts).to_dict()
+        await ask(self._web.client.views_publish(user_id=asker.user, view=view))
+
+
+def home_view(parts: Sequence[Sequence[Block]]) -> View:
+    """Returns a Home of these parts."""
+    blocks = list(chain.from_iterable((DividerBlock(), *part) for part in parts))[1:]
+    return View(type="home", blocks=blocks)
 
 
 def past_blocks(past: Sequence[Past], texts: Texts, *, pictures: bool = True) -> list[Block]:
@@ -100,17 +107,23 @@ def admin_blocks(rules: Rules, waiting: Sequence[Addition], texts: Texts) -> lis
 
 def rules_lines(rules: Rules, texts: Texts) -> list[str]:
     """Returns a line of markup for each rule; channels are links."""
-    channels = ", ".join(f"<#{one}>" for one in rules.channels)
+    channels = _some([f"<#{one}>" for one in rules.channels])
+    librarians = _some([f"<@{one}>" for one in rules.librarians])
     on = {texts.switch_mentions: rules.mentions, texts.switch_unsafe: rules.unsafe}
     return [
-        f"*{texts.checkpoint}* {escape(rules.checkpoint or texts.as_installed)}",
+        f"*{texts.checkpoint}* {escape(cut(rules.checkpoint or texts.as_installed, 60))}",
         f"*{texts.images}* {rules.images or texts.as_installed}",
         f"*{texts.quotas}* {texts.no_limit if rules.daily is None else rules.daily}",
         f"*{texts.channels}* {channels or texts.all_of_them}",
-        f"*{texts.librarians}* {', '.join(f'<@{p}>' for p in rules.librarians) or texts.none}",
+        f"*{texts.librarians}* {librarians or texts.none}",
         f"*{texts.gallery}* {f'<#{rules.gallery}>' if rules.gallery else texts.none}",
         *(f"{'✓' if value else '✗'} {name}" for name, value in on.items()),
     ]
+
+
+def _some(links: list[str]) -> str:
+    """Returns the first links: a section of Slack has no room for any number."""
+    return ", ".join(links[:LINKS]) + (" …" if len(links) > LINKS else "")
 
 
 def _button(part: str, label: str) -> ButtonElement:

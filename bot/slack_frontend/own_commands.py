@@ -58,8 +58,7 @@ class OwnCommands:
         }
 
     async def _help(self, place: Place, rest: str) -> Screen:
-        texts = await self._languages.of(place.asker)
-        return Screen((SectionBlock(text=ours("\n".join(texts.help_slack))),), "Stylus")
+        return help_screen(await self._languages.of(place.asker))
 
     async def _show(self, place: Place, rest: str) -> Screen:
         """Here with `share`, else in the person's direct messages."""
@@ -114,14 +113,23 @@ class OwnCommands:
         return await self._turning.first(place, text if word == "search" else rest)
 
     async def _delete_my_data(self, place: Place, rest: str) -> Screen:
-        texts = await self._languages.of(place.asker)
-        button = ButtonElement(
-            text=PlainTextObject(text=texts.forget),
-            action_id=Click(Action.FORGET, "me").custom_id,
-            style="danger",
-        )
-        question = SectionBlock(text=plain(texts.forget_question, 1000))
-        return Screen((question, ActionsBlock(elements=[button])), texts.forget)
+        return forget_screen(await self._languages.of(place.asker))
+
+
+def help_screen(texts: Texts) -> Screen:
+    """Returns what there is."""
+    return Screen((SectionBlock(text=ours("\n".join(texts.help_slack))),), "Stylus")
+
+
+def forget_screen(texts: Texts) -> Screen:
+    """Returns the question before everything of a person is forgotten."""
+    button = ButtonElement(
+        text=PlainTextObject(text=texts.forget),
+        action_id=Click(Action.FORGET, "me").custom_id,
+        style="danger",
+    )
+    question = SectionBlock(text=plain(texts.forget_question, 1000))
+    return Screen((question, ActionsBlock(elements=[button])), texts.forget)
 
 
 async def history_lines(desk: Desk, asker: Asker, texts: Texts, words: str = "") -> list[str]:

@@ -12,6 +12,7 @@ from slack_sdk.models.metadata import Metadata
 
 from bot.slack_frontend.people import asked_at
 from bot.slack_frontend.screens import Screen
+from bot.slack_frontend.turns import Turns
 from bot.slack_frontend.web import SlackRefused, SlackSilent, Web, ask
 from engine.desk import NotPosted
 from engine.values import Home, Request
@@ -30,6 +31,8 @@ class Poster:
 
     def __init__(self, web: Web) -> None:
         self._web = web
+        #: Everything that is seen as a new message waits in them.
+        self.turns = Turns()
 
     async def change(
         self, request: Request, home: Home, screen: Screen, *, hasty: bool = False
@@ -108,9 +111,9 @@ class Poster:
     async def _send(
         self, channel: str, thread: str | None, request_id: str | None, screen: Screen
     ) -> dict[str, Any]:
-        async with self._web.turn(channel):
+        async def send() -> dict[str, Any]:
             return await ask(
-                self._web.client.chat_postMessage(
+                self._web.hasty_client.chat_postMessage(
                     channel=channel,
                     thread_ts=thread,
                     text=screen.text,
@@ -120,6 +123,8 @@ class Poster:
                     unfurl_media=False,
                 )
             )
+
+        return await self.turns.take(channel, send)
 
     async def delete(self, channel: str, message_id: str) -> None:
         """Deletes a message of ours; one that is gone already is no error."""

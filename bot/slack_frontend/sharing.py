@@ -35,12 +35,15 @@ class Sharing:
         Raises `NotPosted` where surely nothing is out, `SlackSilent` where something may be.
         """
         files = [await self._upload(picture) for picture in pictures]
-        async with self._web.turn(channel):
-            await ask(
-                self._web.client.files_completeUploadExternal(
+
+        async def send() -> dict[str, Any]:
+            return await ask(
+                self._web.hasty_client.files_completeUploadExternal(
                     files=files, channel_id=channel, thread_ts=thread, initial_comment=comment
                 )
             )
+
+        await self._poster.turns.take(channel, send)
         return [str(file["id"]) for file in files]
 
     async def _upload(self, picture: Picture) -> dict[str, str | None]:

@@ -4,12 +4,9 @@ What surely did nothing is told apart from what may have been done: the first ma
 the second must be looked for.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 from copy import copy
 from typing import Any
-from weakref import WeakValueDictionary
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -73,20 +70,10 @@ class Web:
         # The client as it comes repeats a call when the connection breaks: that posts twice.
         self.client = copy(client)
         self.client.retry_handlers = [AsyncRateLimitErrorRetryHandler(max_retry_count=PATIENCE)]
-        # For what is better left out than late.
+        # For what is better left out than late, and for what waits in a way of its own.
         self.hasty_client = copy(client)
         self.hasty_client.retry_handlers = []
         self._me = me
-        #: By channel; one that nobody waits for is forgotten.
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-
-    @asynccontextmanager
-    async def turn(self, channel: str) -> AsyncIterator[None]:
-        """Messages go into a channel one after the other: Slack takes about one a second, and of
-        many at once it would ask each for a pause, again and again."""
-        lock = self._turns.setdefault(channel, asyncio.Lock())
-        async with lock:
-            yield
 
     async def identity(self) -> dict[str, Any]:
         """Returns who we are there: `user_id` and `bot_id`."""

@@ -55,7 +55,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield _storage(settings)
     yield await _composer(settings)
     yield _discord(settings)
-    yield _slack(settings)
+    yield examine_slack(settings)
 
 
 def _home(settings: Settings) -> Finding:
@@ -204,13 +204,16 @@ def _discord(settings: Settings) -> Finding:
     return Finding("discord", "no bot", "ok", "no STYLUS_DISCORD__TOKEN is set, none is needed")
 
 
-def _slack(settings: Settings) -> Finding:
+def examine_slack(settings: Settings) -> Finding:
+    """Returns how Slack reaches the app, or what it lacks."""
     ours = settings.slack
     if not (ours.token.get_secret_value() or ours.client_id):
         return Finding("slack", "no app", "ok", "no STYLUS_SLACK__TOKEN is set, none is needed")
     if ours.missing:
         says = f"set STYLUS_SLACK__{ours.missing.upper()}; README.md says where it comes from"
         return Finding("slack", f"no {ours.missing}", "broken", says)
+    if ours.unfit:
+        return Finding("slack", "a token that ends", "broken", ours.unfit)
     if ours.client_id:
         says = f"workspaces add it at {ours.public_url}/slack/install"
         return Finding("slack", f"HTTP at {ours.listen}", "ok", says)

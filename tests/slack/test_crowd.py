@@ -4,9 +4,11 @@ import asyncio
 import re
 from collections import Counter
 
+import pytest
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.benchmarks.loopback_slack.people import People
 from bot.benchmarks.loopback_slack.workspace import ART, TOKEN, Channel
 from bot.slack_frontend.posting import Poster
 from bot.slack_frontend.screens import Screen
@@ -66,12 +68,31 @@ async def test_statuses_keep_still_while_slack_asks_for_a_pause(
     assert workspace.slack.counts()["chat.update"] == 2
 
 
-async def test_messages_into_one_channel_wait_for_each_other(workspace: Workspace) -> None:
-    """Each is asked for one pause at most; all at once they would be asked three times over."""
-    workspace.slack.pace = 0.2
-    client = AsyncWebClient(TOKEN, base_url=workspace.slack.base_url)
-    poster = Poster(Web(client))
-    screens = [Screen((), f"number {n}") for n in range(4)]
+@pytest.fixture
+def crowded(slack: People, monkeypatch: pytest.MonkeyPatch) -> People:
+    """A Slack that counts, a little faster than the real one, and we as much faster."""
+    slack.pace = 0.1
+    monkeypatch.setattr("bot.slack_frontend.turns.APART", 0.12)
+    return slack
+
+
+async def test_a_busy_channel_is_asked_for_one_pause_alone(crowded: People) -> None:
+    """Those that follow keep the distance; all at once each would be asked for pauses."""
+    poster = Poster(Web(AsyncWebClient(TOKEN, base_url=crowded.base_url)))
+    screens = [Screen((), f"number {n}") for n in range(6)]
     await asyncio.gather(*(poster.say(ART, screen) for screen in screens))
-    assert [m["text"] for m in workspace.slack.messages(ART)] == [one.text for one in screens]
-    assert workspace.slack.pauses <= 3
+    assert [m["text"] for m in crowded.messages(ART)] == [one.text for one in screens]
+    assert crowded.pauses == 1
+
+
+async def test_nobody_waits_in_a_channel_that_is_not_busy(
+    crowded: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slack lets bursts pass; and what was busy once is not so for ever."""
+    monkeypatch.setattr("bot.slack_frontend.turns.APART", 3600.0)
+    poster, crowded.pace = Poster(Web(AsyncWebClient(TOKEN, base_url=crowded.base_url))), 0.0
+    for n in range(3):
+        await poster.say(ART, Screen((), f"number {n}"))
+    poster.turns._busy[ART], poster.turns._free[ART] = 0.0, 1e12
+    await poster.say(ART, Screen((), "later"))
+    assert len(crowded.messages(ART)) == 4

@@ -331,6 +331,7 @@ async def test_a_token_that_could_not_be_renewed_is_renewed_later(
         ({"token_keys": SecretStr("")}, "STYLUS_SLACK__TOKEN_KEYS"),
         ({"client_secret": SecretStr("")}, "STYLUS_SLACK__CLIENT_SECRET"),
         ({"token": SecretStr(TOKEN)}, "set one of them"),
+        ({"token": SecretStr("xoxe.xoxb-1-canary"), "client_id": ""}, "ends within 12 hours"),
     ],
 )
 async def test_settings_that_do_not_fit_together_are_named(

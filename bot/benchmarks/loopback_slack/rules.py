@@ -1,80 +1,138 @@
-"""What Slack refuses in a message, so that the loopback Slack refuses it too."""
+"""What Slack refuses in a message, a form or a Home, so that the loopback Slack refuses it too.
 
+The limits are those of Slack's reference of blocks, elements, composition objects and views.
+"""
+
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
-MOST_BLOCKS = 50
-TYPES = {"header", "section", "context", "actions", "divider", "image", "input"}
+from bot.lines import width
+
+#: Characters of a message's text, and its blocks.
+MOST_TEXT, MOST_BLOCKS = 40_000, 50
+#: Characters of any text that has no limit of its own; none is empty.
+MOST_ANY = 3000
+
+_HINT = {"placeholder": 150}
+_SELECT = {"options": 100, **_HINT}
+_VIEW = {"title": 24, "submit": 24, "close": 24, "private_metadata": 3000, "blocks": 100}
+#: By type, how long each text and each list may be; "NAME[]" is each entry of a list.
+LIMITS: dict[str, dict[str, int]] = {
+    "divider": {},
+    "header": {"text": 150},
+    "section": {"text": 3000, "fields": 10, "fields[]": 2000},
+    "context": {"elements": 10},
+    "actions": {"elements": 25},
+    "input": {"label": 2000, "hint": 2000},
+    "image": {"alt_text": 2000, "title": 2000, "image_url": 3000},
+    "button": {"text": 75, "value": 2000, "url": 3000},
+    "static_select": _SELECT,
+    "multi_static_select": _SELECT,
+    "conversations_select": _HINT,
+    "multi_conversations_select": _HINT,
+    "multi_users_select": _HINT,
+    "checkboxes": {"options": 10},
+    "number_input": _HINT,
+    "plain_text_input": {"initial_value": 3000, **_HINT},
+    # An option says no type; nothing else has a value beside a text.
+    "option": {"text": 75, "value": 150, "description": 75},
+    "modal": {"callback_id": 255, **_VIEW},
+    "home": {"callback_id": 255, **_VIEW},
+}
+#: Of everything that has them.
+IDS = {"block_id": 255, "action_id": 255}
+#: Texts in which Slack takes no markup.
+PLAIN = {"header": "text", "button": "text", "option": "text", "input": "label"}
+TEXTS = {"plain_text", "mrkdwn"}
 
 
-def refuse_message(text: str, blocks: list[dict[str, Any]], *, most: int = MOST_BLOCKS) -> str:
+def refuse_message(text: str, blocks: list[dict[str, Any]]) -> str:
     """Returns Slack's word for what is wrong; empty where nothing is."""
-    if len(text) > 40_000:
+    if len(text) > MOST_TEXT:
         return "msg_too_long"
     if not text and not blocks:
         return "no_text"
-    if len(blocks) > most:
-        return "invalid_blocks"
-    ids = [e.get("action_id") for block in blocks for e in block.get("elements", [])]
-    named = [action_id for action_id in ids if action_id]
-    if len(named) != len(set(named)):
-        return "invalid_blocks"
-    return "" if all(_is_right(block) for block in blocks) else "invalid_blocks"
+    return "invalid_blocks" if len(blocks) > MOST_BLOCKS or any(faults(blocks)) else ""
 
 
 def refuse_view(view: dict[str, Any]) -> str:
     """Returns Slack's word for what is wrong with a form or a Home; empty where nothing is."""
-    titles = [view[name]["text"] for name in ("title", "submit", "close") if name in view]
-    ids = [block.get("block_id") for block in view["blocks"] if block["type"] == "input"]
-    wrong = (
-        any(len(title) > 24 for title in titles)
-        or len(view["blocks"]) > 100
-        or len(ids) != len(set(ids))
-        or len(view.get("private_metadata", "")) > 3000
-        or (bool(ids) and "submit" not in view)
-        or not all(map(_is_right, view["blocks"]))
-    )
-    return "invalid_arguments" if wrong else ""
+    asks = any(block["type"] == "input" for block in view["blocks"])
+    return "invalid_arguments" if (asks and "submit" not in view) or any(faults(view)) else ""
 
 
-def _is_right(block: dict[str, Any]) -> bool:
-    kind = block.get("type")
-    if kind not in TYPES or len(block.get("block_id", "")) > 255:
-        return False
-    if kind == "header":
-        return block["text"]["type"] == "plain_text" and _fits(block["text"], 150)
-    if kind == "section":
-        fields = block.get("fields", [])
-        text = block.get("text")
-        return (
-            bool(text or fields)
-            and (text is None or _fits(text, 3000))
-            and len(fields) <= 10
-            and all(_fits(field, 2000) for field in fields)
-        )
-    if kind == "context":
-        return 1 <= len(block["elements"]) <= 10 and all(_fits(e, 3000) for e in block["elements"])
-    if kind == "input":
-        options = block["element"].get("options") or [{"text": block["label"]}]
-        fit = all(
-            _fits(option["text"], 2000 if "value" not in option else 75) for option in options
-        )
-        return _fits(block["label"], 2000) and 1 <= len(options) <= 100 and fit
-    if kind == "actions":
-        return 1 <= len(block["elements"]) <= 25 and all(map(_is_element, block["elements"]))
-    return True
+def faults(part: Any) -> Iterator[str]:
+    """Yields a line for each rule that blocks or a view break."""
+    yield from _repeated(part if isinstance(part, list) else part.get("blocks", []))
+    yield from _faults(part)
 
 
-def _is_element(element: dict[str, Any]) -> bool:
-    if element["type"] != "button":
-        return bool(element.get("action_id"))
-    return (
-        _fits(element["text"], 75)
-        and element["text"]["type"] == "plain_text"
-        and 1 <= len(element["action_id"]) <= 255
-        and len(element.get("value", "")) <= 2000
-        and element.get("style", "primary") in ("primary", "danger")
-    )
+def _repeated(blocks: list[dict[str, Any]]) -> Iterator[str]:
+    """An id stands for one thing."""
+    named = [block["block_id"] for block in blocks if "block_id" in block]
+    within = [_actions_of(block) for block in blocks]
+    for ids in (named, list(chain.from_iterable(within))):
+        yield from (f"{one} stands twice" for one in set(ids) if ids.count(one) > 1)
 
 
-def _fits(text: dict[str, Any], most: int) -> bool:
-    return text["type"] in ("plain_text", "mrkdwn") and 1 <= len(text["text"]) <= most
+def _actions_of(block: dict[str, Any]) -> list[str]:
+    parts = [*block.get("elements", []), block.get("accessory", {}), block.get("element", {})]
+    return [part["action_id"] for part in parts if "action_id" in part]
+
+
+def _faults(part: Any) -> Iterator[str]:
+    if isinstance(part, list):
+        for inner in part:
+            yield from _faults(inner)
+    elif isinstance(part, dict):
+        kind = _kind(part)
+        if kind in TEXTS:
+            yield from _beyond(kind, part["text"], MOST_ANY)
+        else:
+            yield from _own(kind, part)
+            for name, inner in part.items():
+                if name != "slack_file":
+                    yield from _faults(inner)
+
+
+def _kind(part: dict[str, Any]) -> str:
+    return str(part.get("type") or ("option" if "value" in part else ""))
+
+
+def _own(kind: str, part: dict[str, Any]) -> Iterator[str]:
+    """The rules of a block, an element, an option or a view itself."""
+    limits = LIMITS.get(kind, {})
+    if kind and kind not in LIMITS:
+        yield f"there is no {kind}"
+    if kind == "section" and not ("text" in part or "fields" in part):
+        yield "section: nothing in it"
+    if part.get(PLAIN.get(kind, ""), {"type": "plain_text"})["type"] != "plain_text":
+        yield f"{kind}: no markup is taken there"
+    for name, most in (limits | IDS).items():
+        listed = name.removesuffix("[]")
+        values = part.get(listed, []) if name != listed else [part[name]] if name in part else []
+        for value in values:
+            yield from _beyond(f"{kind}.{name}", _measured(value), most)
+    if kind == "plain_text_input" and "max_length" in part:
+        yield from _too_long(part)
+
+
+def _measured(value: Any) -> Any:
+    """What is counted of a text object is its text."""
+    return value["text"] if isinstance(value, dict) else value
+
+
+def _beyond(name: str, value: str | list[Any], most: int) -> Iterator[str]:
+    may_be_empty = name.rpartition(".")[2] in ("private_metadata", "initial_value", "blocks")
+    size = width(value) if isinstance(value, str) else len(value)
+    if size > most or (not size and not may_be_empty):
+        yield f"{name}: {size} of at most {most}"
+
+
+def _too_long(part: dict[str, Any]) -> Iterator[str]:
+    most = part["max_length"]
+    if not 1 <= most <= MOST_ANY:
+        yield f"plain_text_input.max_length: {most} of at most {MOST_ANY}"
+    if width(part.get("initial_value", "")) > most:
+        yield f"plain_text_input.initial_value: longer than the {most} that it takes"
