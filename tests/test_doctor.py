@@ -71,4 +71,4 @@ def test_weights_that_are_not_there_are_said(tmp_path: Path) -> None:
     ],
 )
 def test_what_slack_lacks_is_said(given: dict[str, str], says: str) -> None:
-    assert says in examine_slack(Settings(slack=Slack(**given))).says  # type: ignore[arg-type]
+    assert says in examine_slack(Settings(slack=Slack(**given))).says
