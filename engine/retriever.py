@@ -240,6 +240,16 @@ _POOLS: dict[Way, str] = {
 }
 
 
+_VECTORS_OF_ALL = """
+    adapter_vectors v join pool on pool.adapter_id = v.adapter_id and v.embedder = :embedder"""
+#: Looked up one by one: how few they are Postgres cannot know, and it would read the whole table.
+_VECTORS_OF_SOME = """
+    pool cross join lateral (
+        select * from adapter_vectors
+        where adapter_id = pool.adapter_id and embedder = :embedder offset 0
+    ) v"""
+
+
 @lru_cache(maxsize=4 * MOST_PHRASES + 4)
 def _search(phrases: int, way: Way, rankings: Rankings) -> TextClause:
     """The whole search, for a prompt of so many keywords: ranks the cards of a pool."""
@@ -261,8 +271,7 @@ def _search(phrases: int, way: Way, rankings: Rankings) -> TextClause:
         pool as ({_POOLS[way]}),
         near as materialized (
             select v.adapter_id, {columns}
-            from adapter_vectors v join pool on pool.adapter_id = v.adapter_id
-            where v.embedder = :embedder
+            from {_VECTORS_OF_ALL if way == "exact" else _VECTORS_OF_SOME}
         ),
         fused as (
             select adapter_id, sum(share) as score from ({" union all ".join(shares)}) ranked
