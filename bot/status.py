@@ -78,7 +78,9 @@ def _waiting(standing: Standing, standings: Standings, texts: Texts) -> Iterator
     if standing.ahead:
         yield texts.ahead.format(count=standing.ahead)
     if standings.workers.get("renderer") and standings.pace:
-        yield texts.eta.format(seconds=max(1, round(standings.pace.eta(standing.ahead))))
+        planned = standing.phase is Phase.PLANNED
+        left = standings.pace.eta(standing.ahead, planned=planned)
+        yield texts.eta.format(seconds=max(1, round(left)))
 
 
 def _hints(

@@ -74,10 +74,34 @@ def test_the_pace_counts_the_time_in_which_anything_was_rendered() -> None:
     assert [batch.eta(ahead) for ahead in (0, 3, 7)] == [4, 4, 8]
 
 
-def test_the_pace_of_many_renderers_is_not_blurred_by_what_ended_before() -> None:
-    """Four renderers that need 4 s each end one request a second, however few of them are seen."""
-    pace = pace_of([(start, start + 4) for start in range(10, 16)])
-    assert pace == Pace(interval=1, duration=4)
+@pytest.mark.parametrize("now", [24.0, 24.5, 27.9])
+def test_renderers_that_keep_in_step_have_no_sudden_pace(now: float) -> None:
+    """64 renderers that need 4 s each end 16 requests a second, though they all end at once and no
+    more than the newest ends are known."""
+    done = [(end - 4, end + n / 1000) for end in (12.0, 16.0, 20.0, 24.0) for n in range(64)]
+    pace = pace_of(done, [(24.0, now)] * 64, since=12.0)
+    assert pace
+    assert pace.interval == pytest.approx(1 / 16, rel=0.05)
+
+
+def test_renderers_that_wait_for_plans_have_the_pace_of_these() -> None:
+    """A plan a second for eight renderers that need 4 s; what is under way belongs to it."""
+    done = [(float(n), n + 4.0) for n in range(30)]
+    under_way = [(float(n), 33.0) for n in range(30, 33)]
+    pace = pace_of(done, under_way, composing=[2.0, 4.0])
+    assert pace
+    assert pace.interval == pytest.approx(1, rel=0.05)
+    assert [pace.eta(ahead) for ahead in (0, 9)] == [4, pytest.approx(10, rel=0.05)]
+    assert pace.eta(0, planned=False) == 3 + 4
+
+
+def test_what_was_long_ago_makes_no_pace() -> None:
+    """One renderer until lately, two since then, and a night between."""
+    alone = [(n * 2.0, n * 2.0 + 2) for n in range(40)]
+    both = [(50_000.0 + n, 50_002.0 + n) for n in range(30)]
+    pace = pace_of(alone + both)
+    assert pace
+    assert pace.interval == pytest.approx(1, rel=0.05)
 
 
 def test_the_most_generous_role_counts() -> None:

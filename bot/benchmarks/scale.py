@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from math import inf
 from time import perf_counter
 
 from procrastinate import JobContext
@@ -38,6 +39,8 @@ FLOOD = "flood"
 CONNECTIONS = 20
 #: Seconds between two looks at the line.
 LOOK = 0.25
+#: When everybody who waits is asked what they are told: after these shares have ended.
+ASKED = (0.25, 0.5, 0.75)
 #: How far an estimate may be off, as a share.
 ETA_GOAL = 0.3
 
@@ -199,11 +202,12 @@ async def _keep_order(post: Post) -> None:
 async def _until_done(
     desk: Desk, run: Run, began: float, workers: Sequence[asyncio.Task[None]]
 ) -> None:
-    """Waits for the end; half way it asks what everybody who waits would be told.
+    """Waits for the end; three times meanwhile it asks what everybody who waits would be told.
 
     Raises DatabaseUnavailable where a worker ends before.
     """
-    half = len(run.stored) // 2
+    asked = iter([len(run.stored) * share for share in ASKED] + [inf])
+    next_ = next(asked)
     while True:
         await asyncio.sleep(LOOK)
         if any(worker.done() for worker in workers):
@@ -211,15 +215,24 @@ async def _until_done(
                 f"The database does not serve {run.renderers} renderers; try fewer, or one with a "
                 "larger max_connections."
             )
-        if not run.promised and len(run.done) >= half:
-            standings = await desk.standings("console")
-            at = perf_counter() - began
-            pace = standings.pace
-            open_now = standings.requests if pace else ()
-            run.promised = [(one.request.id, at, pace.eta(one.ahead)) for one in open_now if pace]
+        if len(run.done) >= next_:
+            next_ = next(asked)
+            run.promised += await _promises(desk, began)
         async with desk.database.transaction() as connection:
             if not await backlog.any_open(connection):
                 return
+
+
+async def _promises(desk: Desk, began: float) -> list[tuple[str, float, float]]:
+    """What those are told who wait. Whose images are being made sees their steps instead."""
+    standings = await desk.standings("console")
+    at = perf_counter() - began
+    pace, waiting = standings.pace, (Phase.QUEUED, Phase.PLANNED)
+    return [
+        (one.request.id, at, pace.eta(one.ahead, planned=one.phase is Phase.PLANNED))
+        for one in standings.requests
+        if pace and one.phase in waiting
+    ]
 
 
 def _figures(

@@ -16,8 +16,12 @@ from engine.values import Home, Pace, Phase, Request, Standing, Standings
 
 #: Seconds from one request to the next that count as work: shorter breaks are the queue's.
 HANDOVER = 1.0
-#: Rendered requests that make the pace.
+#: Rendered requests that make the pace, at least.
 PACE_OF = 20
+#: And so many times what one takes: renderers that begin together end together.
+WINDOW = 4.0
+#: But no more than so many requests.
+KNOWN = 300
 
 
 async def load_standings(
@@ -80,33 +84,68 @@ async def _open(
 
 async def load_pace(connection: AsyncConnection) -> Pace | None:
     """Returns how fast requests were rendered lately; None where none was."""
-    ends = [func.extract("epoch", c) for c in (requests.c.rendering_at, requests.c.finished_at)]
-    rows = await connection.execute(
-        select(*ends)
+    seen = [func.extract("epoch", c) for c in (requests.c.rendering_at, requests.c.finished_at)]
+    took = func.extract("epoch", requests.c.planned_at - requests.c.composing_at)
+    newest = (
+        select(*seen, took)
         .where(requests.c.phase == Phase.RENDERED)
         .order_by(requests.c.finished_at.desc())
-        .limit(PACE_OF)
+        .limit(KNOWN)
     )
-    return pace_of([(float(row[0]), float(row[1])) for row in rows])
+    rows = (await connection.execute(newest)).all()
+    done = [(float(row[0]), float(row[1])) for row in rows]
+    now = func.extract("epoch", func.clock_timestamp())
+    begun = select(seen[0], now).where(requests.c.phase == Phase.RENDERING)
+    under_way = [(float(row[0]), float(row[1])) for row in await connection.execute(begun)]
+    composing = [float(row[2]) for row in rows[:PACE_OF] if row[2] is not None]
+    since = min(end for _, end in done) if len(done) == KNOWN else None
+    return pace_of(done, under_way, composing, since)
 
 
-def pace_of(spans: Sequence[tuple[float, float]]) -> Pace | None:
+Span = tuple[float, float]
+
+
+def pace_of(
+    done: Sequence[Span],
+    under_way: Sequence[Span] = (),
+    composing: Sequence[float] = (),
+    since: float | None = None,
+) -> Pace | None:
     """Returns the pace of requests that were rendered from and until these seconds.
 
-    Those of a batch overlap, as do those of several renderers: what counts is how long anything
-    was rendered at all, and how many ended in that time. Where others were under way when the
-    first one ended, it counts from then on: before, some may have ended that are not among these.
+    By Little's law: where so many are rendered at once, and one takes so long, one ends in every
+    so manieth part of that time. It holds for batches, for any number of renderers, however close
+    together they end, and also where renderers wait for plans. What is under way counts until now;
+    `since` is from when on all are known, and `composing` the seconds that plans took lately.
     """
-    if not spans:
+    if not done:
         return None
-    first = min(end for _, end in spans)
-    counted = [span for span in spans if span[1] > first]
-    busy, until = 0.0, first
-    if not any(start < first for start, _ in counted):
-        counted, until = list(spans), min(start for start, _ in spans)
-    for start, end in sorted(counted):
+    newest = sorted(done, key=lambda span: span[1])[-PACE_OF:]
+    duration = _mean([end - start for start, end in newest])
+    spans = sorted((*done, *under_way))
+    until = max(end for _, end in spans)
+    oldest = newest[0][1] if len(done) > PACE_OF else spans[0][0]
+    begin = max(min(oldest, until - WINDOW * duration), spans[0][0] if since is None else since)
+    work, busy = _work(spans, begin)
+    return Pace(duration * busy / work if work else duration, duration, _mean(composing))
+
+
+def _work(spans: Sequence[Span], begin: float) -> tuple[float, float]:
+    """The seconds of all spans together after a time, and those in which there was any.
+
+    The spans are sorted. Breaks that are the queue's count as well.
+    """
+    work, busy, until = 0.0, 0.0, begin
+    for start, end in spans:
+        if end <= begin:
+            continue
+        work += end - max(start, begin)
         if start - until > HANDOVER:
             until = start
         busy += max(0.0, end - until)
         until = max(until, end)
-    return Pace(busy / len(counted), sum(end - start for start, end in spans) / len(spans))
+    return work, busy
+
+
+def _mean(numbers: Sequence[float]) -> float:
+    return sum(numbers) / len(numbers) if numbers else 0.0

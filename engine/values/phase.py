@@ -74,12 +74,15 @@ class Pace:
 
     #: Seconds from one that is done to the next, while anything is rendered.
     interval: float
-    #: Seconds that one takes.
+    #: Seconds that one takes to be rendered.
     duration: float
+    #: Seconds that one takes to be planned.
+    composing: float = 0.0
 
-    def eta(self, ahead: int) -> float:
-        """Returns the seconds until a request is done that so many go before."""
-        return max(self.duration, (ahead + 1) * self.interval)
+    def eta(self, ahead: int, *, planned: bool = True) -> float:
+        """Returns the seconds until a request is done that waits, and that so many go before."""
+        least = self.duration if planned else self.composing + self.duration
+        return max(least, (ahead + 1) * self.interval)
 
 
 @dataclass(frozen=True, slots=True)
