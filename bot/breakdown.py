@@ -8,12 +8,17 @@ from bot.texts import Texts
 from engine.values import Phase
 
 
+def images_said(count: int, texts: Texts) -> str:
+    """Returns how many images there are, in words."""
+    return texts.summary_one if count == 1 else texts.summary.format(count=count)
+
+
 def summary(reply: Reply, texts: Texts) -> str:
     """Returns the line under the prompt: how many images, by whom, how long, which request."""
     count = len(reply.images)
     parts = []
     if count:
-        parts.append(texts.summary_one if count == 1 else texts.summary.format(count=count))
+        parts.append(images_said(count, texts))
     if reply.composer:
         parts.append(texts.composed_by.format(composer=reply.composer))
     if reply.phase is Phase.RENDERED:

@@ -134,28 +134,37 @@ async def test_a_machine_whose_clock_is_wrong_rescues_all_the_same(
 async def test_after_an_outage_the_living_have_time_for_a_sign_of_life(
     desk: Desk, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Meanwhile what lost its job by the outage gets a new one: nobody need be dead for that."""
+    left_over = await desk.submit(ask())
+    await forget_jobs(post)
     made = await desk.submit(ask())
     await take(post)
     await fall_silent(post)
     timing = post.settings.queue.model_copy(update={"stalled": 5.5, "rescue": 1})
     hasty = replace(post, settings=post.settings.model_copy(update={"queue": timing}))
-    pauses: asyncio.Queue[float] = asyncio.Queue()
-    go_on = asyncio.Event()
+    looked: asyncio.Queue[float] = asyncio.Queue()
+    look: asyncio.Queue[None] = asyncio.Queue()
+    now = 100.0
 
     async def pause(seconds: float) -> None:
-        pauses.put_nowait(seconds)
-        await go_on.wait()
+        looked.put_nowait(seconds)
+        await look.get()
 
     monkeypatch.setattr("engine.processes.rescue.sleep", pause)
+    monkeypatch.setattr("engine.processes.rescue.monotonic", lambda: now)
     async with closed_database(post.settings):
         rescuing = asyncio.create_task(keep_rescuing(hasty))
-        assert await pauses.get() == 5.5
-    assert await jobs(desk.database) == [(made.id, "compose", "doing")]
-    go_on.set()
-    while await pauses.get() != 1:
-        pass
+        assert await looked.get() == 1
+    new = (left_over.id, "compose", "todo")
+    while new not in await jobs(desk.database):  # connections that were cut fail once more
+        look.put_nowait(None)
+        assert await looked.get() == 1
+    assert await jobs(desk.database) == [(made.id, "compose", "doing"), new]
+    now += 5.5
+    look.put_nowait(None)
+    await looked.get()
     rescuing.cancel()
-    assert await jobs(desk.database) == [(made.id, "compose", "todo")]
+    assert await jobs(desk.database) == [(made.id, "compose", "todo"), new]
 
 
 async def test_one_engine_at_a_time_rescues(desk: Desk, post: Post) -> None:

@@ -4,6 +4,7 @@ import discord
 from discord import app_commands, ui
 
 from bot.actions import Action, Click
+from bot.breakdown import images_said
 from bot.discord_frontend.answers import say, show, telling, texts_of
 from bot.discord_frontend.delivery import Mailman
 from bot.discord_frontend.escaping import plain
@@ -68,7 +69,7 @@ class OwnCommands(app_commands.Group, name="own"):
         lines = [
             f"`{one.request_id}` <t:{one.created_at.timestamp():.0f}:R> · "
             f"**{plain(one.prompt, 80)}** · {said(one.kind, texts)} · "
-            f"{texts.summary.format(count=one.images) if one.images else said(one.phase, texts)}"
+            f"{images_said(one.images, texts) if one.images else said(one.phase, texts)}"
             for one in past
         ]
         await show(

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from slack_sdk.models.blocks import ActionsBlock, ButtonElement, PlainTextObject, SectionBlock
 
 from bot.actions import Action, Click
+from bot.breakdown import images_said
 from bot.slack_frontend.additions import STATUSES, Additions
 from bot.slack_frontend.delivery import Mailman
 from bot.slack_frontend.escaping import ours, plain
@@ -140,7 +141,7 @@ async def history_lines(desk: Desk, asker: Asker, texts: Texts, words: str = "")
 
 def past_line(past: Past, texts: Texts) -> str:
     """Returns what is said of one earlier request."""
-    made = texts.summary.format(count=past.images) if past.images else said(past.phase, texts)
+    made = images_said(past.images, texts) if past.images else said(past.phase, texts)
     asked = f"{past.request_id} · {past.created_at:%Y-%m-%d %H:%M}"
     return f"{asked} · {past.prompt} · {said(past.kind, texts)} · {made}"
 

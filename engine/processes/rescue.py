@@ -11,6 +11,7 @@ model, and the queue's timetable goes by the machine's clock.
 from asyncio import sleep
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any
 
 from procrastinate.exceptions import ConnectorException
@@ -30,27 +31,32 @@ HEAD = 200
 
 
 async def keep_rescuing(post: Post) -> None:
-    """Looks for dead workers every few seconds, until it is cancelled.
+    """Looks for what is left over every few seconds, until it is cancelled.
 
-    Not right after an outage: the living could give no sign of life either.
+    Right after an outage nobody is thought dead: the living could give no sign of life either. But
+    requests whose jobs ended for want of the database get new ones at once.
     """
     timing = post.settings.queue
+    judges_from = monotonic()
     while True:
-        pause: float = timing.rescue
         try:
-            await rescue(post)
+            await rescue(post, judges=monotonic() >= judges_from)
         except (Unavailable, ConnectorException):
-            pause = timing.stalled
+            judges_from = monotonic() + timing.stalled
         except Exception:
             log.exception("a look for dead workers failed")
-        await sleep(pause)
+        await sleep(timing.rescue)
 
 
-async def rescue(post: Post) -> None:
-    """One look, unless another engine is just looking. Raises what an outage raises."""
+async def rescue(post: Post, *, judges: bool = True) -> None:
+    """One look, unless another engine is just looking. Raises what an outage raises.
+
+    Where it does not judge, nobody is thought dead.
+    """
     async with _alone(post) as alone:
         if alone:
-            await rescue_jobs(post)
+            if judges:
+                await rescue_jobs(post)
             await rescue_requests(post)
             await move_up(post)
 
