@@ -30,6 +30,9 @@ from engine.library.addition_rows import title_of as title_of
 from engine.library.additions import Additions
 from engine.library.announcing import Announcing
 from engine.library.found import Newer as Newer
+from engine.library.importing import UPLOAD_MB as UPLOAD_MB
+from engine.library.importing import Importing
+from engine.library.importing import Taken as Taken
 from engine.library.listing import Listing as Listing
 from engine.library.listing import Listings
 from engine.library.listing import Page as Page
@@ -95,6 +98,7 @@ class Desk(Intake):
     additions: Additions
     announcing: Announcing
     upkeep: Upkeep
+    importing: Importing
     listings: Listings
     _senders: dict[str, Sender] = field(default_factory=dict)
 
@@ -260,6 +264,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
                     Additions(settings, database, queue, store),
                     Announcing(database, store),
                     Upkeep(settings, database, store, queue),
+                    Importing(database, queue),
                     Listings(database),
                 )
             finally:

@@ -24,9 +24,20 @@ HERE = ADA
 THERE = replace(ADA, workspace="w2")
 STAR = "test:star"
 #: What every part of the desk offers to somebody who asks for what is not theirs ...
-PARTS = ("additions", "history", "listings", "lookup", "opinions", "upkeep", "workspaces")
+PARTS = (
+    "additions",
+    "history",
+    "importing",
+    "listings",
+    "lookup",
+    "opinions",
+    "upkeep",
+    "workspaces",
+)
 #: ... and what makes something new of their own, or of what they hold in their hands.
-OWN = {"repeat", "listings.open", "additions.propose_url", "additions.propose_file"}
+OWN = {
+    "repeat", "listings.open", "additions.propose_url", "additions.propose_file", "importing.take"
+}  # fmt: skip
 
 
 def offered(desk: Desk) -> set[str]:
@@ -50,6 +61,7 @@ SEEN: dict[str, Callable[[Desk, Asker], Awaitable[Any]]] = {
     "opinions.here": lambda desk, who: desk.opinions.here(who),
     "opinions.of": lambda desk, who: desk.opinions.of("a", who),
     "upkeep.export": lambda desk, who: desk.upkeep.export(who, allowed=True),
+    "importing.pending": lambda desk, who: desk.importing.pending(who),
     "additions.proposed": lambda desk, who: desk.additions.proposed(who),
     "lookup.search": lambda desk, who: desk.lookup.search("a star", who),
     "lookup.uses": lambda desk, who: desk.lookup.uses("a", who),
@@ -122,6 +134,8 @@ async def settle_in(desk: Desk) -> tuple[Request, str, str]:
     await desk.feedback.judge(answer, HERE.user, -1)
     for change in CHANGED.values():
         await change(desk, HERE)
+    card = b'{"source": "test", "source_id": "comet", "title": "Comet"}'
+    await desk.importing.take(card, HERE, allowed=True)
     file = Described("A star", "Draws stars.")
     addition = await desk.additions.propose_file("star.safetensors", b"a file", file, HERE)
     async with desk.database.transaction() as connection:

@@ -8,13 +8,14 @@ import discord
 from discord import app_commands
 
 from bot.adapter_card import EXPORTED, disliked_here
+from bot.card_import import take_cards
 from bot.discord_frontend.additions import addition_screen
 from bot.discord_frontend.answers import say, show, telling, texts_of
 from bot.discord_frontend.escaping import plain
 from bot.discord_frontend.people import PLATFORM, asker_of, refuse_readers
-from bot.discord_frontend.screens import lines_screen
+from bot.discord_frontend.screens import lines_screen, sentence_screen
 from bot.texts import said
-from engine.desk import Addition, Described, Desk, title_of
+from engine.desk import UPLOAD_MB, Addition, Described, Desk, title_of
 from engine.errors import BadFile, BadOption
 from engine.values import Asker
 
@@ -72,6 +73,18 @@ class AdminLoraCommands(app_commands.Group, name="lora"):
             file = discord.File(io.BytesIO(content), EXPORTED)
             words = texts_of(interaction).lora_exported.format(count=count)
             await interaction.followup.send(words, file=file, ephemeral=True)
+
+    @app_commands.command(name="import")
+    @app_commands.describe(file="Cards in a JSONL file, gzipped or not, as an export has them.")
+    async def import_(self, interaction: discord.Interaction, file: discord.Attachment) -> None:
+        """Take a file of cards into this server's library."""
+        async with telling(interaction):
+            await refuse_readers(self._desk, interaction)
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            content = await _read(file, UPLOAD_MB)
+            asker, texts = asker_of(interaction), texts_of(interaction)
+            async for words in take_cards(self._desk, content, asker, texts, admin=True):
+                await interaction.edit_original_response(view=sentence_screen(words).view())
 
     @app_commands.command()
     @app_commands.describe(id="The adapter's id, as `/stylus lora search` shows it.")
@@ -148,10 +161,14 @@ def _propose(
 
     async def from_file(described: Described) -> Addition:
         assert file
-        most = desk.settings.library.download_mb
-        if file.size > most * 2**20:
-            raise BadFile(f"“{file.filename}” is larger than {most} MB, the most that is taken.")
-        content = await file.read()
+        content = await _read(file, desk.settings.library.download_mb)
         return await desk.additions.propose_file(file.filename, content, described, asker)
 
     return from_file if url is None else from_url
+
+
+async def _read(file: discord.Attachment, most: int) -> bytes:
+    """Returns an attachment of at most so many megabytes. Raises `BadFile`."""
+    if file.size > most * 2**20:
+        raise BadFile(f"“{file.filename}” is larger than {most} MB, the most that is taken.")
+    return await file.read()

@@ -33,11 +33,12 @@ class Admin:
             "add": additions.propose,
             "proposed": lambda place, _: additions.proposed(place),
             "export": lambda place, _: additions.export(place),
+            "import": lambda place, _: additions.explain_import(place),
             **{word: partial(self._set, word) for word in STATUSES},
         }
 
     async def command(self, place: Place, text: str) -> None:
-        """`settings` (or nothing), `audit`, `lora add|proposed|export|enable|disable|remove`.
+        """`settings` (or nothing), `audit`, `lora add`, `lora proposed` and so on.
 
         Raises `NotAllowed` for people who are no admins, the library's keepers aside, and
         `BadInput`.

@@ -1,11 +1,13 @@
 """Messages: a mention in a channel, a direct message, or a message that somebody points at."""
 
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.slack_frontend.additions import Additions
+from bot.slack_frontend.background import Background
 from bot.slack_frontend.escaping import read_text, without_mention
 from bot.slack_frontend.flags import read_flags, to_ask, within
 from bot.slack_frontend.opening import Entry, Opener, alone, submit_text
@@ -13,19 +15,26 @@ from bot.slack_frontend.people import PLATFORM, Place
 from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.web import Web
 from engine.desk import Desk
-from engine.errors import StylusError
+from engine.errors import BadFile
 from engine.values import Request
 
-#: The words with which a LoRA's file is sent.
-PROPOSE = "lora propose"
+#: The words with which a LoRA's file is sent, and those with a file of cards.
+PROPOSE, IMPORT = "lora propose", "lora import"
 
 
 class Messages:
     """Makes requests of messages."""
 
     def __init__(
-        self, desk: Desk, web: Web, opener: Opener, additions: Additions, telling: Telling
+        self,
+        desk: Desk,
+        web: Web,
+        opener: Opener,
+        additions: Additions,
+        telling: Telling,
+        background: Background,
     ) -> None:
+        self._background = background
         self._additions = additions
         self._telling = telling
         self._desk = desk
@@ -52,10 +61,9 @@ class Messages:
 
     async def _ask(self, place: Place, event: dict[str, Any]) -> None:
         text = read_text(without_mention(str(event.get("text", "")), await self._web.me()))
-        loras = [f for f in event.get("files", []) if is_lora(f)]
-        if loras and text.lower().startswith(PROPOSE):
+        if taken := self._taken(place, text, event.get("files", [])):
             if await self._desk.events.first(PLATFORM, place.origin):
-                await self._propose(place, loras[0], text[len(PROPOSE) :])
+                self._background.start(taken())
             return
         pictures = [f for f in event.get("files", []) if is_picture(f)]
         if pictures:
@@ -64,11 +72,26 @@ class Messages:
             submit = partial(submit_text, self._desk, self._web, text)
         await self._opener.open_event(place, submit)
 
+    def _taken(
+        self, place: Place, text: str, files: list[dict[str, Any]]
+    ) -> Callable[[], Coroutine[Any, Any, None]] | None:
+        """Returns what takes a message's files into the library, where its words say so."""
+        loras = [file for file in files if is_lora(file)]
+        if loras and text.lower().startswith(PROPOSE):
+            return partial(self._propose, place, loras[0], text[len(PROPOSE) :])
+        if text.lower().strip() == IMPORT:
+            return partial(self._import, place, files)
+        return None
+
     async def _propose(self, place: Place, file: dict[str, Any], text: str) -> None:
-        try:
+        async with self._telling.explaining(place):
             await self._telling.show(place, await self._additions.propose_file(place, file, text))
-        except StylusError as error:
-            await self._telling.say(place, str(error))
+
+    async def _import(self, place: Place, files: list[dict[str, Any]]) -> None:
+        async with self._telling.explaining(place):
+            if len(files) != 1:
+                raise BadFile("Send one file of cards with “lora import”, as an export has them.")
+            await self._additions.import_file(place, files[0])
 
     async def _start_from(self, files: list[dict[str, Any]], text: str, entry: Entry) -> Request:
         """Changes the picture as the words say; after “inpaint”, only where the second one is

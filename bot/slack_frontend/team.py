@@ -49,7 +49,7 @@ class Team:
         self.clicks = Clicks(
             desk, opener, removal, tasks, additions, upkeep, turning, admin, telling, background
         )
-        self.messages = Messages(desk, web, opener, additions, telling)
+        self.messages = Messages(desk, web, opener, additions, telling, background)
         self.reactions = Reactions(desk, opener, removal, mailman)
         self.statuses = Statuses(poster)
         self.home = AppHome(desk, web, languages)

@@ -235,6 +235,17 @@ ENGLISH = Texts(
     lora_approve="Approve",
     lora_reject="Reject",
     lora_exported="The {count} cards of this place, as `stylus lora import` takes them.",
+    lora_imported=(
+        "{count} cards are in the library of this place, {new} of them new; {left} are still to "
+        "be read for prompts."
+    ),
+    lora_imported_all=(
+        "{count} cards are in the library of this place, {new} of them new; prompts find them."
+    ),
+    lora_import_how=(
+        "Slack's commands take no files: attach the file to a message that begins with "
+        "“lora import”, to me directly or with a mention of me."
+    ),
     lora_decided="“{title}” is {state}.",
     lora_none_proposed="Nothing waits for a decision.",
     lora_liked="Liked by {liked} of {judged} people who judged it here.",

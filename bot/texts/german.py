@@ -316,6 +316,17 @@ GERMAN = Texts(
     lora_approve="Annehmen",
     lora_reject="Ablehnen",
     lora_exported="Die {count} Karten von hier, wie `stylus lora import` sie nimmt.",
+    lora_imported=(
+        "{count} Karten sind hier in der Bibliothek, {new} davon neu; {left} werden noch für "
+        "Prompts gelesen."
+    ),
+    lora_imported_all=(
+        "{count} Karten sind hier in der Bibliothek, {new} davon neu; Prompts finden sie."
+    ),
+    lora_import_how=(
+        "Slacks Befehle nehmen keine Dateien: häng die Datei an eine Nachricht, die mit "
+        "„lora import“ beginnt, an mich direkt oder mit meiner Erwähnung."
+    ),
     lora_decided="„{title}“ ist {state}.",
     lora_none_proposed="Nichts wartet auf eine Entscheidung.",
     lora_liked="{liked} von {judged} Leuten, die es hier beurteilt haben, mögen es.",

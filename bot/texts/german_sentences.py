@@ -258,6 +258,28 @@ SENTENCES = {
     "Files are not fetched from {}; an operator can add it to the setting library.hosts.": (
         "Von {0} werden keine Dateien geholt; der Betreiber kann es mit library.hosts erlauben."
     ),
+    "Send one file of cards with “lora import”, as an export has them.": (
+        "Schick mit „lora import“ eine Datei mit Karten, wie ein Export sie hat."
+    ),
+    "Line {} of the file is refused: {}": "Zeile {0} der Datei geht nicht: {1:said}",
+    "Line {} of {} is not JSON.": "Zeile {0} von {1} ist kein JSON.",
+    "Line {} of {} is no JSON object.": "Zeile {0} von {1} ist kein JSON-Objekt.",
+    "A card has no “{}”; every card needs source, source_id and title.": (
+        "Eine Karte hat kein „{0}“; jede braucht source, source_id und title."
+    ),
+    "There is no card in the file; each line is one, as an export has them.": (
+        "In der Datei ist keine Karte; jede Zeile ist eine, wie ein Export sie hat."
+    ),
+    "The file cannot be unpacked; send it as JSONL, gzipped or not.": (
+        "Die Datei lässt sich nicht auspacken; schick sie als JSONL, mit gzip oder ohne."
+    ),
+    "A file may have up to {} cards; split it.": (
+        "Eine Datei darf bis zu {0} Karten haben; teile sie."
+    ),
+    "A place may have up to {} LoRAs of its own; remove some first.": (
+        "Hier darf es bis zu {0} eigene LoRAs geben; entferne erst einige."
+    ),
+    "LoRAs of this kind are never taken.": "LoRAs dieser Art werden nie genommen.",
     "You have {} undecided LoRAs; wait until an admin has decided.": (
         "Über {0} deiner LoRAs ist noch nicht entschieden; warte darauf."
     ),

@@ -223,6 +223,9 @@ class Texts:
     lora_approve: str
     lora_reject: str
     lora_exported: str
+    lora_imported: str
+    lora_imported_all: str
+    lora_import_how: str
     lora_decided: str
     lora_none_proposed: str
     lora_liked: str

@@ -23,6 +23,8 @@ DEFAULT_WEIGHT = 0.8
 
 TITLE_CHARACTERS = 200
 DESCRIPTION_CHARACTERS = 4000
+#: How many times its limit is read of a text.
+READ_TIMES = 8
 LABELS = 40
 LABEL_CHARACTERS = 80
 #: Characters of the text that is embedded and searched.
@@ -98,7 +100,7 @@ class Card:
     @property
     def body(self) -> str:
         """Title and description: what an adapter does."""
-        return f"{_words_once(self.title)}. {self.searched}"[:BODY_CHARACTERS]
+        return f"{_begin(self.title)}{self.searched}"[:BODY_CHARACTERS].rstrip()
 
     @property
     def digest(self) -> str:
@@ -231,10 +233,12 @@ def base_family(base_model: str) -> str:
 
 
 def clean(text: str, limit: int) -> str:
-    """Returns the text in one form, without control and invisible characters, cut to the limit."""
-    kept = "".join(
-        c if unicodedata.category(c)[0] != "C" else " " for c in unicodedata.normalize("NFC", text)
-    )
+    """Returns the text in one form, without control and invisible characters, cut to the limit.
+
+    A text many times longer than that is not looked through to its end.
+    """
+    read = unicodedata.normalize("NFC", text[: READ_TIMES * limit])
+    kept = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in read)
     return " ".join(kept.split())[:limit].strip()
 
 
@@ -258,6 +262,15 @@ def _labels(raw: Mapping[str, Any], key: str) -> tuple[str, ...]:
 def _triggers(raw: Mapping[str, Any]) -> tuple[str, ...]:
     """The trigger words that have a letter or a digit; others could never be seen in a prompt."""
     return tuple(label for label in _labels(raw, "trigger_words") if fold(label))
+
+
+def searched_of(title: str, body: str) -> str:
+    """Returns what a card's body says beside its title."""
+    return body.removeprefix(_begin(title))
+
+
+def _begin(title: str) -> str:
+    return f"{_words_once(title)}. "
 
 
 def _words_once(text: str) -> str:

@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, func, literal_column, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +15,7 @@ from engine.errors import BadFile, UnknownAdapter
 from engine.library import text_refiner
 from engine.library.adapter_files import attach_file
 from engine.library.cards import Card, digest_of, layered, read_card
+from engine.library.placing import Name, bare, find_ids, name_of, place_new
 from engine.retrieving.embedder import MiniLM
 from engine.retrieving.search_index import EMBED_BATCH, embed_pending
 from engine.storage.blobs import BlobStore
@@ -37,21 +38,28 @@ class Imported:
     embedded: int
 
 
-async def store_cards(connection: AsyncConnection, cards: Sequence[Card]) -> None:
-    """Inserts or refreshes cards; an adapter's file, status and workspace stay as they are."""
+async def store_cards(connection: AsyncConnection, cards: Sequence[Card]) -> list[str]:
+    """Inserts or refreshes cards; an adapter's file, status and workspace stay as they are.
+
+    Returns the ids of those that are new.
+    """
     rows = [_adapter_row(card) for card in cards]
     statement = insert(adapters).values(rows)
     fresh: dict[str, Any] = {k: statement.excluded[k] for k in rows[0] if k not in ("id", "sha256")}
     fresh["sha256"] = func.coalesce(adapters.c.sha256, statement.excluded.sha256)
     fresh["link"] = func.coalesce(statement.excluded.link, adapters.c.link)
     fresh["updated_at"] = func.now()
-    await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=fresh))
+    upsert = statement.on_conflict_do_update(index_elements=["id"], set_=fresh)
+    # A row that was there before names the transaction that replaced it.
+    inserted: ColumnElement[bool] = literal_column("adapters.xmax = 0")
+    stored = await connection.execute(upsert.returning(adapters.c.id, inserted.label("new")))
     searched = [_text_row(card) for card in cards]
     texts = insert(adapter_texts).values(searched)
     fields = {k: texts.excluded[k] for k in searched[0] if k != "adapter_id"}
     await connection.execute(
         texts.on_conflict_do_update(index_elements=["adapter_id"], set_=fields)
     )
+    return [row.id for row in stored if row.new]
 
 
 def _adapter_row(card: Card) -> dict[str, Any]:
@@ -101,14 +109,14 @@ async def import_cards(
     Raises `BadFile` naming the card's number; the cards before it stay.
     """
     count = 0
-    batch: dict[str, Mapping[str, Any]] = {}
+    batch: dict[Name, Mapping[str, Any]] = {}
     for count, raw in enumerate(raw_cards, 1):
         try:
-            card_id = read_card(raw).id
+            name = name_of(raw)
         except BadFile as error:
             await _store_batch(database, batch, refine)
             raise BadFile(f"Card number {count} is refused: {error}") from error
-        batch[card_id] = raw
+        batch[name] = raw
         if len(batch) >= EMBED_BATCH:
             await _store_batch(database, batch, refine)
     await _store_batch(database, batch, refine)
@@ -116,20 +124,38 @@ async def import_cards(
 
 
 async def _store_batch(
-    database: Database, batch: dict[str, Mapping[str, Any]], refine: Refine
+    database: Database, batch: dict[Name, Mapping[str, Any]], refine: Refine
 ) -> None:
     if batch:
         async with database.transaction() as connection:
-            await store_raw(connection, batch, refine)
+            await store_named(connection, batch, refine)
         batch.clear()
+
+
+async def store_named(
+    connection: AsyncConnection,
+    raw_by_name: Mapping[Name, Mapping[str, Any]],
+    refine: Refine = text_refiner.refine,
+) -> int:
+    """Stores cards where they belong, at most `EMBED_BATCH` at once; returns how many are new."""
+    ids = await find_ids(connection, raw_by_name)
+    raw_by_id = {ids[name]: raw for name, raw in raw_by_name.items()}
+    cards = {adapter_id: bare(raw) for adapter_id, raw in raw_by_id.items()}
+    new = await store_raw(connection, cards, refine)
+    workspaces = {ids[name]: name.workspace for name in raw_by_name}
+    await place_new(connection, raw_by_id, workspaces, new)
+    return len(new)
 
 
 async def store_raw(
     connection: AsyncConnection,
     raw_by_id: Mapping[str, Mapping[str, Any]],
     refine: Refine = text_refiner.refine,
-) -> None:
-    """Stores cards as they came, under what refiners and admins have made of them."""
+) -> list[str]:
+    """Stores cards as they came, under what refiners and admins have made of them.
+
+    Returns the ids of those that are new.
+    """
     rows = await connection.execute(
         select(adapters.c.id, adapters.c.refined, adapters.c.edited).where(
             adapters.c.id.in_(raw_by_id),
@@ -141,8 +167,9 @@ async def store_raw(
     for card_id, raw in raw_by_id.items():
         refined, edited = kept.get(card_id, ({}, {}))
         fresh = refined.get("of") == digest_of(raw)
-        cards.append(layered(raw, refined["fields"] if fresh else refine(raw), edited))
-    await store_cards(connection, cards)
+        card = layered(raw, refined["fields"] if fresh else refine(raw), edited)
+        cards.append(replace(card, id=card_id))
+    return await store_cards(connection, cards)
 
 
 async def fill_builtin(database: Database, embedder: MiniLM, store: BlobStore) -> Imported:

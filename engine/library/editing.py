@@ -9,14 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from engine.community.audit import write_down_adapter
 from engine.errors import BadOption
 from engine.library import catalogue
-from engine.library.cards import layered, weight_span
+from engine.library.cards import layered, searched_of, weight_span
+from engine.library.placing import NOTES
 from engine.library.text_refiner import plain
-from engine.storage.tables import adapters
+from engine.storage.tables import adapter_texts, adapters
 from engine.values import MAX_WEIGHT, Adapter, Asker
 
 FIELDS = ("title", "description", "tags", "trigger_words", "weight", "weight_range", "nsfw")
-#: Characters of what admins note for each other.
-NOTES = 1000
 #: What the audit log tells of.
 TOLD = ("title", "description", "tags", "trigger_words", "weight", "weight_low", "weight_high")
 
@@ -93,24 +92,28 @@ async def export(
     connection: AsyncConnection, workspace: str | None = None
 ) -> AsyncIterator[dict[str, Any]]:
     """Yields all cards, or a workspace's own, as an import takes them, with what refiners and
-    admins made of them."""
+    admins made of them, whose they are, and whether they are switched off.
+
+    What waits for a decision is left out: it is none of the library's yet.
+    """
     names = ("source", "source_id", "title", "description", "tags", "trigger_words", "weight")
     more = ("example_prompts", "file_name", "creator", "licence", "link", "lineage", "kind")
+    standing = ("workspace", "status", "broken", "notes")
     rows = await connection.stream(
-        select(adapters)
-        .where(adapters.c.status != "removed")
+        select(adapters, adapter_texts.c.body)
+        .join(adapter_texts, adapter_texts.c.adapter_id == adapters.c.id)
+        .where(adapters.c.status.in_(("active", "disabled")))
         .where(true() if workspace is None else adapters.c.workspace == workspace)
         .order_by(adapters.c.id)
     )
     async for row in rows:
-        card = {name: getattr(row, name) for name in names + more if getattr(row, name)}
-        span = {} if row.weight_low is None else {"weight_range": [row.weight_low, row.weight_high]}
-        yield (
-            card
-            | span
-            | {
-                "base_model": row.base,
-                "nsfw": row.rating != "safe",
-                "file_sha256": row.sha256,
-            }
-        )
+        told = {name: getattr(row, name) for name in (*names, *more, *standing)}
+        told["searched"] = searched_of(row.title, row.body)
+        if row.weight_low is not None:
+            told["weight_range"] = [row.weight_low, row.weight_high]
+        card = {name: value for name, value in told.items() if value not in (None, "", [], False)}
+        yield card | {
+            "base_model": row.base,
+            "nsfw": row.rating != "safe",
+            "file_sha256": row.sha256,
+        }

@@ -134,6 +134,7 @@ class Library:
         header = card_of_header(read_header(path, name).metadata)
         raw = header | {key: value for key, value in told.items() if value} | described.card
         card = raw | {
+            "workspace": "",
             "source": source,
             "source_id": tried.sha256[:16],
             "title": raw.get("title") or PurePath(name).stem,

@@ -61,14 +61,16 @@ def refine(raw: Mapping[str, Any]) -> dict[str, Any]:
     What is left out of the description is still searched: without it, fewer of the adapters that
     others chose are found (R@150 0.924 instead of 0.939 over 3,811 cards).
     The description is empty where the text says nothing of images. A rating is only ever raised.
+    A card that says itself what is searched of it comes from an export: it was refined before.
     """
-    description = describe(str(raw.get("description") or ""))
+    written = str(raw.get("description") or "")
+    searched = str(raw.get("searched") or "")
     named = " , ".join(
         map(str, [raw.get("title"), *_list(raw, "tags"), *_list(raw, "trigger_words")])
     )
     return {
-        "description": description,
-        "searched": plain(str(raw.get("description") or "")),
+        "description": written if searched else describe(written),
+        "searched": searched or plain(written),
         "nsfw": bool(raw.get("nsfw")) or is_for_adults(named),
     }
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.retrieving.embedder import MiniLM, Vectors
 from engine.storage.database import Database
-from engine.storage.tables import adapter_texts, adapter_vectors
+from engine.storage.tables import adapter_texts, adapter_vectors, adapters
 
 #: Cards that are embedded and committed at once, so that an import can be taken up again.
 EMBED_BATCH = 256
@@ -88,6 +88,14 @@ async def standing(connection: AsyncConnection, embedder: str) -> Standing:
     )
     dimensions = await connection.scalar(vectors, {"embedder": embedder})
     return Standing(cards or 0, missing or 0, dimensions)
+
+
+async def count_pending(connection: AsyncConnection, embedder: str, workspace: str) -> int:
+    """Returns how many cards of a workspace's own are not embedded as they are now."""
+    pending = _pending(embedder).subquery()
+    own = select(adapters.c.id).where(adapters.c.workspace == workspace)
+    counted = select(func.count()).select_from(pending).where(pending.c.adapter_id.in_(own))
+    return await connection.scalar(counted) or 0
 
 
 def _fastest(embedder: Embedder, texts: int) -> Embedder:

@@ -1,5 +1,6 @@
 """LoRAs through chat: anybody proposes, everybody sees how it went, admins decide by a button."""
 
+import asyncio
 import gzip
 import io
 import json
@@ -10,6 +11,9 @@ from PIL import Image
 from simcord.actors import MemberActor
 from sqlalchemy import text
 
+from bot import card_import
+from engine.retrieving.embedder import MiniLM
+from engine.retrieving.search_index import embed_pending
 from tests.discord.conftest import Server, ids_of, walk
 from tests.discord.conftest import words_of as escaped_words_of
 from tests.discord.test_admin import admin_of, asker
@@ -284,3 +288,44 @@ async def test_a_role_may_look_after_the_library_and_nothing_else(
     refused = await lib.click(settings, custom_id="stylus:admin:unsafe")
     assert refused.response
     assert "Only people who may manage this server" in words_of(refused.response)
+
+
+async def test_cards_are_imported_from_a_file(
+    discord_server: Server, embedder: MiniLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an export has them; a file with a bad line leaves nothing, and only keepers may."""
+    monkeypatch.setattr(card_import, "LOOK", 0.05)
+    server, eve = discord_server, admin_of(discord_server)
+    lines = [json.dumps({"source": "test", "source_id": n, "title": f"Comet {n}"}) for n in "12"]
+    good = "\n".join(lines).encode()
+
+    async def imported(content: bytes, who: MemberActor = eve) -> str:
+        command = "stylus-admin lora import"
+        told = await who.slash(server.channel, command, file=("cards.jsonl", content))
+        return words_of(told.response)
+
+    refused = await imported(b'{"source": "test"}')
+    assert "Line 1 of the file is refused: A card has no “source_id”" in refused
+    assert "“cards.jsonl” is larger than 8 MB" in await imported(b"a" * (8 * 2**20 + 1))
+    assert await server.count("adapters") == 0
+    embedding = asyncio.create_task(embed(server, embedder, 2))  # as the engine does
+    assert "2 cards are in the library of this place, 2 of them new; prompts find them" in (
+        await imported(good)
+    )
+    await embedding
+    assert "2 cards are in the library of this place, 0 of them new; prompts find them" in (
+        await imported(gzip.compress(good))
+    )
+    async with server.desk.database.transaction() as connection:
+        ids = await connection.scalars(text("select id from adapters order by id"))
+        assert list(ids) == [f"@{server.guild.id}/test:{n}" for n in "12"]
+    log = await eve.slash(server.channel, "stylus-admin audit")
+    assert "import – → 2 cards" in words_of(log.response)
+
+
+async def embed(server: Server, embedder: MiniLM, cards: int) -> None:
+    """Embeds so many cards once they are there."""
+    done = 0
+    async with asyncio.timeout(60):
+        while done < cards:
+            done += await embed_pending(server.desk.database, embedder)

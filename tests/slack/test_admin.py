@@ -4,9 +4,11 @@ import gzip
 import json
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from bot.benchmarks.loopback_slack.workspace import ADMIN, ANN, ART, BOB, DM
+from engine.retrieving.embedder import MiniLM
+from engine.retrieving.search_index import embed_pending
 from engine.storage.tables import adapters
 from engine.values import Asker
 from tests.slack.conftest import Workspace, ids_of, words_of
@@ -113,9 +115,41 @@ async def test_people_whom_admins_chose_look_after_the_library_alone(
 async def test_a_file_is_proposed_in_a_message(workspace: Workspace) -> None:
     file = workspace.slack.upload(ANN, "star.safetensors", b"no lora yet")
     await workspace.slack.mention('lora propose --title "Night star"', files=[file])
+    await workspace.settled()
     assert "Night star" in words_of(workspace.slack.whispers[-1])
     assert await workspace.count("additions") == 1
     assert await workspace.count("requests") == 0
+
+
+async def test_a_file_of_cards_is_imported_in_a_message(
+    workspace: Workspace, embedder: MiniLM
+) -> None:
+    """The admin is told directly, in one message; others are refused."""
+    line = json.dumps({"source": "test", "source_id": "1", "title": "Comet"}).encode()
+    slack = workspace.slack
+    for files, sentence in (
+        ([line], "Only those who look after"),
+        ([], "Send one file of cards"),
+        ([b"{"], "Line 1 of the file is not JSON"),
+    ):
+        sent = [slack.upload(ANN, "cards.jsonl", content) for content in files]
+        await slack.mention("lora import", files=sent)
+        await workspace.settled()
+        assert sentence in words_of(slack.whispers[-1])
+        await workspace.desk.workspaces.change(ADMINS, librarians=(ANN,))
+    assert await workspace.count("adapters") == 0
+    assert "Slack's commands take no files" in await told(workspace, "lora import")
+    await slack.mention("Lora import", files=[slack.upload(ANN, "x.jsonl", line)])
+    while not await embed_pending(workspace.desk.database, embedder):  # as the engine does
+        assert not slack.messages(DM)
+    await workspace.settled()
+    (message,) = slack.messages(DM)
+    assert "1 cards are in the library of this place, 1 of them new" in words_of(message)
+    async with workspace.desk.database.transaction() as connection:
+        rows = await connection.execute(select(adapters.c.id, adapters.c.workspace))
+        assert rows.all() == [("@:T1/test:1", ":T1")]
+    assert await workspace.count("requests") == 0
+    assert "import – → 1 cards" in await told(workspace, "audit")
 
 
 async def test_an_admins_home_leads_to_settings_and_library(workspace: Workspace) -> None:
