@@ -79,6 +79,8 @@ class Renderer(Section):
     checkpoints_mb: int = Field(12_288, ge=0)
     #: Most images in one batch.
     images: int = Field(16, ge=1, le=256)
+    #: Whether a GPU's steps are recorded once a batch (CUDA graphs) and played back.
+    graphs: bool = False
     #: Seconds that a job waits for others to share its batch, on an idle device.
     wait: float = Field(0.05, ge=0, le=10)
     #: Seconds for which a job may be overtaken by those whose adapters are in memory; 0: never.

@@ -123,6 +123,7 @@ def _pool(settings: Settings) -> Pool:
         slots=ours.slots_mb * 2**20,
         checkpoints=ours.checkpoints_mb * 2**20,
         images=ours.images,
+        graphs=ours.graphs,
     )
     names = settings.checkpoint_names
     drafts = {name: find(settings, name).draft for name in names}

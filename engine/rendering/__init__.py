@@ -12,7 +12,7 @@
     text, latents       prompts and seeds as tensors
     start               pictures that images start from, as latents
     schedulers          samplers by name
-    denoise             the loop
+    denoise, recording  the loop, and its steps recorded for fast GPUs
     decode              latents as images
     memory              how many images fit, learnt from running out of it
     job                 what the renderer is given and gives back
@@ -20,7 +20,8 @@
     batcher             which jobs go together
     preview             what latents look like, fast
     safety              who looks at finished images
-    bench_masks, bench_formats   measurements
+    bench_masks, bench_steps, bench_formats   measurements
+    base_models, random_loras    what these measure: real shapes, random numbers
 
 This package file imports no torch: `safetensors_header` and `lora_keys` need no torch, so that a
 process without torch can check a file too.

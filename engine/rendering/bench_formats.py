@@ -13,19 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from engine.errors import BadFile, BadLora
 from engine.operations.figures import Figure
+from engine.rendering.base_models import BASE_MODELS, BaseModel, new_encoders, new_unet
 from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.layers import Layers, layers_of, weight_of
 from engine.rendering.lora_file import read_lora
 from engine.rendering.safetensors_header import DTYPE_BYTES
 
-_UNET: Any = UNet2DConditionModel
-_DOWN, _CROSS = "DownBlock2D", "CrossAttnDownBlock2D"
-_UP, _CROSS_UP = "UpBlock2D", "CrossAttnUpBlock2D"
 #: Of a refusal that says what the file is, or what it is for.
 _NAMES = ("is of the kind", "seems to be for")
 
@@ -34,7 +30,7 @@ Shapes = Mapping[str, tuple[str, tuple[int, ...]]]
 
 def measure(folder: Path, tell: Callable[[str], None]) -> list[Figure]:
     """Returns how many lists are loaded, refused by name and refused otherwise."""
-    bases = [skeleton("sd15"), skeleton("sdxl")]
+    bases = [skeleton(model) for model in BASE_MODELS.values()]
     counts = {"loaded": 0, "refused by name": 0, "refused otherwise": 0}
     files = sorted(folder.glob("*.json"))
     if not files:
@@ -97,11 +93,10 @@ def write_zeros(shapes: Shapes, path: Path, metadata: Mapping[str, str] | None =
         file.truncate(8 + len(raw) + position)
 
 
-def skeleton(family: str) -> Layers:
-    """The layers of a base model of real size, without numbers."""
+def skeleton(model: BaseModel) -> Layers:
+    """The layers of a base model, without numbers."""
     with torch.device("meta"):
-        checkpoint = _Skeleton(**_sdxl()) if family == "sdxl" else _Skeleton(**_sd15())
-    made: Any = checkpoint
+        made: Any = _Skeleton(model.family, new_unet(model), *new_encoders(model))
     return layers_of(made)
 
 
@@ -117,49 +112,3 @@ class _Skeleton:
     tokenizer_2: Any = None
     name: str = "a base model"
     encoders = Checkpoint.encoders
-
-
-def _sd15() -> dict[str, Any]:
-    unet = _UNET(
-        sample_size=64,
-        cross_attention_dim=768,
-        attention_head_dim=8,
-        block_out_channels=(320, 640, 1280, 1280),
-        down_block_types=(_CROSS, _CROSS, _CROSS, _DOWN),
-        up_block_types=(_UP, _CROSS_UP, _CROSS_UP, _CROSS_UP),
-    )
-    return {"family": "sd15", "unet": unet, "text_encoder": CLIPTextModel(_text(768, 12, 12))}
-
-
-def _sdxl() -> dict[str, Any]:
-    unet = _UNET(
-        sample_size=128,
-        cross_attention_dim=2048,
-        attention_head_dim=(5, 10, 20),
-        block_out_channels=(320, 640, 1280),
-        transformer_layers_per_block=(1, 2, 10),
-        down_block_types=(_DOWN, _CROSS, _CROSS),
-        up_block_types=(_CROSS_UP, _CROSS_UP, _UP),
-        use_linear_projection=True,
-        addition_embed_type="text_time",
-        addition_time_embed_dim=256,
-        projection_class_embeddings_input_dim=2816,
-    )
-    second = CLIPTextModelWithProjection(_text(1280, 32, 20))
-    return {
-        "family": "sdxl",
-        "unet": unet,
-        "text_encoder": CLIPTextModel(_text(768, 12, 12)),
-        "text_encoder_2": second,
-    }
-
-
-def _text(width: int, layers: int, heads: int) -> CLIPTextConfig:
-    return CLIPTextConfig(
-        vocab_size=49408,
-        hidden_size=width,
-        projection_dim=width,
-        intermediate_size=4 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-    )

@@ -17,8 +17,6 @@ from typing import Any
 
 import diffusers
 import torch
-from safetensors.torch import save_file
-from torch import Tensor
 
 from engine import builtin
 from engine.errors import Unavailable
@@ -29,21 +27,15 @@ from engine.rendering.denoise import denoise
 from engine.rendering.layers import Layers, layers_of, weight_of
 from engine.rendering.lora_file import Lora, read_lora
 from engine.rendering.lora_layout import MAX_RANK
-from engine.rendering.lora_parts import Decomposed, Hadamard, Kronecker, Part
+from engine.rendering.random_loras import KINDS, RANK, kinds_like, trained_layers, write_random
 from engine.values import ImagePlan, Sampling
 
-RANK = 32
 WEIGHT = 0.8
 PROMPT = "a red star in neon glow on a starry night sky"
 #: Which of three adapters are on in each image; the heaviest case, without an image that has none.
 MASKS = ((0, 1, 2), (0, 1), (0,), (2,))
 #: Megabytes of the file whose loading is measured.
 COLD_FILE = 150
-
-#: Kinds of adapter whose merging is measured; ranks and factor as people use them.
-KINDS = ("LoRA", "LoHa", "LoKr", "DoRA")
-LOHA_RANK = 8
-LOKR_FACTOR = 8
 
 Row = dict[str, float]
 
@@ -70,38 +62,8 @@ def _files(checkpoint: Checkpoint, layers: Layers, folder: Path) -> list[Path]:
     if checkpoint.family == builtin.FAMILY:
         names = ("five-point-star", "neon-tubes", "night-sky")
         return [builtin.LORAS / f"{name}.safetensors" for name in names]
-    names_ = [n for n in layers.modules if n.startswith("unet") and ".attn" in n]
-    return [write_random(layers, names_, RANK, folder / f"{seed}.safetensors") for seed in range(3)]
-
-
-def write_random(layers: Layers, names: Sequence[str], rank: int, path: Path) -> Path:
-    """Writes an adapter of random numbers in kohya's format and returns its path."""
-    tensors: dict[str, Tensor] = {}
-    for name in names:
-        shape = weight_of(layers.modules[name]).shape
-        stem = "lora_" + name.replace(".", "_").replace("text_encoder_", "te_text_model_", 1)
-        up = torch.randn(shape[0], rank, *(1 for _ in shape[2:]))
-        tensors[f"{stem}.lora_down.weight"] = (torch.randn(rank, *shape[1:]) / 100).half()
-        tensors[f"{stem}.lora_up.weight"] = (up / 100).half()
-        tensors[f"{stem}.alpha"] = torch.tensor(float(rank))
-    save_file(tensors, path)
-    return path
-
-
-def _kinds(lora: Lora, layers: Layers) -> dict[str, Lora]:
-    """The same layers with random parts of each kind, as large as people train them."""
-    made: dict[str, dict[str, Part]] = {kind: {} for kind in KINDS}
-    for name, part in lora.layers.items():
-        weight = weight_of(layers.modules[name])
-        out, into = weight.flatten(1).shape
-        half = (torch.randn(out, LOHA_RANK).half(), torch.randn(LOHA_RANK, into).half())
-        small = math.gcd(math.gcd(out, weight.shape[1]), LOKR_FACTOR)
-        whole = torch.randn(out // small, into // small).half()
-        made["LoRA"][name] = part
-        made["LoHa"][name] = Hadamard(half, half, 1e-3)
-        made["LoKr"][name] = Kronecker((torch.randn(small, small).half(),), (whole,), 1e-3)
-        made["DoRA"][name] = Decomposed(part, torch.ones(out, 1, 1))
-    return {kind: Lora(kind, parts) for kind, parts in made.items()}
+    names_ = trained_layers(layers)
+    return [write_random(layers, names_, RANK, folder / f"{n}.safetensors") for n in range(3)]
 
 
 class _Stage:
@@ -113,7 +75,7 @@ class _Stage:
         self._checkpoint, self._layers, self._sampling = checkpoint, layers, sampling
         self._plans = [ImagePlan(n, n, PROMPT, "", ()) for n in range(len(MASKS))]
         self.loras = [read_lora(file, layers, file.name) for file in files]
-        self._kinds = _kinds(self.loras[0], layers)
+        self._kinds = kinds_like(self.loras[0], layers)
         self._pipeline = _pipeline(checkpoint, files)
 
     def turn(self) -> Row:

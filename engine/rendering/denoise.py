@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from engine.errors import BadOption, RequestCancelled
 from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.latents import generators_of, noise_of
+from engine.rendering.recording import Record, Recorded, Work
 from engine.rendering.schedulers import Scheduler
 from engine.rendering.start import Ground, Start, clean_latents
 from engine.rendering.text import Conditioning, encode_texts
@@ -25,13 +27,14 @@ def denoise(
     on_step: Callable[[int, int, Tensor], None],
     cancelled: Callable[[], bool],
     starts: Sequence[Start] = (),
+    record: Record | None = None,
 ) -> Tensor:
     """Denoised latents (plans, channels, height, width), in the order of the plans.
 
     `starts` is empty, or has a picture for each plan, all of one strength. Run inside of
     `adapters.applied`, which gives each row its image's adapters. `on_step` is told the steps
-    done, all steps and the latents. Raises BadOption, and RequestCancelled within a step of
-    `cancelled` turning true.
+    done, all steps and the latents. With `record`, see `recording`. Raises BadOption, and
+    RequestCancelled within a step of `cancelled` turning true.
     """
     check_sampling(checkpoint, sampling)
     generators = generators_of([plan.seed for plan in plans])
@@ -46,6 +49,9 @@ def denoise(
     guided = sampling.guidance > _NO_GUIDANCE
     texts = _texts(checkpoint, sampling, plans, guided)
     timesteps = scheduler.timesteps
+    predicted: Work = partial(predict, checkpoint, texts)
+    if record:
+        predicted = Recorded(predicted, record)
     # The pictures first: as in diffusers, an encoder that draws noise draws before the latents.
     clean = clean_latents(checkpoint, sampling, starts, generators) if starts else None
     noise = _noise(checkpoint, sampling, generators)
@@ -55,7 +61,7 @@ def denoise(
         if cancelled():
             raise RequestCancelled("The request was cancelled.")
         rows = latents.repeat_interleave(2, 0) if guided else latents
-        prediction = predict(checkpoint, scheduler.scaled(rows, timestep), timestep, texts)
+        prediction = predicted(scheduler.scaled(rows, timestep), timestep)
         if guided:
             prediction = _guide(prediction, sampling.guidance)
         latents = scheduler.step(prediction, timestep, latents)
@@ -98,7 +104,7 @@ def _noise(
     return noise.to(checkpoint.device, checkpoint.dtype)
 
 
-def predict(checkpoint: Checkpoint, rows: Tensor, timestep: Tensor, texts: Conditioning) -> Tensor:
+def predict(checkpoint: Checkpoint, texts: Conditioning, rows: Tensor, timestep: Tensor) -> Tensor:
     """What the UNet predicts of noisy latents (rows, channels, height, width), of their shape."""
     prediction: Tensor = checkpoint.unet(
         rows,

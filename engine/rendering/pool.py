@@ -17,18 +17,21 @@ from engine.rendering.lora_cache import LoraCache
 from engine.rendering.memory import OutOfMemory, gpu_memory, gpu_name, mapped, release
 from engine.rendering.other_families import SequentialRenderer, is_other, open_other
 from engine.rendering.preview import Previewer
+from engine.rendering.recording import record_cuda
 from engine.rendering.renderer import Renderer
 from engine.values import Equipment, ImagePlan
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Memory in bytes, and the most images in one batch."""
+    """What a device is used for: memory in bytes, and the most images in one batch."""
 
     adapters: int
     slots: int
     checkpoints: int
     images: int
+    #: Whether a GPU's steps are recorded and played back.
+    graphs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,7 @@ class Pool:
             limits.images,
             draft=self._drafts.get(source.name),
             spare=lambda: self._spare(1),
+            record=record_cuda if limits.graphs and checkpoint.device.type == "cuda" else None,
         )
         return Model(renderer, Previewer(checkpoint), checkpoint.device, checkpoint.bytes)
 

@@ -48,7 +48,7 @@ def recognise(
         wanted = _wanted(scheduler, clean, noise, times)
         for number in range(len(prompts)):
             told = texts.repeated(number, len(images))
-            predicted = predict(checkpoint, noisy, times[0], told)
+            predicted = predict(checkpoint, told, noisy, times[0])
             errors[:, number] += (predicted - wanted).float().square().mean(dim=(1, 2, 3))
     found: list[int] = errors.argmin(1).tolist()
     return found

@@ -23,6 +23,7 @@ from engine.rendering.lora_cache import LoraCache
 from engine.rendering.lora_file import Lora, examine_lora, read_lora
 from engine.rendering.memory import DeviceLost, OutOfMemory, Room, mapped
 from engine.rendering.recognition import recognise
+from engine.rendering.recording import Record
 from engine.values import ImagePlan
 
 CACHE_BYTES = 2 * 2**30
@@ -68,9 +69,11 @@ class Renderer:
         *,
         draft: Path | None = None,
         spare: Callable[[], bool] = bool,
+        record: Record | None = None,
     ) -> None:
         """`draft` is the file of the few-step adapter that drafts are made with. `spare` is asked
-        for memory before a batch is split, and says whether there was any.
+        for memory before a batch is split, and says whether there was any. With `record` the steps
+        of a batch are recorded and played back.
         """
         self._checkpoint = checkpoint
         self.layers = layers_of(checkpoint)
@@ -78,6 +81,7 @@ class Renderer:
         self._draft_file = draft
         self._draft_lora: Lora | None = None
         self._spare = spare
+        self._record = record
         self._slot_bytes = slot_bytes
         self._room = Room(images)
         # Adapters patch the model that all batches share.
@@ -191,6 +195,7 @@ class Renderer:
                 on_step,
                 lambda: all(job.cancelled() for job in jobs),
                 [item.job.start for item in items if item.job.start],
+                self._record,
             )
         return {
             item.place: self._decoded(item, latents[row : row + 1])

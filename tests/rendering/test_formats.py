@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import BadLora
+from engine.rendering.base_models import SD15, SDXL
 from engine.rendering.bench_formats import Shapes, skeleton, write_zeros
 from engine.rendering.lora_file import read_lora
 
@@ -25,8 +26,8 @@ def _pair(stem: str, out: int, into: int) -> Shapes:
 def test_a_layer_of_sdxl_by_both_of_its_names(stem: str, tmp_path: Path) -> None:
     path = tmp_path / "zeros.safetensors"
     write_zeros(_pair(stem, 1280, 1280), path)
-    lora = read_lora(path, skeleton("sdxl"), "it")
+    lora = read_lora(path, skeleton(SDXL), "it")
     name = "unet.down_blocks.2.attentions.1.transformer_blocks.7.attn1.to_q"
     assert list(lora.layers) == [name]
     with pytest.raises(BadLora, match="seems to be for SDXL"):
-        read_lora(path, skeleton("sd15"), "it")
+        read_lora(path, skeleton(SD15), "it")

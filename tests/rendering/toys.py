@@ -31,6 +31,7 @@ from engine.rendering.job import Batch, Job
 from engine.rendering.layers import Layers, layers_of, weight_of
 from engine.rendering.lora_file import Lora
 from engine.rendering.lora_parts import Factors
+from engine.rendering.recording import Record
 from engine.rendering.renderer import Renderer
 from engine.values import ImagePlan, PlannedAdapter, Sampling
 
@@ -281,8 +282,9 @@ def latents_of(
     loras: Mapping[str, Lora],
     sampling: Sampling = SAMPLING,
     slot_bytes: int = SLOT_BYTES,
+    record: Record | None = None,
 ) -> Tensor:
     """The denoised latents of the plans in one batch; `loras` by adapter id."""
     uses = [[Use(loras[a.adapter_id], a.weight) for a in one.adapters] for one in plans]
     with torch.inference_mode(), applied(layers_of(checkpoint), uses, slot_bytes):
-        return denoise(checkpoint, sampling, plans, lambda *_: None, lambda: False)
+        return denoise(checkpoint, sampling, plans, lambda *_: None, lambda: False, record=record)
