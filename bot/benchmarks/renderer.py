@@ -5,6 +5,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 from bot.benchmarks.path import PROMPTS
+from bot.benchmarks.real_size import RealSize, installation
 from bot.workforce import temporary_workers
 from engine.desk import Desk, open_desk
 from engine.errors import RequestFailed
@@ -18,16 +19,35 @@ GOAL = 1.4
 
 
 async def measure(
-    settings: Settings, images: int, turns: int, tell: Callable[[str], None]
+    settings: Settings,
+    model: RealSize | None,
+    images: int,
+    turns: int,
+    tell: Callable[[str], None],
 ) -> list[Figure]:
-    """Returns images per second both ways, over the whole path with processes running."""
-    async with open_desk(settings) as desk, temporary_workers(desk, tell):
-        await _at_once(desk, images, 0)  # the first ones warm up
-        one, many = 0.0, 0.0
-        for turn in range(1, turns + 1):
-            one += await _one_at_a_time(desk, images, turn)
-            many += await _at_once(desk, images, turn)
-            tell(f"{turn} of {turns}")
+    """Returns images per second both ways, over the whole path with processes running.
+
+    By default with the installation that there is. Raises `Unavailable` and `RequestFailed`.
+    """
+    if model is None:
+        async with open_desk(settings) as desk, temporary_workers(desk, tell):
+            return await _measured(desk, images, turns, tell)
+    async with (
+        model.settings(settings, tell) as random,
+        installation(random, model.base, tell) as desk,
+    ):
+        return await _measured(desk, images, turns, tell)
+
+
+async def _measured(
+    desk: Desk, images: int, turns: int, tell: Callable[[str], None]
+) -> list[Figure]:
+    await _at_once(desk, images, 0)  # the first ones warm up
+    one, many = 0.0, 0.0
+    for turn in range(1, turns + 1):
+        one += await _one_at_a_time(desk, images, turn)
+        many += await _at_once(desk, images, turn)
+        tell(f"{turn} of {turns}")
     count = PEOPLE * images * turns
     return [
         Figure(f"one request of {images} at a time", count / one, "images/s"),

@@ -21,11 +21,21 @@ from bot.benchmarks import (
     renderer,
     retrieve,
 )
+from bot.benchmarks.real_size import Family, RealSize
 from bot.command_line.common import Json, news_console, settings_for_command
 from bot.command_line.figures import report
 
 Turns = Annotated[int, typer.Option(min=1, max=1000, help="How often.")]
 Requests = Annotated[int, typer.Option(min=1, max=10_000, help="How many requests.")]
+Model = Annotated[
+    Family | None, typer.Option(help="A model of real size with random weights and adapters.")
+]
+Side = Annotated[int | None, typer.Option(min=64, max=2048, help="Pixels of that model's images.")]
+Steps = Annotated[int, typer.Option(min=2, max=150, help="Steps of that model.")]
+
+
+def _real_size(model: Family | None, side: int | None, steps: int) -> RealSize | None:
+    return None if model is None else RealSize(model, side, steps)
 
 
 def register(app: typer.Typer) -> None:
@@ -84,10 +94,16 @@ def bench_retrieve(
     report("retrieve", measuring, "cpu", as_json)
 
 
-def bench_masks(turns: Turns = 5, as_json: Json = False) -> None:
+def bench_masks(
+    turns: Turns = 5,
+    model: Model = None,
+    side: Side = None,
+    steps: Steps = 30,
+    as_json: Json = False,
+) -> None:
     """An adapter set for each image in one batch, beside a plain batch and beside PEFT."""
     settings = settings_for_command()
-    measuring = masks.measure(settings, turns, news_console().print)
+    measuring = masks.measure(settings, _real_size(model, side, steps), turns, news_console().print)
     report("masks", measuring, settings.renderer.device, as_json)
 
 
@@ -109,11 +125,15 @@ def bench_hostile(as_json: Json = False) -> None:
 def bench_renderer(
     images: Annotated[int, typer.Option(min=1, max=16, help="Images a request.")] = 1,
     turns: Turns = 3,
+    model: Model = None,
+    side: Side = None,
+    steps: Steps = 30,
     as_json: Json = False,
 ) -> None:
     """Requests of eight people at once, against one at a time."""
     settings = settings_for_command()
-    measuring = renderer.measure(settings, images, turns, news_console().print)
+    real = _real_size(model, side, steps)
+    measuring = renderer.measure(settings, real, images, turns, news_console().print)
     report("renderer", measuring, settings.renderer.device, as_json)
 
 

@@ -26,6 +26,8 @@ from transformers import (
     CLIPTokenizer,
 )
 
+from engine.rendering.model_files import hide_progress
+
 _DOWN, _CROSS = "DownBlock2D", "CrossAttnDownBlock2D"
 _UP, _CROSS_UP = "UpBlock2D", "CrossAttnUpBlock2D"
 #: CLIP's; the last two say where a text begins and ends.
@@ -116,6 +118,7 @@ def write_random(model: BaseModel, folder: Path) -> Path:
 
     SD 1.5 takes 2 GB of disk and memory for that, SDXL 7.
     """
+    hide_progress()
     torch.manual_seed(0)
     with _half():
         encoders = new_encoders(model)

@@ -21,13 +21,15 @@ import torch
 from engine import builtin
 from engine.errors import Unavailable
 from engine.operations.figures import Figure
-from engine.rendering.adapters import SLOT_BYTES, Use, applied
+from engine.rendering.adapters import Use, applied
 from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.denoise import denoise
 from engine.rendering.layers import Layers, layers_of, weight_of
 from engine.rendering.lora_file import Lora, read_lora
 from engine.rendering.lora_layout import MAX_RANK
+from engine.rendering.memory import release
 from engine.rendering.random_loras import KINDS, RANK, kinds_like, trained_layers, write_random
+from engine.rendering.recording import Record, record_cuda
 from engine.values import ImagePlan, Sampling
 
 WEIGHT = 0.8
@@ -41,20 +43,25 @@ Row = dict[str, float]
 
 
 def measure(
-    checkpoint: Checkpoint, sampling: Sampling, turns: int, tell: Callable[[str], None]
+    checkpoint: Checkpoint,
+    sampling: Sampling,
+    slot_bytes: int,
+    turns: int,
+    tell: Callable[[str], None],
 ) -> list[Figure]:
     """Returns the figures. Raises Unavailable where PEFT is not installed."""
     layers = layers_of(checkpoint)
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         files = _files(checkpoint, layers, Path(folder))
-        stage = _Stage(checkpoint, layers, sampling, files)
+        stage = _Stage(checkpoint, layers, sampling, slot_bytes, files)
         stage.turn()  # the first one warms up
         rows = []
         for turn in range(turns):
             rows.append(stage.turn())
             tell(f"{turn + 1} of {turns}")
         cold = _cold(layers, Path(folder))
-        return [*_figures(rows, checkpoint), cold, *_memory(layers, stage.loras)]
+        memory = [*_memory(layers, stage.loras), *stage.most_memory()]
+        return [*_figures(rows, checkpoint), cold, *memory]
 
 
 def _files(checkpoint: Checkpoint, layers: Layers, folder: Path) -> list[Path]:
@@ -70,9 +77,15 @@ class _Stage:
     """Everything that is compared, loaded once."""
 
     def __init__(
-        self, checkpoint: Checkpoint, layers: Layers, sampling: Sampling, files: Sequence[Path]
+        self,
+        checkpoint: Checkpoint,
+        layers: Layers,
+        sampling: Sampling,
+        slot_bytes: int,
+        files: Sequence[Path],
     ) -> None:
         self._checkpoint, self._layers, self._sampling = checkpoint, layers, sampling
+        self._slot_bytes = slot_bytes
         self._plans = [ImagePlan(n, n, PROMPT, "", ()) for n in range(len(MASKS))]
         self.loras = [read_lora(file, layers, file.name) for file in files]
         self._kinds = kinds_like(self.loras[0], layers)
@@ -80,9 +93,10 @@ class _Stage:
 
     def turn(self) -> Row:
         """Seconds of each way, one after the other."""
+        none: list[list[Use]] = [[]] * len(MASKS)
         masked = [[Use(self.loras[n], WEIGHT) for n in mask] for mask in MASKS]
-        return {
-            "plain": self._ours([[]] * len(MASKS)),
+        row = {
+            "plain": self._ours(none),
             "ours": self._ours(masked),
             "factors": self._ours(masked, slot_bytes=0),
             "same": self._ours([masked[0]] * len(MASKS)),
@@ -93,19 +107,53 @@ class _Stage:
             },
             "peft": _seconds(self._checkpoint, self._peft),
         }
+        if _on_gpu(self._checkpoint):
+            row["plain alone"] = self._ours(none[:1])
+            row["plain alone, recorded"] = self._ours(none[:1], record=record_cuda)
+            row["plain, recorded"] = self._ours(none, record=record_cuda)
+            row["ours, recorded"] = self._ours(masked, record=record_cuda)
+        return row
 
-    def _ours(self, images: Sequence[Sequence[Use]], slot_bytes: int = SLOT_BYTES) -> float:
+    def _ours(
+        self,
+        images: Sequence[Sequence[Use]],
+        slot_bytes: int | None = None,
+        record: Record | None = None,
+    ) -> float:
+        room = self._slot_bytes if slot_bytes is None else slot_bytes
+        plans = self._plans[: len(images)]
+
         def render() -> None:
-            with applied(self._layers, images, slot_bytes):
+            with applied(self._layers, images, room):
                 denoise(
-                    self._checkpoint, self._sampling, self._plans, lambda *_: None, lambda: False
+                    self._checkpoint,
+                    self._sampling,
+                    plans,
+                    lambda *_: None,
+                    lambda: False,
+                    record=record,
                 )
 
         return _seconds(self._checkpoint, render)
 
     def _change(self, images: Sequence[Sequence[Use]]) -> None:
-        with applied(self._layers, images):
+        with applied(self._layers, images, self._slot_bytes):
             pass
+
+    def most_memory(self) -> list[Figure]:
+        """The most that a GPU held for a batch, beside what lies there all the time."""
+        if not _on_gpu(self._checkpoint):
+            return []
+        figures = []
+        masked = [[Use(self.loras[n], WEIGHT) for n in mask] for mask in MASKS]
+        for name, images in (("without adapters", [[]] * len(MASKS)), ("with 4 masks", masked)):
+            release()
+            before = torch.cuda.memory_allocated()
+            torch.cuda.reset_peak_memory_stats()
+            self._ours(images)
+            most = (torch.cuda.max_memory_allocated() - before) / 2**20
+            figures.append(Figure(f"most memory of a batch {name}", most, "MiB"))
+        return figures
 
     def _peft(self) -> None:
         for plan, mask in zip(self._plans, MASKS, strict=True):
@@ -164,13 +212,17 @@ def _seconds(checkpoint: Checkpoint, work: Callable[[], None]) -> float:
     return time.perf_counter() - begun
 
 
+def _on_gpu(checkpoint: Checkpoint) -> bool:
+    return checkpoint.device.type == "cuda"
+
+
 def _wait(checkpoint: Checkpoint) -> None:
-    if checkpoint.device.type == "cuda":
+    if _on_gpu(checkpoint):
         torch.cuda.synchronize(checkpoint.device)
 
 
 def _figures(rows: Sequence[Row], checkpoint: Checkpoint) -> list[Figure]:
-    gpu = checkpoint.device.type == "cuda"
+    gpu = _on_gpu(checkpoint)
     change_goal = (0.15 if checkpoint.family == "sdxl" else 0.05) if gpu else None
     return [
         Figure("plain batch of 4", _median(rows, "plain"), "s"),
@@ -188,6 +240,22 @@ def _figures(rows: Sequence[Row], checkpoint: Checkpoint) -> list[Figure]:
         ),
         Figure("changing the adapter set", _median(rows, "change"), "s", change_goal),
         *(Figure(f"... to one {kind}", _median(rows, kind), "s", change_goal) for kind in KINDS),
+        *(_recorded(rows) if gpu else ()),
+    ]
+
+
+def _recorded(rows: Sequence[Row]) -> list[Figure]:
+    """What `renderer.graphs` would give."""
+    return [
+        Figure("one image alone", _median(rows, "plain alone"), "s"),
+        *(
+            Figure(f"{name}, recorded against not", _ratio(rows, f"{way}, recorded", way), "x")
+            for name, way in (
+                ("one image alone", "plain alone"),
+                ("plain batch of 4", "plain"),
+                ("4 masks over 3 adapters", "ours"),
+            )
+        ),
     ]
 
 

@@ -57,8 +57,7 @@ class Parts:
 
 def load_parts(name: str, source: str, dtype: torch.dtype) -> Parts:
     """The parts at `source`, of a family that the renderer knows. Raises CheckpointUnavailable."""
-    for library in (diffusers_logging, transformers_logging):
-        library.disable_progress_bar()  # it would draw over a worker's log
+    hide_progress()
     path = Path(source).expanduser()
     if not path.exists() and _is_path(source):
         raise CheckpointUnavailable(
@@ -73,6 +72,12 @@ def load_parts(name: str, source: str, dtype: torch.dtype) -> Parts:
     except Exception as error:
         # Two libraries, a hub client and anybody's files: whatever they raise means the same.
         raise unavailable(name, source, error) from error
+
+
+def hide_progress() -> None:
+    """Keeps the two libraries from drawing over a worker's log."""
+    for library in (diffusers_logging, transformers_logging):
+        library.disable_progress_bar()
 
 
 def family_of(unet: dict[str, Any], index: dict[str, Any]) -> str:
