@@ -80,6 +80,7 @@ def slots(module: nn.Module, weights: Tensor, shares: Sequence[int]) -> Forward:
 def _one_slot(module: nn.Module, weight: Tensor) -> Forward:
     bias = _bias(module)
     if isinstance(module, nn.Conv2d):
+        weight = _laid_out(module, weight)
         return lambda rows: functional.conv2d(
             rows, weight, bias, module.stride, module.padding, module.dilation
         )
@@ -116,7 +117,7 @@ def factors(module: nn.Module, delta: Delta) -> Forward:
         return torch.baddbmm(both[..., :out], both[..., out : out + rank], turned)
 
     if isinstance(module, nn.Conv2d):
-        conv = module
+        conv, wide = module, _laid_out(module, wide)
 
         def forward(rows: Tensor) -> Tensor:
             both = functional.conv2d(
@@ -181,6 +182,13 @@ def _applied(module: nn.Module, rows: Tensor, weight: Tensor) -> Tensor:
     if isinstance(module, nn.Conv2d):
         return functional.conv2d(rows, weight, None, module.stride, module.padding, module.dilation)
     return functional.linear(rows, weight)
+
+
+def _laid_out(conv: nn.Conv2d, weight: Tensor) -> Tensor:
+    """The weight in memory as the layer's own; else it would be turned round at every call."""
+    if conv.weight.is_contiguous():
+        return weight
+    return weight.contiguous(memory_format=torch.channels_last)
 
 
 def _bias(module: nn.Module) -> Tensor | None:

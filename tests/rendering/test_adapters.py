@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.rendering.adapters import SLOT_BYTES, Use, applied
 from engine.rendering.checkpoint import Checkpoint
@@ -100,6 +101,39 @@ def test_a_convolution_is_exact_at_every_size(
         ]
     assert (got - torch.cat(wanted)).abs().max() < 1e-4
     assert (got - conv(rows)).abs().max() > 1e-2
+
+
+class Convolved(TorchDispatchMode):
+    """Notes the weights of all convolutions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights: list[Tensor] = []
+
+    def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if "conv" in str(func):
+            self.weights.append(args[1])
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("side", [1, 16])
+def test_weights_lie_in_memory_as_the_layers_own(
+    side: int, layers: Layers, loras: dict[str, Lora]
+) -> None:
+    """A GPU reads them by channels, and would turn others round at every step."""
+    name = _some(layers, "conv1")[0]
+    conv: Any = deepcopy(layers.modules[name])
+    turned = replace(layers, modules=layers.modules | {name: conv})
+    conv.to(memory_format=torch.channels_last)
+    rows = torch.randn(4, conv.in_channels, side, side).to(memory_format=torch.channels_last)
+    images = [[Use(loras["ink"], weight)] for weight in (0.5, 1.0)]
+    with torch.inference_mode(), applied(turned, images), Convolved() as seen:
+        conv(rows)
+    assert seen.weights
+    assert all(
+        one.is_contiguous(memory_format=torch.channels_last) and not one.is_contiguous()
+        for one in seen.weights
+    )
 
 
 @pytest.mark.parametrize("slot_bytes", [0, SLOT_BYTES])
