@@ -86,11 +86,12 @@ def _card(number: int) -> dict[str, Any]:
 def check_large_file() -> list[Figure]:
     """Checks a sparse file of zeros on the layers of Stable Diffusion 1.5, there in shape only."""
     # Only this part needs torch.
+    from engine.rendering.base_models import SD15
     from engine.rendering.bench_formats import skeleton, write_zeros
     from engine.rendering.layers import weight_of
     from engine.rendering.lora_file import examine_lora
 
-    layers = skeleton("sd15")
+    layers = skeleton(SD15)
     shapes = {}
     for name, module in layers.modules.items():
         weight = weight_of(module)

@@ -103,11 +103,11 @@ def test_a_convolution_is_exact_at_every_size(
     assert (got - conv(rows)).abs().max() > 1e-2
 
 
-class Convolved(TorchDispatchMode):
+class Convolved(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes the weights of all convolutions."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.weights: list[Tensor] = []
 
     def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:

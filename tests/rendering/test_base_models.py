@@ -31,7 +31,7 @@ SMALL15 = replace(
 @pytest.mark.filterwarnings("ignore:Already found a `peft_config`:UserWarning")
 def test_a_random_model_is_measured_like_a_trained_one(tmp_path: Path) -> None:
     checkpoint = load_checkpoint("random", str(write_random(SMALL15, tmp_path)), "cpu")
-    assert (checkpoint.family, checkpoint.unet.config.block_out_channels) == ("sd15", [16, 32])
+    assert checkpoint.family == "sd15"
     told: list[str] = []
     figures = bench_masks.measure(checkpoint, SAMPLING, 2**30, 1, told.append)
     values = {figure.name: figure.value for figure in figures}
