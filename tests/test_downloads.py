@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from engine.errors import BadUrl, DownloadFailed
 from engine.library.addresses import CheckedResolver, Reach
+from engine.library.download_folder import PREFIX, download_folder
 from engine.library.downloads import CONNECTIONS, Bounds, download
 from tests.loopback_files import CONTENT, LoopbackFiles, serve_files
 
@@ -157,3 +159,20 @@ async def test_a_name_is_resolved_once_and_connected_to_as_it_was(
     assert [(f["host"], f["flags"]) for f in found] == [("8.8.8.8", socket.AI_NUMERICHOST)]
     with pytest.raises(BadUrl, match="leads to a private address"):
         await CheckedResolver(STRICT).resolve("example.com", 443)
+
+
+def test_what_a_killed_process_left_goes_with_the_next_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing else: neither a download under way nor what a stranger has put there."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, link, other = (tmp_path / f"{PREFIX}{name}" for name in ("left", "link", "other"))
+    for folder in (left, other):
+        folder.mkdir()
+        (folder / "file").write_bytes(b"half")
+    (left / "alive").touch()
+    link.symlink_to(other)
+    with download_folder() as first, download_folder():
+        assert not left.exists()
+        assert (first.exists(), (other / "file").exists()) == (True, True)
+    assert {one.name for one in tmp_path.iterdir()} == {link.name, other.name}

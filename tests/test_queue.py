@@ -10,6 +10,8 @@ from procrastinate.jobs import Job
 from sqlalchemy import text
 
 from engine.desk import Desk
+from engine.library.addition_rows import Described
+from engine.processes.library_rescue import rescue_additions, rescue_embedding
 from engine.processes.process import Post, open_post
 from engine.processes.rescue import (
     keep_rescuing,
@@ -262,3 +264,49 @@ async def test_a_request_that_somebody_is_moving_on_is_left_alone(desk: Desk, po
         await ledger.claim(moving, made.id, *COMPOSING)
         assert await rescue_requests(post) == 0
     assert await rescue_requests(post) == 1
+
+
+async def end_jobs(post: Post, status: str) -> None:
+    """What becomes of jobs whose process is stopped ("aborted"), or loses the database."""
+    async with post.database.transaction() as connection:
+        await connection.execute(
+            text("update procrastinate_jobs set status = cast(:it as procrastinate_job_status)"),
+            {"it": status},
+        )
+
+
+@pytest.mark.parametrize("status", ["aborted", "failed"])
+@pytest.mark.parametrize(
+    ("state", "task"),
+    [("waiting", "fetch"), ("fetching", "fetch"), ("fetched", "check"), ("checking", "check")],
+)
+async def test_an_addition_without_a_job_gets_one(
+    desk: Desk, post: Post, status: str, state: str, task: str
+) -> None:
+    """And what is decided, or waits for a decision, gets none."""
+    url = "https://civitai.com/x/star.safetensors"
+    for _ in range(2):
+        made = await desk.additions.propose_url(url, Described(), ADA)
+    async with post.database.transaction() as connection:
+        settle = text("update additions set state = 'proposed' where id <> :id")
+        await connection.execute(settle, {"id": made.id})
+        change = text("update additions set state = :state where id = :id")
+        await connection.execute(change, {"state": state, "id": made.id})
+    assert await rescue_additions(post) == 0, "it has a job"
+    await end_jobs(post, status)
+    await rescue(post)
+    await rescue(post)
+    todo = [name for _, name, now in await jobs(post.database) if now == "todo"]
+    assert todo == [task]
+
+
+@pytest.mark.parametrize("status", ["aborted", "failed"])
+async def test_an_embedding_that_was_broken_off_goes_on(post: Post, status: str) -> None:
+    assert not await rescue_embedding(post), "nothing was ever embedded"
+    async with post.database.transaction() as connection:
+        await post.queue.defer_embedding(connection)
+    assert not await rescue_embedding(post)
+    await end_jobs(post, status)
+    await rescue(post)
+    await rescue(post)
+    assert [now for _, _, now in await jobs(post.database)] == [status, "todo"]

@@ -6,7 +6,6 @@ up where it broke; redirects are followed by us, each checked anew and without c
 
 import asyncio
 import hashlib
-import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from yarl import URL
 
 from engine.errors import DownloadFailed, StorageUnavailable
 from engine.library.addresses import Reach
+from engine.library.download_folder import download_folder
 from engine.library.wire import open_session, opened, page_instead, parse_url
 
 #: Hears how many bytes are here, and how many the server announces, where it does.
@@ -71,8 +71,8 @@ async def download(
     a file, `StorageUnavailable` where there is no room.
     """
     source = parse_url(url)
-    with tempfile.TemporaryDirectory(prefix="stylus-download-") as folder:
-        path = Path(folder) / "file"
+    with download_folder() as folder:
+        path = folder / "file"
         try:
             async with asyncio.timeout(bounds.seconds):
                 asked = _Asked(source, reach, bounds.most_bytes, on_bytes, token)

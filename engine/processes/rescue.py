@@ -1,7 +1,8 @@
 """The rescuer: gives the jobs of dead workers to living ones, and keeps the line in order.
 
 A worker is dead when its heartbeat has stopped, never because a job takes long. A request that
-has no job at all (its worker lost the database in the wrong moment) gets a new one.
+has no job at all (its worker lost the database in the wrong moment) gets a new one, and so does a
+LoRA on its way into the library.
 
 The database's clock alone decides; those of the machines may be wrong, or jump. And the rescuer
 is no job itself: it would wait for a place while all are taken by jobs that wait for a language
@@ -19,6 +20,7 @@ from sqlalchemy import Row, column, literal_column, select, table, text, update
 
 from engine.errors import Unavailable
 from engine.operations.log import get_log
+from engine.processes.library_rescue import rescue_additions, rescue_embedding
 from engine.processes.process import Post
 from engine.processes.queue import AT_ONCE, COMPOSE_QUEUE, render_queue
 from engine.requests.line import line, place_of
@@ -58,6 +60,8 @@ async def rescue(post: Post, *, judges: bool = True) -> None:
             if judges:
                 await rescue_jobs(post)
             await rescue_requests(post)
+            await rescue_additions(post)
+            await rescue_embedding(post)
             await move_up(post)
 
 

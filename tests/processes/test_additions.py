@@ -15,6 +15,7 @@ from bot.benchmarks.loopback_slack.workspace import ART
 from engine.desk import Desk, open_desk
 from engine.library import catalogue
 from engine.library.addition_rows import Addition, Described
+from engine.library.download_folder import PREFIX
 from engine.retrieving.embedder import load_embedder
 from engine.values import Answer, Asker, Overrides
 from tests.cards import card
@@ -43,10 +44,13 @@ async def files() -> AsyncIterator[LoopbackFiles]:
 
 
 @pytest.fixture(scope="module")
-def fetching(server: Server, furnished: str, blobs: Path) -> Iterator[Installation]:
+def fetching(
+    server: Server, furnished: str, blobs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
     """An installation that fetches from the loopback, whose workers run for all these tests."""
     for installation in installed(server, furnished, blobs, ()):
         installation.environment |= {
+            "TMPDIR": str(tmp_path_factory.mktemp("downloads")),
             "STYLUS_LIBRARY__PRIVATE_HOSTS": "true",
             "STYLUS_LIBRARY__HOSTS": '["127.0.0.1"]',
             "STYLUS_SAMPLING__STEPS": "2",
@@ -90,6 +94,13 @@ async def until_told(desk: Desk, platform: str, holds: Callable[[], bool]) -> No
         while not holds():
             await desk.announcing.tell_waiting(platform)
             await asyncio.sleep(0.2)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Waits for what other processes do."""
+    async with asyncio.timeout(60):
+        while not holds():  # noqa: ASYNC110  nothing tells of it
+            await asyncio.sleep(0.05)
 
 
 async def newest(desk: Desk, platform: str) -> Addition:
@@ -202,8 +213,33 @@ async def test_what_is_no_lora_is_refused_and_leaves_nothing(
     refused = await settled(desk, file)
     assert refused.state == "refused"
     assert "Wavy lines" in str(refused.sentence)
-    folder = desk.settings.home / "blobs" / str(file.upload)
-    assert not folder.exists()
+    kept = desk.settings.home / "blobs" / str(file.upload)
+    await until(lambda: not kept.exists())
     gone = await settled(desk, page)
     assert (gone.state, gone.adapter_id) == ("refused", None)
     assert "sent a web page instead of a file" in str(gone.sentence)
+
+
+async def test_an_engine_killed_in_a_download_loses_nothing(
+    desk: Desk, fetching: Installation, files: LoopbackFiles, tmp_path: Path
+) -> None:
+    """The next engine fetches the whole file, and removes what there was of it."""
+    lora, url, gate = serve_lora(files, fetching, tmp_path, seed=31)
+    made = await desk.additions.propose_url(url, WAVY, ADMIN)
+    path = url.removeprefix(files.url)
+    await until(lambda: bool(halves(fetching)))
+    await asyncio.to_thread(fetching.started[0].kill)
+    assert (await desk.additions.load(made.id)).state == "fetching"
+    gate.set()
+    await asyncio.to_thread(fetching.start, "engine")
+    async for seen in desk.additions.follow(made.id):
+        if seen.upload:
+            break
+    assert files.asked.count(path) == 2
+    assert desk.store.read(str(seen.upload)) == lora
+    assert halves(fetching) == []
+
+
+def halves(installation: Installation) -> list[Path]:
+    """Returns what lies here of downloads under way."""
+    return list(Path(installation.environment["TMPDIR"]).glob(f"{PREFIX}*/file"))
