@@ -8,6 +8,7 @@
     lora_file           a LoRA file as factors for those layers
     loading, lora_cache what a job's adapters are loaded by, and kept in
     adapters            per-image adapters on a batch, in a context manager
+    upload              their numbers on the way to the device
     patches             the two forms in which a layer has an own sum for each image
     text, latents       prompts and seeds as tensors
     start               pictures that images start from, as latents

@@ -15,6 +15,7 @@ from engine.rendering.layers import Layers, weight_of
 from engine.rendering.lora_file import Lora
 from engine.rendering.lora_parts import Factors, Part
 from engine.rendering.patches import Delta, Forward
+from engine.rendering.upload import Upload
 
 MAX_WEIGHT = 2.0
 #: Memory for the merged weights of one batch.
@@ -71,7 +72,7 @@ def applied(
     on = [loras[sha] for sha in dict.fromkeys(sha for mask in masks for sha, _ in mask)]
     names = list(dict.fromkeys(name for lora in on for name in lora.layers))
     slotted = [(mask, len(list(same))) for mask, same in groupby(masks)]
-    choice = _Choice(masks, slotted, slot_bytes, _bytes(layers, names))
+    choice = _Choice(masks, slotted, slot_bytes, _bytes(layers, names), layers.device)
     with ExitStack() as stack:
         for name in names:
             module = layers.modules[name]
@@ -79,6 +80,7 @@ def applied(
             # An attribute of the layer's own hides the method of its class until it is taken away.
             vars(module)["forward"] = choice.forward(module, touching)
             stack.callback(vars(module).pop, "forward")
+        del choice  # and what it has on the device
         yield
 
 
@@ -95,11 +97,16 @@ class _Choice:
         slotted: Sequence[tuple[Mask, int]],
         slot_bytes: int,
         weight_bytes: int,
+        device: torch.device,
     ) -> None:
         self._masks = masks
         self._slots = [mask for mask, _ in slotted]
         self._shares = [count for _, count in slotted]
         self._room = len(self._slots) * weight_bytes <= slot_bytes
+        self._device = device
+        self._upload = Upload(device)
+        #: Layers of one file mostly have one alpha and rank, and so the same scales.
+        self._scales: dict[object, Tensor] = {}
 
     def forward(self, module: nn.Module, touching: Sequence[tuple[str, Part]]) -> Forward:
         """What takes the place of the layer's own `forward`."""
@@ -123,17 +130,35 @@ class _Choice:
 
     def _merged(self, module: nn.Module, touching: Sequence[tuple[str, Part]]) -> Forward:
         low, whole = _by_form(touching)
-        delta = _delta(module, low, self._slots)
-        sums = _sums(module, whole, self._slots)
-        return patches.slots(module, patches.merged(module, delta, sums), self._shares)
+        delta = self._delta(low, self._slots) if low else None
+        sums = _sums(module, whole, self._slots) if whole else None
+        weights = patches.merged(module, len(self._slots), delta, sums)
+        return patches.slots(module, weights, self._shares)
 
     def _factors(self, module: nn.Module, touching: Sequence[tuple[str, Part]]) -> Forward:
         low, whole = _by_form(touching)
         lean = module.forward
         if low:
-            lean = patches.factors(module, _delta(module, low, self._masks))
+            lean = patches.factors(module, self._delta(low, self._masks))
         strengths = [(part, [dict(m).get(sha, 0.0) for m in self._masks]) for sha, part in whole]
         return patches.multiplied_out(module, lean, strengths) if whole else lean
+
+    def _delta(self, touching: Sequence[tuple[str, Factors]], masks: Sequence[Mask]) -> Delta:
+        downs = _joined([self._upload(f.down) for _, f in touching], 0)
+        ups = _joined([self._upload(f.up) for _, f in touching], 1)
+        ups = ups.flatten(1) if ups.dim() > 2 else ups
+        return Delta(downs, ups * self._strengths(touching, masks))
+
+    def _strengths(self, touching: Sequence[tuple[str, Factors]], masks: Sequence[Mask]) -> Tensor:
+        """(masks, 1, rank of all): an adapter's weight and alpha, zero where it is off."""
+        key = masks is self._masks, tuple((sha, f.scale, f.rank) for sha, f in touching)
+        if key not in self._scales:
+            rows = [
+                [dict(mask).get(sha, 0.0) * f.scale for sha, f in touching for _ in range(f.rank)]
+                for mask in masks
+            ]
+            self._scales[key] = torch.tensor(rows)[:, None, :].to(self._device)
+        return self._scales[key]
 
 
 def _by_form(
@@ -144,38 +169,13 @@ def _by_form(
     return low, [(sha, part) for sha, part in touching if not isinstance(part, Factors)]
 
 
-def _delta(
-    module: nn.Module, touching: Sequence[tuple[str, Factors]], masks: Sequence[Mask]
-) -> Delta:
-    weight = weight_of(module)
-    device = weight.device
-    none = weight.new_empty(0, *weight.shape[1:], dtype=torch.float32)
-    downs = torch.cat([none, *(_on(f.down, device) for _, f in touching)])
-    nothing = weight.new_empty(len(weight), 0, dtype=torch.float32)
-    ups = torch.cat([nothing, *(_on(f.up, device).flatten(1) for _, f in touching)], 1)
-    return Delta(downs, ups * _scales(touching, masks).to(device)[:, None, :])
+def _joined(tensors: Sequence[Tensor], axis: int) -> Tensor:
+    """In float32; there first and then wider, since each operation costs a GPU's time."""
+    return (torch.cat(list(tensors), axis) if len(tensors) > 1 else tensors[0]).float()
 
 
-def _on(tensor: Tensor, device: torch.device) -> Tensor:
-    """In float32; first there and then wider, since the way is longer than the arithmetic."""
-    return tensor.to(device, non_blocking=True).float()
-
-
-def _scales(touching: Sequence[tuple[str, Factors]], masks: Sequence[Mask]) -> Tensor:
-    """(masks, rank of all): an adapter's weight and alpha, zero where it is off."""
-    rows = []
-    for mask in masks:
-        weights = dict(mask)
-        rows.append([weights.get(sha, 0.0) * f.scale for sha, f in touching for _ in range(f.rank)])
-    return torch.tensor(rows)
-
-
-def _sums(
-    module: nn.Module, touching: Sequence[tuple[str, Part]], masks: Sequence[Mask]
-) -> Tensor | None:
-    """(masks, out, in) of what has no small factors; None where there is nothing."""
-    if not touching:
-        return None
+def _sums(module: nn.Module, touching: Sequence[tuple[str, Part]], masks: Sequence[Mask]) -> Tensor:
+    """(masks, out, in) of what has no small factors."""
     weight = weight_of(module)
     sums = weight.new_zeros(len(masks), len(weight), weight[0].numel(), dtype=torch.float32)
     for sha, part in touching:

@@ -25,9 +25,14 @@ class Layers:
     underscored: dict[str, str]
 
     @property
+    def device(self) -> torch.device:
+        """Where all of them are."""
+        return weight_of(next(iter(self.modules.values()))).device
+
+    @property
     def on_gpu(self) -> bool:
         """Whether what goes to the layers should lie in memory that a GPU reads by itself."""
-        return weight_of(next(iter(self.modules.values()))).is_cuda
+        return self.device.type == "cuda"
 
     def find(self, part: str, path: str, underscored: bool) -> str | None:
         """The full name of a layer; None where this checkpoint has no such layer.

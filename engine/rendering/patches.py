@@ -47,17 +47,17 @@ class Delta:
         return self.downs.shape[0]
 
 
-def merged(module: nn.Module, delta: Delta, whole: Tensor | None) -> Tensor:
+def merged(module: nn.Module, entries: int, delta: Delta | None, whole: Tensor | None) -> Tensor:
     """The layer's weight with each entry's adapters in it: (entries, *weight).
 
     `whole` (entries, out, in) is what they add beside `delta`.
     """
     weight = weight_of(module)
-    entries = len(delta.ups)
     pristine = weight.float().flatten(1).expand(entries, -1, -1)
-    sums = torch.baddbmm(pristine, delta.ups, delta.downs.flatten(1).expand(entries, -1, -1))
-    if whole is not None:
-        sums += whole
+    if delta is not None:
+        downs = delta.downs.flatten(1).expand(entries, -1, -1)
+        pristine = torch.baddbmm(pristine, delta.ups, downs)
+    sums = pristine if whole is None else pristine + whole
     return sums.to(weight.dtype).view(entries, *weight.shape)
 
 
@@ -145,12 +145,15 @@ def factors(module: nn.Module, delta: Delta) -> Forward:
 
 def chosen(choose: Callable[[Tensor], Forward]) -> Forward:
     """The layer in the form that is chosen by its first rows; later ones have their shape."""
-    forms: list[Forward] = []
+    form: Forward | None = None
+    # Let go of once it has chosen: it holds on to the adapters.
+    pending = [choose]
 
     def forward(rows: Tensor) -> Tensor:
-        if not forms:
-            forms.append(choose(rows))
-        return forms[0](rows)
+        nonlocal form
+        if form is None:
+            form = pending.pop()(rows)
+        return form(rows)
 
     return forward
 
