@@ -1,6 +1,5 @@
 """`stylus prompt`, `reroll`, `vary`, `translate`, `inpaint`, `upscale`, `show`: the whole path."""
 
-import re
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +19,7 @@ from bot.command_line.common import (
 from bot.console.documents import answer_document
 from bot.console.session import Terminal, answer_request
 from bot.console.show import print_answer
+from bot.sizes import read_size
 from engine.desk import Desk, open_desk
 from engine.errors import BadFile, BadOption
 from engine.png import read_recipe
@@ -80,7 +80,7 @@ def prompt(
         recipe = read_recipe(from_image)
         _answer(lambda desk: desk.repeat(recipe, console_asker()), out, as_json)
         return
-    width, height = _size(size)
+    width, height = read_size(size)
     ask = Ask(
         asker=console_asker(),
         prompt=text or "",
@@ -203,15 +203,6 @@ def _answer(submit: Callable[[Desk], Awaitable[Request]], out: Path, as_json: bo
 def composer_name(choice: ComposerChoice | None) -> ComposerName | None:
     """Returns the engine's name of a choice."""
     return None if choice is None else "llm" if choice is ComposerChoice.LLM else "local"
-
-
-def _size(text: str | None) -> tuple[int | None, int | None]:
-    if text is None:
-        return None, None
-    found = re.fullmatch(r"(\d{1,5})[xX×](\d{1,5})", text)
-    if not found:
-        raise BadOption(f"--size is “{text[:20]}”; write it as 128x128.")
-    return int(found[1]), int(found[2])
 
 
 def _weight(text: str) -> tuple[str, float]:

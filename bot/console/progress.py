@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import Progress as RichProgress
 
+from bot.texts import ENGLISH
 from engine.values import Phase, Progress
 
 WORDS = {
-    Phase.QUEUED: "queued",
-    Phase.COMPOSING: "choosing adapters",
-    Phase.PLANNED: "waiting for a renderer",
-    Phase.RENDERING: "rendering",
+    Phase.QUEUED: ENGLISH.queued,
+    Phase.COMPOSING: ENGLISH.composing,
+    Phase.PLANNED: ENGLISH.planned,
+    Phase.RENDERING: ENGLISH.rendering,
 }
 
 
@@ -31,13 +32,13 @@ async def show_progress(console: Console, news: AsyncIterator[Progress]) -> Prog
 
 
 def describe(progress: Progress) -> str:
-    """Returns a progress in a few words."""
-    words = WORDS.get(progress.phase, progress.phase.value)
+    """Returns a progress in the words that chats have for it."""
+    words = [WORDS.get(progress.phase, progress.phase.value)]
     if progress.phase is Phase.RENDERING and progress.steps:
-        return f"{words}, step {progress.step} of {progress.steps}"
-    if progress.position:
-        return f"{words}, {progress.position} before it"
-    return words
+        words.append(ENGLISH.step.format(step=progress.step, steps=progress.steps))
+    elif progress.position:
+        words.append(ENGLISH.ahead.format(count=progress.position))
+    return " · ".join(words)
 
 
 @contextmanager

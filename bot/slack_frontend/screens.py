@@ -92,8 +92,9 @@ def why_screen(reply: Reply, texts: Texts) -> Screen:
     if reply.remarks:
         lines = [cut(remark, 400) for remark in reply.remarks]
         blocks.append(ContextBlock(elements=[_lines(lines, REMARKS, texts)]))
+    title = HeaderBlock(text=plain(texts.why_title, HEADER))
     whole = blocks or [SectionBlock(text=plain(texts.no_adapters, SENTENCE))]
-    return Screen(tuple(whole), _line(reply.prompt))
+    return Screen((title, *whole), _line(reply.prompt))
 
 
 def lines_screen(title: str, lines: list[str]) -> Screen:

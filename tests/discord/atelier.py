@@ -11,6 +11,7 @@ from engine.masks import draw_duel
 from engine.plan import plan_images
 from engine.requests import ledger
 from engine.requests.ending import announce_end
+from engine.requests.ledger import Claim
 from engine.values import (
     Composition,
     ImagePlan,
@@ -68,8 +69,20 @@ async def compose(desk: Desk, request: Request, titles: dict[str, str] | None = 
         )
 
 
-async def render(desk: Desk, request: Request, skipped: Sequence[SkippedAdapter] = ()) -> None:
+async def begin(desk: Desk, request: Request) -> Claim:
+    """Claims the rendering, as a renderer that begins with it."""
+    async with desk.database.transaction() as connection:
+        return await claim(connection, RENDERING, request.id)
+
+
+async def render(
+    desk: Desk,
+    request: Request,
+    skipped: Sequence[SkippedAdapter] = (),
+    claimed: Claim | None = None,
+) -> None:
     """Stores images for the plans and asks for the delivery."""
+    claimed = claimed or await begin(desk, request)
     answer = await desk.answer(request.id)
     rendered = [
         Rendering(
@@ -85,7 +98,6 @@ async def render(desk: Desk, request: Request, skipped: Sequence[SkippedAdapter]
         for one in answer.plans
     ]
     async with desk.database.transaction() as connection:
-        claimed = await claim(connection, RENDERING, request.id)
         assert await ledger.store_renderings(
             connection, claimed, rendered, load_seconds=0.3, render_seconds=0.4
         )
