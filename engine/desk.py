@@ -42,6 +42,7 @@ from engine.processes import workers
 from engine.processes.queue import open_queue
 from engine.requests import answers, delivery, ledger
 from engine.requests.admission import refuse_stranger
+from engine.requests.copies import Copies
 from engine.requests.delivery import Delivery
 from engine.requests.ending import announce_end
 from engine.requests.history import History
@@ -100,6 +101,7 @@ class Desk(Intake):
     upkeep: Upkeep
     importing: Importing
     listings: Listings
+    copies: Copies
     _senders: dict[str, Sender] = field(default_factory=dict)
 
     async def workers(self) -> list[Worker]:
@@ -266,6 +268,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
                     Upkeep(settings, database, store, queue),
                     Importing(database, queue),
                     Listings(database),
+                    Copies(database, queue),
                 )
             finally:
                 listening.cancel()

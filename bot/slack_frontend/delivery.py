@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from bot.board import Board
@@ -34,7 +35,11 @@ class Claimed(Protocol):
 
     @property
     def part(self) -> str:
-        """What is to be posted: the answer, or a duel's result."""
+        """What is to be posted: the answer, a duel's result, or a copy and where it goes."""
+
+    @property
+    def nonce(self) -> str:
+        """What a copy is found again by."""
 
 
 class Mailman:
@@ -57,12 +62,15 @@ class Mailman:
         self._languages = languages
 
     async def deliver(self, answer: Answer, claimed: Claimed) -> str:
-        """Shows the answer or a duel's result and returns the message's id.
+        """Shows the answer, a duel's result or a copy, and returns the message's id.
 
         Raises `NotPosted` where that may work later, and `Undeliverable` where it never will.
         """
         if claimed.part == "result":
             return await self._announce(answer)
+        copy, _, to = claimed.part.partition(" ")
+        if to:
+            return await self._send_copy(answer, copy, to, claimed)
         async with self._board.answering(answer.request.id):
             home = await self._desk.homes.of(answer.request.id)
             if is_opening(home):
@@ -86,6 +94,26 @@ class Mailman:
         except SlackRefused as error:
             raise Undeliverable(str(error)) from error
         await self._desk.homes.copy(PLATFORM, request.asker.channel, ts, request.id)
+        return ts
+
+    async def _send_copy(self, answer: Answer, copy: str, to: str, claimed: Claimed) -> str:
+        """To the gallery in the language of whoever asked, or to a person in theirs."""
+        request, asker = answer.request, answer.request.asker
+        texts = texts_for((await self._desk.homes.of(request.id)).locale)
+        try:
+            if copy == "mail":
+                texts = await self._languages.of(replace(asker, user=to))
+                to = await self._poster.direct(to)
+            there = replace(request, asker=replace(asker, channel=to))
+            screen, reply, pictures = await self.prepare(answer, texts)
+            out = await self._poster.find_copy(there, claimed.nonce) if claimed.attempt > 1 else ""
+            ts = out or (await self._poster.post_copy(to, None, claimed.nonce, screen))[1]
+            await self._desk.homes.copy(PLATFORM, to, ts, request.id)
+            shared = out and await self._sharing.find(there, Home(message_id=ts))
+            if pictures and not shared:
+                await self._sharing.share(to, None, comment_for(reply, texts), pictures)
+        except SlackRefused as error:
+            raise Undeliverable(str(error)) from error
         return ts
 
     async def _deliver(self, answer: Answer, home: Home, *, again: bool) -> str:

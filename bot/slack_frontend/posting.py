@@ -85,11 +85,20 @@ class Poster:
         sent = await self._send(request.asker.channel, home.reply_to, key, screen)
         return str(sent["ts"])
 
+    async def direct(self, user: str) -> str:
+        """Returns the channel in which a person and we write each other. Raises as `ask` does."""
+        opened = await ask(self._web.client.conversations_open(users=user))
+        return str(opened["channel"]["id"])
+
+    async def find_copy(self, there: Request, key: str) -> str | None:
+        """Returns the id of the copy that an earlier try has posted in another place."""
+        return await self._search(there, Home(), key)
+
     async def post_copy(
-        self, channel: str, thread: str | None, request_id: str, screen: Screen
+        self, channel: str, thread: str | None, key: str, screen: Screen
     ) -> tuple[str, str]:
         """Posts a copy, to a person as well; returns the channel and the message's id."""
-        sent = await self._send(channel, thread, request_id, screen)
+        sent = await self._send(channel, thread, key, screen)
         return str(sent["channel"]), str(sent["ts"])
 
     async def say(self, channel: str, screen: Screen) -> str:

@@ -1,8 +1,10 @@
 """Reactions: what an emoji on any message of ours does, however old the message is.
 
-The event says which message in which channel and no more; our own table knows the request.
+The event says which message in which channel and no more; our own table knows the request. All
+that is asked for is stored before Slack has its acknowledgement, and done after it.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -11,12 +13,12 @@ from typing import Any
 import structlog
 
 from bot.actions import Action, Click
-from bot.slack_frontend.delivery import Mailman
+from bot.slack_frontend.background import Background
 from bot.slack_frontend.opening import Opener, submit_click
 from bot.slack_frontend.people import PLATFORM, Place
 from bot.slack_frontend.removal import Removal
 from engine.desk import Desk
-from engine.errors import StylusError
+from engine.errors import NotAllowed, StylusError
 from engine.settings import Slack
 
 log = structlog.get_logger(part="slack")
@@ -32,12 +34,12 @@ class Reactions:
         desk: Desk,
         opener: Opener,
         removal: Removal,
-        mailman: Mailman,
+        background: Background,
     ) -> None:
         self._desk = desk
         self._opener = opener
         self._removal = removal
-        self._mailman = mailman
+        self._background = background
         self._actions = read_names(desk.settings.slack)
         self._handlers: dict[Action, Handler] = {
             Action.CANCEL: self._cancel,
@@ -55,12 +57,15 @@ class Reactions:
             return
         if action is Action.REROLL:
             await self._reroll(request_id, place)
-        elif await self._desk.events.first(PLATFORM, place.origin):
-            try:
-                await self._handlers[action](request_id, place)
-            except StylusError as error:
-                # A channel is no place for refusals.
-                log.info("a reaction did nothing", request=request_id, reason=str(error))
+        else:
+            await self._quietly(request_id, self._handlers[action](request_id, place))
+
+    async def _quietly(self, request_id: str, work: Awaitable[None]) -> None:
+        """A channel is no place for refusals."""
+        try:
+            await work
+        except StylusError as error:
+            log.info("a reaction did nothing", request=request_id, reason=str(error))
 
     async def removed(self, place: Place, event: dict[str, Any]) -> None:
         """A thumb that is taken away counts no more."""
@@ -84,26 +89,37 @@ class Reactions:
         await self._opener.open_event(replace(place, thread=thread), submit)
 
     async def _cancel(self, request_id: str, place: Place) -> None:
+        """Whoever asked ends it at once; what Slack has to be asked for comes after the
+        acknowledgement."""
+        if not await self._desk.events.first(PLATFORM, place.origin):
+            return
+        with contextlib.suppress(NotAllowed):  # unless they moderate
+            if await self._desk.cancel(request_id, place.asker):
+                return
+        self._background.start(self._quietly(request_id, self._remove(request_id, place)))
+
+    async def _remove(self, request_id: str, place: Place) -> None:
         if not await self._removal.cancel(request_id, place.asker):
             await self._removal.delete(request_id, place.asker)
 
     async def _star(self, request_id: str, place: Place) -> None:
         """The first star shows the answer in the gallery, if it has images and is not private."""
         answer = await self._desk.show(request_id, place.asker)
-        first = await self._desk.feedback.star(request_id, place.asker.user)
+        await self._desk.feedback.star(request_id, place.asker.user)
         gallery = (await self._desk.workspaces.rules(place.asker)).gallery
         adults = answer.request.overrides.unsafe  # what was made among them stays there
         kept = adults or (await self._desk.homes.of(request_id)).private
-        if first and gallery and answer.renderings and not kept:
-            await self._mailman.copy(answer, place.asker, gallery)
+        if gallery and answer.renderings and not kept:
+            await self._desk.copies.want(answer.request, "gallery", gallery, place.origin)
 
     async def _judge(self, verdict: int, request_id: str, place: Place) -> None:
-        answer = await self._desk.show(request_id, place.asker)
-        await self._desk.feedback.judge(answer, place.asker.user, verdict)
+        if await self._desk.events.first(PLATFORM, place.origin):
+            answer = await self._desk.show(request_id, place.asker)
+            await self._desk.feedback.judge(answer, place.asker.user, verdict)
 
     async def _mail(self, request_id: str, place: Place) -> None:
-        answer = await self._desk.show(request_id, place.asker)
-        await self._mailman.copy(answer, place.asker, place.asker.user)
+        request = (await self._desk.show(request_id, place.asker)).request
+        await self._desk.copies.want(request, "mail", place.asker.user, place.origin)
 
 
 def read_names(chosen: Slack) -> dict[str, Action]:

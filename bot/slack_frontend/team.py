@@ -50,6 +50,6 @@ class Team:
             desk, opener, removal, tasks, additions, upkeep, turning, admin, telling, background
         )
         self.messages = Messages(desk, web, opener, additions, telling, background)
-        self.reactions = Reactions(desk, opener, removal, mailman)
+        self.reactions = Reactions(desk, opener, removal, background)
         self.statuses = Statuses(poster)
         self.home = AppHome(desk, web, languages)

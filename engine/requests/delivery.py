@@ -1,5 +1,5 @@
-"""Deliveries: one row for all that a frontend must post, exactly once in sight: each answer, and
-the result of each duel.
+"""Deliveries: one row for all that a frontend must post, exactly once in sight: each answer, the
+result of each duel, and copies that people ask for.
 
 wanted -> posting -> posted. A row that was left at "posting" is ambiguous: the message may be
 out already, so the sender is told to look for it before it posts again.
@@ -8,15 +8,15 @@ out already, so the sender is told to look for it before it posts again.
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import and_, func, or_, select, text, update
+from sqlalchemy import and_, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.storage.tables import deliveries, requests
 from engine.values import Asker
 
-#: The answer itself, or what a duel's votes came to.
-Part = Literal["answer", "result"]
+#: Where a copy goes: to the workspace's gallery, or to a person.
+Copy = Literal["gallery", "mail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,8 @@ class Delivery:
     nonce: str
     #: An earlier attempt may have posted it.
     ambiguous: bool
-    part: Part = "answer"
+    #: "answer", "result" of a duel, or a copy and where it goes, such as "mail U1".
+    part: str = "answer"
 
 
 async def want(connection: AsyncConnection, request_id: str, platform: str) -> None:
@@ -46,6 +47,22 @@ async def want_result(connection: AsyncConnection, request_id: str, platform: st
     )
     wanted = row.on_conflict_do_nothing().returning(deliveries.c.request_id)
     return await connection.scalar(wanted) is not None
+
+
+async def want_copy(
+    connection: AsyncConnection, request_id: str, platform: str, copy: Copy, to: str, nonce: str
+) -> bool:
+    """Asks for a copy of an answer; returns False where none is needed: a gallery has one, and a
+    person no second before the first is out."""
+    row = insert(deliveries).values(
+        request_id=request_id, part=f"{copy} {to}", platform=platform, nonce=nonce
+    )
+    once_more = row.on_conflict_do_update(
+        index_elements=["request_id", "part"],
+        set_={"state": "wanted", "nonce": nonce, "wanted_at": func.now(), "failure": None},
+        where=and_(deliveries.c.state.in_(["posted", "undeliverable"]), literal(copy == "mail")),
+    )
+    return await connection.scalar(once_more.returning(deliveries.c.request_id)) is not None
 
 
 async def waiting(

@@ -294,7 +294,7 @@ deliveries = Table(
         ForeignKey("stylus.requests.id", ondelete="CASCADE"),
         primary_key=True,
     ),
-    # "answer", and for a duel later on "result".
+    # "answer"; for a duel later on "result"; for a copy "gallery C1" or "mail U1".
     Column("part", Text, primary_key=True, server_default="answer"),
     Column("platform", Text, nullable=False),
     Column("state", Text, nullable=False, server_default="wanted"),

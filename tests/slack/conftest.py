@@ -145,6 +145,7 @@ async def slack() -> AsyncIterator[People]:
         posted = slack.called("chat.postMessage")
         assert not [one for one in posted if one["unfurl_links"] or one["unfurl_media"]]
         assert slack.overused == []
+        assert slack.most_used() <= 2, "Slack takes five; we promise two"
 
 
 @pytest.fixture

@@ -1,6 +1,9 @@
 """Buttons and reactions work by ids alone: after a restart, on old messages, for whoever may."""
 
-from bot.benchmarks.loopback_slack.workspace import ADMIN, ANN, ART, BOB, DM
+import pytest
+from aiohttp import web
+
+from bot.benchmarks.loopback_slack.workspace import ADMIN, ANN, ART, BOB, DM, OTHER
 from engine.community.feedback import Verdicts
 from engine.values import Phase, Request
 from tests.discord.atelier import finish
@@ -101,6 +104,7 @@ async def test_an_event_that_comes_again_cancels_but_does_not_delete(workspace: 
     await workspace.slack.event(event, event_id=first, retry=1)
     assert [m["ts"] for m in workspace.slack.messages()] == [root["ts"]]
     await workspace.slack.react(root, "x", ANN)
+    await workspace.settled()
     assert workspace.slack.messages() == []
 
 
@@ -119,6 +123,7 @@ async def test_the_first_star_shows_the_answer_in_the_gallery(workspace: Workspa
     await workspace.desk.workspaces.change(request.asker, gallery=DM)
     for user in (ANN, BOB):
         await workspace.slack.react(workspace.root, "star", user)
+        await workspace.deliver()
     copy, images = workspace.slack.messages(DM)
     assert request.id in words_of(copy)
     assert "files" in images
@@ -134,6 +139,7 @@ async def test_what_only_adults_may_see_needs_an_admin_and_stays_where_it_is(
     assert allowed.overrides.unsafe
     await finish(workspace.desk, allowed)
     await workspace.slack.react(workspace.root, "star", ANN)
+    assert await workspace.deliver() == 0
     assert workspace.slack.messages(DM) == []
 
 
@@ -149,12 +155,55 @@ async def test_reactions_on_the_shared_images_count_too(workspace: Workspace) ->
 async def test_mail_sends_a_copy_that_can_be_reacted_on(workspace: Workspace) -> None:
     request = await answered(workspace)
     await workspace.slack.react(workspace.root, "email", ANN)
+    assert await workspace.deliver() == 1
     copy, images = workspace.slack.messages(DM)
     assert request.id in words_of(copy)
     assert len(images["files"]) == 3
     await workspace.slack.react(copy, "repeat", ANN, channel=DM)
     await workspace.settled()
     assert (await workspace.newest()).parent_id == request.id
+
+
+async def test_a_copy_is_wanted_before_the_acknowledgement_and_made_after_it(
+    workspace: Workspace,
+) -> None:
+    """Whoever dies in between, another process makes it, once for each reaction."""
+    await answered(workspace)
+    uploads = workspace.slack.counts()["files.getUploadURLExternal"]
+    event = await workspace.slack.react(workspace.root, "email", ANN)
+    assert workspace.slack.counts()["files.getUploadURLExternal"] == uploads
+    assert (await workspace.delivery())[0] == "wanted"
+    await workspace.restart()
+    assert await workspace.deliver() == 1
+    first = await workspace.slack.event(event)
+    assert await workspace.deliver() == 1, "the same reaction, put anew"
+    await workspace.slack.event(event, event_id=first, retry=1)
+    assert await workspace.deliver() == 0
+    assert len(workspace.slack.messages(DM)) == 4
+
+
+@pytest.mark.parametrize("method", ["chat.postMessage", "files.completeUploadExternal"])
+async def test_a_copy_lost_on_its_way_back_is_not_posted_twice(
+    workspace: Workspace, method: str
+) -> None:
+    request = await answered(workspace)
+    await workspace.desk.workspaces.change(request.asker, gallery=ART)
+    before = len(workspace.slack.messages(ART))
+    await workspace.slack.react(workspace.root, "star", BOB)
+    workspace.slack.after[method].append(web.Response(status=503, text="upstream connect error"))
+    assert await workspace.deliver() == 0
+    await workspace.grow_old()
+    assert await workspace.deliver() == 1
+    assert len(workspace.slack.messages(ART)) == before + 2
+
+
+async def test_a_gallery_that_is_out_of_reach_is_marked(workspace: Workspace) -> None:
+    request = await answered(workspace)
+    await workspace.desk.workspaces.change(request.asker, gallery=OTHER)
+    await workspace.slack.react(workspace.root, "star", BOB)
+    assert await workspace.deliver() == 0
+    state, failure = await workspace.delivery()
+    assert (state, "invite me" in str(failure)) == ("undeliverable", True)
 
 
 async def test_other_messages_and_emoji_mean_nothing(workspace: Workspace) -> None:

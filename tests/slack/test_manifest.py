@@ -89,6 +89,25 @@ def test_with_an_address_the_manifest_is_for_http_and_many_workspaces() -> None:
     assert read["oauth_config"]["redirect_urls"] == [f"https://stylus.example.org{REDIRECT}"]
 
 
+def test_the_manifest_keeps_the_lengths_that_slack_takes() -> None:
+    """Slack refuses the whole manifest otherwise, before anybody has an app."""
+    read = yaml.safe_load(manifest("https://stylus.example.org"))
+    about, features = read["display_information"], read["features"]
+    assert len(about["name"]) <= 35
+    assert len(about["description"]) <= 140
+    assert len(features["bot_user"]["display_name"]) <= 80
+    assert len(features["shortcuts"]) <= 10
+    for shortcut in features["shortcuts"]:
+        assert len(shortcut["name"]) <= 24
+        assert len(shortcut["description"]) <= 150
+        assert len(shortcut["callback_id"]) <= 255
+    for command in features["slash_commands"]:
+        assert len(command["command"]) <= 32
+        assert len(command["description"]) <= 2000
+        assert len(command["usage_hint"]) <= 1000
+    assert len(read["settings"]["event_subscriptions"]["bot_events"]) <= 100
+
+
 def test_what_slack_is_told_of_has_a_listener() -> None:
     source = (FOLDER / "app.py").read_text("utf-8")
     heard = set(re.findall(r'self\.event\("(\w+)"\)', source))

@@ -64,6 +64,8 @@ async def test_a_mention_that_comes_again_is_one_request(workspace: Workspace) -
     first = await workspace.slack.event(event)
     await workspace.slack.event(event, event_id=first, retry=1)
     await workspace.slack.event(event, event_id=first, retry=2)
+    await workspace.restart()
+    await workspace.slack.event(event, event_id=first, retry=3)
     await workspace.settled()
     assert await workspace.count("requests") == 1
     assert len(workspace.slack.messages(ART, said["ts"])) == 2

@@ -218,6 +218,10 @@ class LoopbackSlack:
         self._addresses[name] = (self, time.time(), [])
         return f"{self.url}/response/{name}"
 
+    def most_used(self) -> int:
+        """Returns how often the response URL was used that was used most."""
+        return max((len(uses) for _, _, uses in self._addresses.values()), default=0)
+
     async def _respond(self, request: web.Request) -> web.Response:
         workspace, given, uses = self._addresses[request.match_info["id"]]
         body = await request.json()
