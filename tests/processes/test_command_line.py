@@ -224,7 +224,7 @@ BAD = [
     (["prompt", "a star", "--images", "0"], "images is 0; it may be 1 to 8"),
     (["prompt", "a star", "--images", "100"], "images is 100; it may be 1 to 8"),
     (["prompt", "a star", "--size", "100x128"], "width is 100; it may be a multiple of 64"),
-    (["prompt", "a star", "--size", "big"], "--size is “big”; write it as 128x128"),
+    (["prompt", "a star", "--size", "big"], "“big” is no size; write it as 512x512"),
     (["prompt", "a star", "--seed", "-1"], "seed is -1"),
     (["prompt", "a star", "--pin", "no:such"], "no adapter “no:such”"),
     (["prompt", "a star", "--weight", "test:star=9"], "weight of test:star is 9"),
