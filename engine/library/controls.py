@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 #: Parts of the card's weight that are tried, in this order.
-PARTS = (1.0, 0.5, 0.25)
-#: Share of pixels that may become as colourful as a screen can show; good styles stay below 0.002.
-MOST_BURNT = 0.03
+PARTS = (1.0, 0.5, 0.25, 0.125)
+#: Share of pixels whose colour may begin to clip: twice what the worst of the shelf's good adapters
+#: does on four sets of seeds (0.025).
+MOST_BURNT = 0.05
 #: Share of the controls that must still show what their prompts say.
 LEAST_KEPT = 0.75
 
@@ -71,7 +72,7 @@ class Control:
     #: At which it was tried, and which part of the card's that is.
     weight: float
     part: float
-    #: By how much the share of pixels grew whose colour has one channel full and another empty.
+    #: By how much the share of pixels grew whose colour clips.
     burnt: float
     #: Share of the controls that the model still recognises, of those that it recognises without
     #: the adapter; None where nobody can tell.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from engine.library.controls import PARTS, Control, ControlPrompts
@@ -20,6 +21,8 @@ Draw = Callable[[Sequence[str], PlannedAdapter | None], "Drawn"]
 Recognise = Callable[[Job, ImagePlan, Sequence[Image.Image], Sequence[str]], Sequence[int] | None]
 #: Channels, 0 to 1, are empty below the one and full above the other.
 _ENDS = (0.02, 0.98)
+#: Pixels are colourful whose channels lie further apart, 0 to 1.
+_COLOURFUL = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,14 @@ def _burnt_more(plain: Drawn, changed: Drawn, things: int) -> float:
 
 
 def burnt_share(images: Sequence[Image.Image]) -> float:
-    """Share of pixels that are as colourful as a screen can show: one channel full, another
-    empty. The white of paper and the black of a night do not count."""
+    """Share of pixels whose colour clips: colourful ones with a channel that is empty or full, so
+    that shades are lost. The white of paper and the black of a night do not count."""
+    pixels = [np.asarray(image.convert("RGB"), np.float32) / np.float32(255) for image in images]
+    return float(np.mean([_clips(one).mean() for one in pixels]))
+
+
+def _clips(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
     low, high = _ENDS
-    pixels = [np.asarray(image.convert("RGB"), np.float32) / 255 for image in images]
-    return float(np.mean([((p.min(-1) < low) & (p.max(-1) > high)).mean() for p in pixels]))
+    least, most = pixels.min(-1), pixels.max(-1)
+    clips: NDArray[np.bool_] = ((least < low) | (most > high)) & (most - least > _COLOURFUL)
+    return clips

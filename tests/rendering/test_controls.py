@@ -72,7 +72,7 @@ def test_what_does_harm_at_any_weight_says_so() -> None:
         return None
 
     found = find_steady(PlannedAdapter("a", "A", None, None, 0.8), PROMPTS, draw, recognise)
-    assert (found.part, found.harmless) == (0.25, False), "nothing came out at all"
+    assert (found.part, found.harmless) == (0.125, False), "nothing came out at all"
     assert Control(0.8, 1.0, 0.0, None).harmless, "where nobody can tell, burning decides"
     assert not Control(0.8, 1.0, 0.0, 0.5).harmless
     assert not Control(0.8, 1.0, 0.5, None).harmless
@@ -99,7 +99,8 @@ def test_each_image_is_looked_at_by_itself(checkpoint: Checkpoint, kind: str) ->
     assert together == [look([image])[0] for image in images]
 
 
-def test_burnt_is_what_no_screen_can_show_more_colourful() -> None:
-    plain = [Image.new("RGB", (4, 4), colour) for colour in ("white", "black", (9, 128, 240))]
+def test_a_colour_burns_when_one_of_its_channels_clips() -> None:
+    plain = [Image.new("RGB", (4, 4), c) for c in ("white", "black", (9, 128, 240), (0, 90, 120))]
     assert burnt_share(plain) == 0
-    assert burnt_share([Image.new("RGB", (4, 4), (0, 128, 255)), *plain]) == 0.25
+    clipped = [Image.new("RGB", (4, 4), colour) for colour in ((0, 128, 240), (255, 90, 10))]
+    assert burnt_share([*clipped, *plain]) == pytest.approx(1 / 3)
