@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.actions import Action, Button, Click
 from bot.breakdown import uses
-from bot.reply import Reply, reveal_reply
+from bot.reply import reveal_reply
 from bot.texts import Texts
 from engine.desk import Desk, Tally
 from engine.values import Answer, Asker
@@ -37,29 +37,30 @@ async def duel_result(desk: Desk, request_id: str, asker: Asker, texts: Texts) -
     answer = await desk.show(request_id, asker)
     tally = await desk.duels.tally(answer)
     if tally.method is None:
-        return [texts.duel_alike]
+        return [texts.duel_alike[answer.request.overrides.against]]
     if not tally.decided:
         return [_standing(tally, texts)]
-    return list(_result(reveal_reply(answer, texts), tally, tally.method, texts))
+    return list(_result(answer, tally, tally.method, texts))
 
 
 async def announce(desk: Desk, answer: Answer, texts: Texts) -> Announcement:
     """Returns the result of a duel that is decided."""
     tally = await desk.duels.tally(answer)
     request = answer.request
-    lines = [texts.duel_alike]
+    lines = [texts.duel_alike[request.overrides.against]]
     if tally.method is not None:
-        lines = list(_result(reveal_reply(answer, texts), tally, tally.method, texts))
+        lines = list(_result(answer, tally, tally.method, texts))
     again = Button(Click(Action.REROLL, request.id), texts.reroll)
     title = texts.duel_over.format(prompt=request.prompt)
     return Announcement(request.id, title, tuple(lines), again)
 
 
-def _result(reply: Reply, tally: Tally, method: int, texts: Texts) -> Iterator[str]:
+def _result(answer: Answer, tally: Tally, method: int, texts: Texts) -> Iterator[str]:
     won, lost = tally.votes[method], tally.votes[1 - method]
     verdict = texts.duel_won if won > lost else texts.duel_lost if won < lost else texts.duel_drawn
-    yield verdict.format(number=method + 1, won=won, cast=tally.cast)
-    for row in reply.rows:
+    had = texts.duel_had[answer.request.overrides.against]
+    yield verdict.format(number=method + 1, had=had, won=won, cast=tally.cast)
+    for row in reveal_reply(answer, texts).rows:
         if row.title:
             yield f"{row.words} → {row.title} · {' · '.join(uses(row, texts))}"
 

@@ -5,11 +5,12 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bot.reply import Reply, ReplyImage
+from bot.reply import Reply
 from bot.status import Status
 from bot.texts import Texts
 from engine.desk import Desk
 from engine.png import contact_sheet, encode_plain, open_image
+from engine.values import Rendering
 
 #: Images beside each other on the sheet: two make a square of four.
 COLUMNS = 2
@@ -37,16 +38,17 @@ async def load_pictures(desk: Desk, reply: Reply) -> dict[int, Picture]:
     return {
         image.rendering.index: Picture(
             name=f"stylus-{reply.request_id}-{image.rendering.index + 1}.png",
-            content=await _content(desk, image, blind=reply.duel),
+            content=await load_content(desk, image.rendering, blind=reply.duel),
             alt=image.alt,
         )
         for image in reply.images
     }
 
 
-async def _content(desk: Desk, image: ReplyImage, *, blind: bool) -> bytes:
-    """A file says which adapters made it: of a duel, it may hold no more than pixels."""
-    content = await desk.image(image.rendering)
+async def load_content(desk: Desk, rendering: Rendering, *, blind: bool) -> bytes:
+    """Returns a rendering's PNG. A file says which adapters made it: of a duel, it may hold no more
+    than pixels. Raises `StorageUnavailable`."""
+    content = await desk.image(rendering)
     return await asyncio.to_thread(_pixels, content) if blind else content
 
 

@@ -91,8 +91,9 @@ def _blind(answer: Answer, texts: Texts) -> Reply:
         for one in answer.renderings
     )
     full = _full(answer, texts)
-    alike = not any(one.loaded for one in answer.renderings)
-    question = texts.duel_alike if alike else texts.duel_question
+    against = answer.request.overrides.against
+    alike = len({one.loaded for one in answer.renderings}) < len(answer.renderings)
+    question = (texts.duel_alike if alike else texts.duel_question)[against]
     return replace(full, images=images, rows=(), remarks=(question,), composer=None, duel=True)
 
 

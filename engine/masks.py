@@ -17,7 +17,7 @@ from hashlib import blake2b
 from itertools import chain, cycle, islice
 from random import Random
 
-from engine.values import Composition, Mask, Task
+from engine.values import Composition, Mask, Opponent, Task
 
 MISSING = 1
 """Tasks that an image of a first answer may leave off."""
@@ -67,10 +67,23 @@ def draw_masks(
     return Draw(tuple(masks), exhausted=bool(seen) and short > 0)
 
 
-def draw_duel(composition: Composition, seed: int, pinned: frozenset[str] = frozenset()) -> Draw:
-    """Returns the all-best mask and the empty one, in an order that the seed decides."""
-    pair = (best_mask(composition, pinned), Mask(frozenset()))
-    return Draw(pair if Random(seed).random() < 0.5 else pair[::-1], exhausted=False)  # noqa: S311
+def draw_duel(
+    composition: Composition,
+    seed: int,
+    against: Opponent = "base",
+    pinned: frozenset[str] = frozenset(),
+) -> Draw:
+    """Returns the all-best mask and its opponent's, in an order that the seed decides."""
+    best = best_mask(composition, pinned)
+    every = Mask(frozenset(pick.adapter_id for pick in composition.picks) | pinned)
+    opponents = {"base": Mask(frozenset()), "all": every, "half": best}
+    pair = (best, opponents[against])
+    return Draw(pair[::-1] if method_index(seed) else pair, exhausted=False)
+
+
+def method_index(seed: int) -> int:
+    """Returns which of a duel's two images is the method's own."""
+    return int(Random(seed).random() >= 0.5)  # noqa: S311 - a coin, not a secret
 
 
 def best_mask(composition: Composition, pinned: frozenset[str] = frozenset()) -> Mask:

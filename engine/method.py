@@ -172,7 +172,9 @@ def _draw(
         mask = Mask(frozenset(a.adapter_id for a in plan.adapters))
         return Draw((mask,) * request.image_count, exhausted=False)
     if request.kind == "duel":
-        return draw_duel(composition, request.seed, frozenset(request.overrides.pin))
+        return draw_duel(
+            composition, request.seed, request.overrides.against, frozenset(request.overrides.pin)
+        )
     return draw_masks(
         composition,
         request.image_count,

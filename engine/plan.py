@@ -1,7 +1,9 @@
 """The plan: one for each image, with its seed, adapters, weights and prompt text."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
+from engine.masks import method_index
 from engine.settings import Weights
 from engine.values import Composition, ImagePlan, Mask, PlannedAdapter, Request, is_part_of
 from engine.weights import weigh
@@ -43,6 +45,8 @@ def _plan(
     request: Request, composition: Composition, mask: Mask, index: int, weights: Weights
 ) -> ImagePlan:
     on = weigh(composition, mask, total=weights.total, chosen=request.overrides.weights)
+    if _is_half(request, index):
+        on = tuple(replace(one, weight=one.weight / 2) for one in on)
     return ImagePlan(
         index=index,
         seed=_seed(request, index),
@@ -50,6 +54,12 @@ def _plan(
         negative=request.negative,
         adapters=on,
     )
+
+
+def _is_half(request: Request, index: int) -> bool:
+    """Whether it is a duel's image that has the adapters at half of their weights."""
+    against_half = request.kind == "duel" and request.overrides.against == "half"
+    return against_half and index != method_index(request.seed)
 
 
 def _seed(request: Request, index: int) -> int:

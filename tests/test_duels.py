@@ -6,20 +6,22 @@ import pytest
 from sqlalchemy import text
 
 from bot.benchmarks import votes
+from bot.reply import make_reply
 from engine.community.duels import Duels
 from engine.desk import Desk
 from engine.errors import BadOption
-from engine.masks import best_mask, draw_duel
-from engine.plan import plan_images
+from engine.learning.own_answers import own_answers
+from engine.masks import best_mask, draw_duel, method_index
+from engine.plan import plan_images, replan
 from engine.settings import Duels as Rules
 from engine.settings import Weights
-from engine.values import Answer, Mask
+from engine.values import Answer, Mask, Opponent, Overrides
 from tests.discord.atelier import compose, render
-from tests.samples import ask, composition, request
+from tests.samples import ADA, ask, composition, request
 
 
-async def duel(desk: Desk) -> Answer:
-    made = await desk.duel(ask("red star"))
+async def duel(desk: Desk, against: Opponent = "base") -> Answer:
+    made = await desk.duel(ask("red star", overrides=Overrides(against=against)))
     await compose(desk, made)
     await render(desk, made)
     return await desk.answer(made.id)
@@ -44,6 +46,46 @@ def test_a_duel_is_the_best_mask_against_none_in_either_order() -> None:
     assert draw_duel(made, 3) == draw_duel(made, 3)
     plans = plan_images(request(made.prompt, kind="duel"), made, drawn[0], Weights())
     assert plans[0].seed == plans[1].seed == request().seed
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_duel_may_be_between_two_settings(seed: int) -> None:
+    made = composition(("a", "b"), ("c",))
+    ours = method_index(seed)
+    opponents: dict[Opponent, set[str]] = {"all": {"a", "b", "c"}, "half": {"a", "c"}}
+    for against, on in opponents.items():
+        wishes = Overrides(against=against)
+        asked = request(made.prompt, kind="duel", seed=seed, overrides=wishes)
+        masks = draw_duel(made, seed, against).masks
+        plans = plan_images(asked, made, masks, Weights())
+        assert masks[ours] == best_mask(made)
+        assert {one.adapter_id for one in plans[1 - ours].adapters} == on
+        weights = [{one.adapter_id: one.weight for one in plan.adapters} for plan in plans]
+        halved = weights[1 - ours]["c"] == weights[ours]["c"] / 2
+        assert halved is (against == "half")
+        lost = replan(plans[1 - ours], {"a"}, asked, made, Weights())
+        assert lost.adapters[-1].weight == weights[1 - ours]["c"], "half stays half"
+
+
+async def test_duels_between_settings_say_nothing_of_adapters(desk: Desk) -> None:
+    answer = await duel(desk, "half")
+    assert all(one.loaded for one in answer.renderings)
+    method = method_index(answer.request.seed)
+    assert (await desk.duels.tally(answer)).method == method
+    for user, image in (("ann", method), ("bob", method), ("cid", 1 - method)):
+        await desk.duels.vote(answer, user, image)
+    (figure,) = await votes.measure(desk.settings)
+    assert (figure.name, figure.unit) == ("duels: full weight preferred to half", "of 3")
+    assert figure.value == pytest.approx(2 / 3)
+    assert (await desk.opinions.of("a", ADA)).judged == 0
+    async with desk.database.transaction() as connection:
+        assert await own_answers(connection) == []
+
+
+async def test_where_no_idea_has_two_adapters_all_are_as_one(desk: Desk) -> None:
+    answer = await duel(desk, "all")
+    assert (await desk.duels.tally(answer)).method is None
+    assert "No idea of this prompt has several" in make_reply(answer).remarks[0]
 
 
 async def test_hours_decide_what_votes_do_not(desk: Desk) -> None:

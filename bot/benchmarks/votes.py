@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from engine.community.duels import Ballot
 from engine.desk import Desk, open_desk
@@ -12,10 +12,17 @@ from engine.evaluating.statistics import wilson_interval
 from engine.operations.figures import Figure
 from engine.png import encode_plain, open_image
 from engine.settings import Llm, Settings
+from engine.values import Opponent
 
 Tell = Callable[[str], None]
 
 NOBODY = "Nobody has voted yet: ask /stylus duel in a chat, or judge answers there with 👍 and 👎."
+#: What a vote for the method's image prefers, by what that was held against.
+PREFERRED: Mapping[Opponent, str] = {
+    "base": "adapters preferred",
+    "all": "one adapter an idea preferred to all",
+    "half": "full weight preferred to half",
+}
 #: The paper's preference over its base, of about 145 pairs (section 4.2).
 GOAL = 0.5
 
@@ -65,7 +72,10 @@ def judge_figures(judged: Sequence[tuple[Ballot, Judgement]], asked: int) -> lis
         if one.better == "tie":
             continue
         won = one.better == "first"
-        for name in ("judge: adapters preferred", f"judge, checkpoint {ballot.checkpoint}"):
+        names = [f"judge: {PREFERRED[ballot.against]}"]
+        if ballot.against == "base":
+            names.append(f"judge, checkpoint {ballot.checkpoint}")
+        for name in names:
             counted[name][0] += won
             counted[name][1] += 1
         if 2 * ballot.won != ballot.cast:
@@ -85,15 +95,24 @@ def judge_figures(judged: Sequence[tuple[Ballot, Judgement]], asked: int) -> lis
 def _duels(ballots: Iterable[Ballot]) -> list[Figure]:
     counted: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for ballot in ballots:
-        names = ["duels: adapters preferred"]
-        names += [f"duels, checkpoint {ballot.checkpoint}", f"duels, composer {ballot.composer}"]
-        names += [f"duels, {ballot.ideas} {'idea' if ballot.ideas == 1 else 'ideas'} served"]
-        names += [f"duels, {kind} adapters" for kind in ballot.kinds]
-        names += [f"duels, {adapter}" for adapter in ballot.adapters]
+        names = [f"duels: {PREFERRED[ballot.against]}"]
+        if ballot.against == "base":
+            names += _parts(ballot)
         for name in names:
             counted[name][0] += ballot.won
             counted[name][1] += ballot.cast
     return [_share(name, won, cast) for name, (won, cast) in counted.items()]
+
+
+def _parts(ballot: Ballot) -> list[str]:
+    """What else a duel against the base is counted under."""
+    return [
+        f"duels, checkpoint {ballot.checkpoint}",
+        f"duels, composer {ballot.composer}",
+        f"duels, {ballot.ideas} {'idea' if ballot.ideas == 1 else 'ideas'} served",
+        *(f"duels, {kind} adapters" for kind in ballot.kinds),
+        *(f"duels, {adapter}" for adapter in ballot.adapters),
+    ]
 
 
 async def _thumbs(desk: Desk) -> list[Figure]:

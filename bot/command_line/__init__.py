@@ -15,6 +15,7 @@ from bot.command_line import (
     benchmarks,
     chaos,
     composing,
+    duels,
     evaluations,
     frontends,
     library,
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (requests, stages, operations, frontends, benchmarks, chaos, audit):
+for part in (requests, duels, stages, operations, frontends, benchmarks, chaos, audit):
     part.register(app)
 app.add_typer(library.app, name="lora", help="The adapter library.")
 app.add_typer(composing.app, name="composer", help="The local composer.")

@@ -78,7 +78,7 @@ def prompt(
         raise BadOption("Give either a prompt or --from-image FILE.")
     if from_image is not None:
         recipe = read_recipe(from_image)
-        _answer(lambda desk: desk.repeat(recipe, console_asker()), out, as_json)
+        make_answer(lambda desk: desk.repeat(recipe, console_asker()), out, as_json)
         return
     width, height = read_size(size)
     ask = Ask(
@@ -102,12 +102,12 @@ def prompt(
             composer=composer_name(composer),
         ),
     )
-    _answer(lambda desk: desk.submit(ask), out, as_json)
+    make_answer(lambda desk: desk.submit(ask), out, as_json)
 
 
 def reroll(request_id: str, out: Out = OUT, as_json: Json = False) -> None:
     """Answer a request again: same tasks, masks not used before, new seeds."""
-    _answer(lambda desk: desk.reroll(request_id, console_asker()), out, as_json)
+    make_answer(lambda desk: desk.reroll(request_id, console_asker()), out, as_json)
 
 
 def vary(
@@ -117,7 +117,7 @@ def vary(
     as_json: Json = False,
 ) -> None:
     """Make more images like one of a request: same adapters, new seeds."""
-    _answer(lambda desk: desk.vary(request_id, index, console_asker()), out, as_json)
+    make_answer(lambda desk: desk.vary(request_id, index, console_asker()), out, as_json)
 
 
 def translate(
@@ -132,7 +132,7 @@ def translate(
 ) -> None:
     """Turn a picture into what the prompt says, keeping its shape."""
     picture, ask = _read(image), _ask(text, images, seed, steps)
-    _answer(lambda desk: desk.translate(picture, ask, strength), out, as_json)
+    make_answer(lambda desk: desk.translate(picture, ask, strength), out, as_json)
 
 
 def inpaint(
@@ -148,7 +148,7 @@ def inpaint(
 ) -> None:
     """Paint a part of a picture anew and leave the rest exactly as it is."""
     picture, painted, ask = _read(image), _read(mask), _ask(text, images, seed, steps)
-    _answer(lambda desk: desk.inpaint(picture, painted, ask, strength), out, as_json)
+    make_answer(lambda desk: desk.inpaint(picture, painted, ask, strength), out, as_json)
 
 
 def upscale(
@@ -161,7 +161,7 @@ def upscale(
 ) -> None:
     """Make one image of a request larger, with details of that size."""
     asker = console_asker()
-    _answer(lambda desk: desk.upscale(request_id, index, asker, factor, strength), out, as_json)
+    make_answer(lambda desk: desk.upscale(request_id, index, asker, factor, strength), out, as_json)
 
 
 def _read(path: Path) -> bytes:
@@ -189,7 +189,9 @@ def show(request_id: str, as_json: Json = False) -> None:
     run(command())
 
 
-def _answer(submit: Callable[[Desk], Awaitable[Request]], out: Path, as_json: bool) -> None:
+def make_answer(submit: Callable[[Desk], Awaitable[Request]], out: Path, as_json: bool) -> None:
+    """Submits, waits, writes the files and prints."""
+
     async def command() -> None:
         async with open_desk(settings_for_command()) as desk:
             terminal = Terminal(answer_console(), news_console(), out, as_json)

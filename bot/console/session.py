@@ -10,6 +10,7 @@ from bot.console.documents import Document, answer_document
 from bot.console.files import check_folder, write_images, write_sheet
 from bot.console.progress import show_progress
 from bot.console.show import print_reply
+from bot.pictures import load_content
 from bot.reply import make_reply
 from bot.workforce import temporary_workers
 from engine.desk import Desk
@@ -51,7 +52,9 @@ async def answer_request(
 async def present(desk: Desk, terminal: Terminal, answer: Answer) -> Document:
     """Writes the answer's files and, unless JSON is wanted, prints the reply."""
     reply = make_reply(answer)
-    contents = {r.index: await desk.image(r) for r in answer.renderings}
+    contents = {
+        one.index: await load_content(desk, one, blind=reply.duel) for one in answer.renderings
+    }
     paths = write_images(terminal.folder, reply, contents)
     files = list(paths.values())
     if contents:

@@ -23,7 +23,10 @@ def print_reply(console: Console, reply: Reply, timings: Timings, files: list[st
     for file in files:
         console.print(Text(file, style="cyan"), soft_wrap=True)
     console.print(Text(timing_line(timings), style="dim"))
-    console.print(Text(f"stylus reroll {reply.request_id}   takes new masks", style="dim"))
+    further = f"stylus reroll {reply.request_id}   takes new masks"
+    if reply.duel:
+        further = f"stylus vote {reply.request_id} 1   votes for the first image"
+    console.print(Text(further, style="dim"))
 
 
 def timing_line(timings: Timings) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, cast
 
 import discord
 from discord import app_commands
@@ -12,7 +12,7 @@ from bot.discord_frontend.people import Entry
 from bot.sizes import read_size
 from engine.desk import Desk
 from engine.errors import BadFile
-from engine.values import Ask, Overrides, Request
+from engine.values import Ask, Opponent, Overrides, Request
 
 Count = app_commands.Range[int, 1, 8]
 Seed = app_commands.Range[int, 0, 2**32 - 1]
@@ -89,12 +89,29 @@ class AskingCommands(app_commands.Group, name="asking"):
         return choices(name for name in known if current.lower() in name.lower())
 
     @app_commands.command()
-    @app_commands.describe(text="What the images should show.")
-    async def duel(self, interaction: discord.Interaction, text: str) -> None:
+    @app_commands.describe(
+        text="What the images should show.", against="What the method is held against."
+    )
+    @app_commands.choices(
+        against=[
+            app_commands.Choice(name="the base, without adapters", value="base"),
+            app_commands.Choice(name="all adapters of each idea at once", value="all"),
+            app_commands.Choice(name="the same adapters at half weight", value="half"),
+        ]
+    )
+    async def duel(
+        self,
+        interaction: discord.Interaction,
+        text: str,
+        against: app_commands.Choice[str] | None = None,
+    ) -> None:
         """Two images, with adapters and without: everybody votes for the better one."""
 
         async def submit(entry: Entry) -> Request:
-            return await self._desk.duel(ask_of(entry, text), entry.origin, entry.home)
+            opponent = cast(Opponent, against.value if against else "base")
+            ask = ask_of(entry, text)
+            ask = replace(ask, overrides=replace(ask.overrides, against=opponent))
+            return await self._desk.duel(ask, entry.origin, entry.home)
 
         await open_request(self._desk, interaction, submit)
 

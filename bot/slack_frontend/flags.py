@@ -12,14 +12,15 @@ from typing import Any, get_args
 
 from bot.sizes import read_size
 from engine.errors import BadOption
-from engine.values import Ask, Asker, ComposerName, Overrides, Rules
+from engine.values import Ask, Asker, ComposerName, Opponent, Overrides, Rules
 
 _FLAG = re.compile(r"(?:^|(?<=\s))(?:--|—)([a-z][a-z-]*)(?:[ =]+(\"[^\"]*\"|“[^”]*”|(?!--|—)\S+))?")
 NAMES = (
     "images", "seed", "size", "negative", "adapters", "pin", "drop", "composer", "checkpoint",
     "steps", "guidance", "quality",
 )  # fmt: skip
-
+#: ... and after `/stylus duel`.
+DUEL_NAMES = (*NAMES, "against")
 
 #: Those that stand alone.
 SWITCHES = ("private",)
@@ -43,7 +44,7 @@ def read_flags(text: str, names: tuple[str, ...] = NAMES) -> Written:
 
     def take(found: re.Match[str]) -> str:
         name, value = found[1], found[2]
-        if name in SWITCHES and names is NAMES:
+        if name in SWITCHES and names in (NAMES, DUEL_NAMES):
             flags[name] = [name]
             return f" {value or ''}"
         if name not in names:
@@ -57,9 +58,9 @@ def read_flags(text: str, names: tuple[str, ...] = NAMES) -> Written:
     return Written(" ".join(_FLAG.sub(take, text).split()), flags)
 
 
-def to_ask(text: str, asker: Asker) -> Ask:
+def to_ask(text: str, asker: Asker, names: tuple[str, ...] = NAMES) -> Ask:
     """Returns what a person asks for. Raises `BadOption` naming the option."""
-    written = read_flags(text)
+    written = read_flags(text, names)
     width, height = read_size(written.last("size"))
     return Ask(
         asker=asker,
@@ -78,6 +79,7 @@ def to_ask(text: str, asker: Asker) -> Ask:
             pin=tuple(written.flags.get("pin", ())),
             drop=tuple(written.flags.get("drop", ())),
             composer=_one_of(written, "composer", get_args(ComposerName)),
+            against=_one_of(written, "against", get_args(Opponent)) or "base",
         ),
     )
 

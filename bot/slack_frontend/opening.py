@@ -11,7 +11,7 @@ from bot.actions import Click
 from bot.board import Board
 from bot.following import follow_up
 from bot.slack_frontend.background import Background
-from bot.slack_frontend.flags import read_flags, to_ask, within
+from bot.slack_frontend.flags import DUEL_NAMES, read_flags, to_ask, within
 from bot.slack_frontend.languages import Languages
 from bot.slack_frontend.people import PLATFORM, Place
 from bot.slack_frontend.posting import Poster
@@ -149,9 +149,10 @@ async def submit_click(desk: Desk, click: Click, entry: Entry) -> Request:
 
 async def submit_duel(desk: Desk, text: str, entry: Entry) -> Request:
     """Stores the duel that a person asked for. Raises `BadInput`."""
-    if "private" in read_flags(text).flags:
+    if "private" in read_flags(text, DUEL_NAMES).flags:
         raise BadOption("A duel is there for everybody to vote on; ask without --private.")
-    return await desk.duel(within(to_ask(text, entry.asker), entry.rules), entry.origin, entry.home)
+    ask = within(to_ask(text, entry.asker, DUEL_NAMES), entry.rules)
+    return await desk.duel(ask, entry.origin, entry.home)
 
 
 async def submit_text(desk: Desk, web: Web, text: str, entry: Entry) -> Request:

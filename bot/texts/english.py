@@ -60,15 +60,30 @@ ENGLISH = Texts(
     duel_vote="Image {number}",
     duel_result="Result",
     duel_alt="Image {number} of two for: {prompt}",
-    duel_question="Which image is better? One has adapters, one has none. Everybody votes once.",
-    duel_alike="No adapter fits this prompt, so both images are the same.",
+    duel_question={
+        "base": "Which image is better? One has adapters, one has none. Everybody votes once.",
+        "all": "Which image is better? One has a single adapter for each idea, one has all that "
+        "fit. Everybody votes once.",
+        "half": "Which image is better? One has adapters at full weight, one at half. "
+        "Everybody votes once.",
+    },
+    duel_alike={
+        "base": "No adapter fits this prompt, so both images are the same.",
+        "all": "No idea of this prompt has several adapters, so both images are the same.",
+        "half": "No adapter fits this prompt, so both images are the same.",
+    },
+    duel_had={
+        "base": "had the adapters",
+        "all": "had one adapter for each idea",
+        "half": "had the adapters at full weight",
+    },
     duel_counted="Your vote for image {number} counts.",
     duel_once="You have voted already; everybody votes once.",
     duel_open="{cast} of {needed} votes so far; the result follows.",
     duel_decided="With that the duel is decided; see the result.",
-    duel_won="Image {number} had the adapters and won: {won} of {cast} votes.",
-    duel_lost="Image {number} had the adapters and lost: {won} of {cast} votes.",
-    duel_drawn="Image {number} had the adapters; a draw: {won} of {cast} votes.",
+    duel_won="Image {number} {had} and won: {won} of {cast} votes.",
+    duel_lost="Image {number} {had} and lost: {won} of {cast} votes.",
+    duel_drawn="Image {number} {had}; a draw: {won} of {cast} votes.",
     duel_over="The duel is decided: {prompt}",
     tasks_title="Ideas and their adapters",
     tasks_help="Choose, then render again: same seeds, so you see what the choice changes.",
@@ -93,7 +108,8 @@ ENGLISH = Texts(
         "**/stylus prompt** text: images, with the LoRA adapters chosen for each idea of the text",
         "**/stylus translate** image text: a picture, changed as the text says",
         "**/stylus inpaint** image text: a part of a picture painted anew",
-        "**/stylus duel** text: one image with adapters, one without; everybody votes",
+        "**/stylus duel** text: one image with adapters, one without (or with all, or at half "
+        "weight); everybody votes",
         "**/stylus show** id · **history** · **queue** · **quota** · **cancel**",
         "**/stylus lora list** · **lora search** text · **lora info** id: the adapter library",
         "**/stylus delete-my-data**: removes what you asked and got",
@@ -106,7 +122,8 @@ ENGLISH = Texts(
         'Options after it: --images 4 --size 512x512 --seed 7 --negative "text" --adapters none '
         "--private",
         "*/stylus* alone: a form with all of that",
-        "*/stylus duel* text: one image with adapters, one without; everybody votes",
+        "*/stylus duel* text: one image with adapters, one without; everybody votes; "
+        "--against all or half compares settings",
         "*/stylus show* id · *history* · *queue* · *quota* · *cancel*",
         "*/stylus lora list* · *lora search* text · *lora info* id: the adapter library",
         "*/stylus lora propose* url: a LoRA for it; or the file with these words to me",

@@ -4,7 +4,10 @@ Words in braces are filled in where the text is used; a test holds every languag
 ones. What the engine says is English; `sentences` says it in the language.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from engine.values import Opponent
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,10 @@ class Texts:
     duel_vote: str
     duel_result: str
     duel_alt: str
-    duel_question: str
-    duel_alike: str
+    #: By what the method is held against, as the next two.
+    duel_question: Mapping[Opponent, str]
+    duel_alike: Mapping[Opponent, str]
+    duel_had: Mapping[Opponent, str]
     duel_counted: str
     duel_once: str
     duel_open: str

@@ -1,8 +1,9 @@
 """Duels: the method's image against its base's, and who preferred which.
 
-Two images of one prompt and seed, one with the best adapters and one without, shown in an order
-that the seed decided. Everybody has one vote; nobody sees the tally before the duel is decided.
-Then its frontend posts the result, by the rows that answers are posted by.
+Two images of one prompt and seed, one with the best adapters and one without, or with all of them
+or with half of their weights, shown in an order that the seed decided. Everybody has one vote;
+nobody sees the tally before the duel is decided. Then its frontend posts the result, by the rows
+that answers are posted by.
 """
 
 from collections.abc import Sequence
@@ -15,13 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.community.chat_tables import duel_votes
 from engine.errors import BadOption
+from engine.masks import method_index
 from engine.processes.queue import Queue
 from engine.requests import answers
 from engine.requests.ending import announce_result
 from engine.settings import Duels as DuelSettings
 from engine.storage.database import Database
 from engine.storage.tables import adapters, deliveries, requests
-from engine.values import Answer, Phase
+from engine.values import Answer, Opponent, Phase
 
 IMAGES = 2
 
@@ -35,7 +37,7 @@ class Tally:
     #: Votes that decide it.
     needed: int
     decided: bool
-    #: Index of the image that has adapters; None where no adapter fitted.
+    #: Index of the method's own image; None where both were made alike.
     method: int | None
 
     @property
@@ -49,6 +51,8 @@ class Ballot:
     """One decided or open duel, as statistics need it."""
 
     prompt: str
+    #: What the method was held against.
+    against: Opponent
     #: Places of both images in the blob store, the method's first.
     images: tuple[str, str]
     checkpoint: str
@@ -138,14 +142,14 @@ class Duels:
         return Tally(votes, self.rules.votes, decided, _method(answer))
 
     async def ballots(self) -> Sequence[Ballot]:
-        """Returns every duel that somebody voted in and that had an adapter."""
+        """Returns every duel that somebody voted in and whose images were not made alike."""
         async with self.database.transaction() as connection:
             voted = await connection.scalars(select(duel_votes.c.request_id).distinct())
             found = []
             for request_id in list(voted):
                 answer = await answers.load_answer(connection, request_id)
                 tally = await self._tally(connection, answer)
-                if tally.method is not None:
+                if tally.method is not None and len(answer.renderings) == IMAGES:
                     kinds = await _kinds(connection, _loaded(answer))
                     found.append(_ballot(answer, kinds, tally, tally.method))
             return found
@@ -158,10 +162,11 @@ async def _line_up(connection: AsyncConnection, request_id: str) -> None:
 
 
 def _method(answer: Answer) -> int | None:
-    """Index of the image that was rendered with adapters."""
-    if answer.phase is not Phase.RENDERED:
+    """Index of the method's own image, if both differ in what they were made with."""
+    made_with = {one.index: one.loaded for one in answer.renderings}
+    if answer.phase is not Phase.RENDERED or made_with.get(0, ()) == made_with.get(1, ()):
         return None
-    return next((one.index for one in answer.renderings if one.loaded), None)
+    return method_index(answer.request.seed)
 
 
 async def _kinds(connection: AsyncConnection, ids: Sequence[str]) -> tuple[str, ...]:
@@ -170,6 +175,7 @@ async def _kinds(connection: AsyncConnection, ids: Sequence[str]) -> tuple[str, 
 
 
 def _loaded(answer: Answer) -> tuple[str, ...]:
+    """Ids of all adapters that either image has."""
     return tuple(sorted({a.adapter_id for r in answer.renderings for a in r.loaded}))
 
 
@@ -178,6 +184,7 @@ def _ballot(answer: Answer, kinds: tuple[str, ...], tally: Tally, method: int) -
     blobs = {one.index: one.blob for one in answer.renderings}
     return Ballot(
         prompt=answer.request.prompt,
+        against=answer.request.overrides.against,
         images=(blobs[method], blobs[1 - method]),
         checkpoint=answer.request.sampling.checkpoint,
         composer=made.composer if made else "none",

@@ -1,7 +1,8 @@
 """Opinions: what people think of adapters, by their thumbs and by their votes in duels.
 
 One person has one opinion of one adapter, however often they have said it: more ups than downs, or
-more downs than ups. A vote in a duel is for or against all adapters of the image that has them.
+more downs than ups. A vote in a duel against the base is for or against all adapters of the
+image that has them; other duels tell of settings, not of adapters.
 """
 
 from collections.abc import Sequence
@@ -76,7 +77,8 @@ async def load_opinions(
 _OPINIONS = text(
     """
     with asked as (
-        select id, platform from requests
+        select id, platform, coalesce(overrides ->> 'against', 'base') as against
+        from requests
         where cast(:platform as text) is null
            or (platform = :platform and workspace = :workspace)
     ), said as (
@@ -87,7 +89,7 @@ _OPINIONS = text(
                case when v.image = r.index then 1 else -1 end
         from asked q
         join duel_votes v on v.request_id = q.id
-        join renderings r on r.request_id = q.id
+        join renderings r on r.request_id = q.id and q.against = 'base'
         cross join jsonb_array_elements(r.rendering -> 'loaded') as loaded
     ), people as (
         select adapter_id, sum(verdict) as verdict

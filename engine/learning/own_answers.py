@@ -1,6 +1,7 @@
 """What a community's people made of their answers: which adapters were right for which words.
 
-An answer is liked that has more thumbs up than down, or whose duel its adapters have won. Whoever
+An answer is liked that has more thumbs up than down, or whose duel against the base its adapters
+have won. Whoever
 switches an adapter off says more: it was wrong for its words, and what was left on was right.
 """
 
@@ -63,6 +64,8 @@ _TOLD = text(
         union all
         select v.request_id, case when v.image = r.index then 1 else -1 end
         from duel_votes v
+        join requests d
+          on d.id = v.request_id and coalesce(d.overrides ->> 'against', 'base') = 'base'
         join renderings r
           on r.request_id = v.request_id and jsonb_array_length(r.rendering -> 'loaded') > 0
     ), judged as (

@@ -11,6 +11,11 @@ Kind = Literal["prompt", "reroll", "vary", "revise", "translate", "inpaint", "up
 ComposerName = Literal["local", "llm"]
 
 
+#: What a duel holds the method against: the checkpoint alone, all adapters of each idea at once, or
+#: the same adapters at half of their weights.
+Opponent = Literal["base", "all", "half"]
+
+
 #: Weights beyond this are no recommendation but an accident or an attack.
 MAX_WEIGHT = 2.0
 
@@ -42,6 +47,8 @@ class Overrides:
     composer: ComposerName | None = None
     #: Adapters rated unsafe may be used: admins allow it, and the channel is age-restricted.
     unsafe: bool = False
+    #: Of a duel alone.
+    against: Opponent = "base"
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ async def compose(desk: Desk, request: Request, titles: dict[str, str] | None = 
     ]
     if request.kind == "duel":
         made = composed(request.prompt, titles)
-        masks = draw_duel(made, request.seed).masks
+        masks = draw_duel(made, request.seed, request.overrides.against).masks
         plans = plan_images(request, made, masks, desk.settings.weights)
     async with desk.database.transaction() as connection:
         claimed = await claim(connection, COMPOSING, request.id)

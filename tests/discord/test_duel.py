@@ -42,6 +42,18 @@ async def test_nothing_tells_which_image_has_adapters(discord_server: Server) ->
     ]
 
 
+async def test_two_settings_are_compared(discord_server: Server) -> None:
+    await discord_server.ann.slash(
+        discord_server.channel, "stylus duel", text="red star", against="half"
+    )
+    request = await discord_server.newest()
+    assert request.overrides.against == "half"
+    await finish(discord_server.desk, request)
+    assert "One has adapters at full weight, one at half" in words_of(discord_server.last)
+    answer = await discord_server.desk.answer(request.id)
+    assert len({one.loaded for one in answer.renderings}) == 2
+
+
 async def test_the_files_hold_nothing_but_pixels(
     discord_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,6 +56,21 @@ def test_prompt_shows_people_the_breakdown(running: Installation, tmp_path: Path
     assert "step 2 of 2" in done.stderr
 
 
+def test_a_duel_of_two_settings_is_blind_and_voted_on(
+    running: Installation, tmp_path: Path
+) -> None:
+    done = running.run("duel", PROMPT, "--against", "half", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "One has adapters at full weight, one at half" in done.stdout
+    assert "Big star" not in done.stdout
+    files = sorted(tmp_path.glob("*-[01].png"))
+    recipes = [b"iTXt" in file.read_bytes() for file in files]
+    assert recipes == [False, False], "a recipe would tell"
+    request_id = files[0].name.removesuffix("-0.png")
+    voted = running.run("vote", request_id, "2")
+    assert "Your vote for image 2 counts. 1 of 5 votes so far" in " ".join(voted.stdout.split())
+
+
 def test_an_image_is_rendered_again_from_its_file(running: Installation, tmp_path: Path) -> None:
     made = document(
         running, "prompt", PROMPT, "--images", "1", "--steps", "2", "--out", str(tmp_path)

@@ -34,6 +34,24 @@ async def test_a_duel_is_asked_voted_on_and_told(workspace: Workspace) -> None:
     assert "Big star" in told
 
 
+async def test_two_settings_are_compared(workspace: Workspace) -> None:
+    await workspace.slack.slash("duel red star --against half")
+    await workspace.settled()
+    request = await workspace.newest()
+    assert (request.prompt, request.overrides.against) == ("red star", "half")
+    await finish(workspace.desk, request)
+    assert "One has adapters at full weight, one at half." in words_of(workspace.root)
+    answer = await workspace.desk.answer(request.id)
+    for number in range(5):
+        await workspace.desk.duels.vote(answer, f"guest{number}", 0)
+    await workspace.slack.click(f"stylus:result:{request.id}", workspace.root, BOB)
+    await workspace.settled()
+    assert "had the adapters at full weight and" in words_of(workspace.slack.whispers[-1])
+    await workspace.slack.slash("duel red star --against everything")
+    await workspace.settled()
+    assert "it may be base or all or half" in workspace.slack.whispers[-1]["text"]
+
+
 async def test_the_result_is_posted_once(workspace: Workspace) -> None:
     await workspace.slack.slash("duel red star")
     await workspace.settled()
