@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.benchmarks.composer import Tell
+from engine.composing.local_model import load_model
 from engine.learning import agreement
 from engine.learning.agreement import RECALL_GOALS, Answered
 from engine.learning.labelled import Labelled, read_labelled
@@ -61,8 +62,9 @@ async def _recalls(
 async def _answer(database: Database, labelled: Labelled, base: str) -> Answered:
     async with database.transaction() as connection:
         selection = Selection(base, with_file=False)
+        model = load_model().unmoved  # the shipped maps know these prompts' answers
         found = await retrieve(
-            connection, load_embedder(), labelled.prompt, selection, max(RECALL_GOALS)
+            connection, load_embedder(), labelled.prompt, selection, max(RECALL_GOALS), model
         )
     ids = tuple(candidate.adapter.source_id for candidate in found.candidates)
     return Answered(labelled, ids, Composition(labelled.prompt, (), "none"))

@@ -4,10 +4,12 @@ The shipped query maps know the published picks; so the maps are trained anew he
 of the prompts at a time, and asked for the others. What the whole does without any stands beside.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bot.benchmarks import other_cards
 from bot.benchmarks.composer import Tell, stocked
 from engine.composing.local_model import load_model
 from engine.learning import agreement
@@ -20,6 +22,9 @@ from engine.retrieving.embedder import load_embedder
 from engine.settings import Settings
 from engine.storage.database import Database
 from engine.values import Composition
+
+if TYPE_CHECKING:
+    from engine.learning.training import Lessons
 
 #: Which rankings take part, as a beginning of their names.
 WHOLE, UNMOVED = "all five rankings (as built)", "without query maps"
@@ -43,10 +48,13 @@ async def measure(
     settings: Settings, cards: Path, answers: Path, base: str, tell: Tell
 ) -> list[Figure]:
     """Returns the share of published picks that is found, for each way."""
+    from engine.learning import training  # needs torch, which nothing else here does
+
     judged = [one for one in read_labelled(answers) if one.picks]
-    figures = []
+    figures: list[Figure] = []
     async with stocked(settings, cards, tell) as database:
-        questions = await _ask(database, judged, base, tell)
+        lessons = await training.gather(database, load_embedder(), judged, base, tell)
+        questions = list(_questions(lessons, base, tell))
         for way, parts in WAYS.items():
             tell(way)
             rankings = _with(parts)
@@ -58,6 +66,9 @@ async def measure(
                 held = goal if way == WHOLE else None
                 found = agreement.recall(answered, k)
                 figures.append(Figure(f"{way}, R@{k}", found, "", held, True))
+            if way in (WHOLE, UNMOVED):
+                figures += _of_new_cards(way, answered, questions)
+        figures += await other_cards.measure(database, lessons, base, tell)
     return [*figures, Figure("prompts", len(questions), "")]
 
 
@@ -66,29 +77,43 @@ class _Question:
     """A labelled prompt, asked with maps that do not know it, and without any."""
 
     labelled: Labelled
+    #: The same with those picks alone that no prompt had from which the maps learned.
+    new: Labelled
     base: str
     moved: Asked
     unmoved: Asked
 
 
-async def _ask(
-    database: Database, judged: Sequence[Labelled], base: str, tell: Tell
-) -> list[_Question]:
-    from engine.learning import training  # needs torch, which nothing else here does
+def _questions(lessons: Sequence["Lessons"], base: str, tell: Tell) -> Iterator[_Question]:
+    from engine.learning import training
     from engine.learning.query_training import train_query
 
     embedder, model = load_embedder(), load_model()
-    lessons = await training.gather(database, embedder, judged, base, tell)
-    questions = []
     for known, held in training.folds(lessons, FOLDS):
         maps = train_query([one.query for one in known if one.query], tell)
+        seen = {pick for one in known for pick in one.labelled.picks}
         for one in held:
             moved, unmoved = (
                 ask_locally(one.labelled.prompt, embedder, trained)
                 for trained in (replace(model, query=maps), model.unmoved)
             )
-            questions.append(_Question(one.labelled, base, moved, unmoved))
-    return questions
+            picks = {"": tuple(sorted(one.labelled.picks - seen))}
+            new = replace(one.labelled, known=picks)
+            yield _Question(one.labelled, new, base, moved, unmoved)
+
+
+def _of_new_cards(
+    way: str, answered: Sequence[Answered], questions: Sequence[_Question]
+) -> list[Figure]:
+    new = [
+        replace(made, labelled=asked.new) for made, asked in zip(answered, questions, strict=True)
+    ]
+    count = sum(len(one.labelled.picks) for one in new)
+    return [
+        Figure(f"{way}, the {count} picks of cards not learned from, R@{k}", found, "")
+        for k in RECALL_GOALS
+        for found in [agreement.recall(new, k)]
+    ]
 
 
 def _with(parts: tuple[str, ...]) -> Rankings:
