@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy import text
 
 from engine import retriever
+from engine.composing.local_model import load_model
 from engine.library.catalogue import import_cards
-from engine.retriever import Rankings, Selection, retrieve
+from engine.retriever import DEPTH, LIKENESS, RANK_OFFSET, Rankings, Selection, retrieve
 from engine.retrieving import shortlist
+from engine.retrieving.asking import ask_locally
 from engine.retrieving.embedder import MiniLM
 from engine.retrieving.retrieval import Retrieval
 from engine.retrieving.search_index import embed_pending
@@ -349,3 +351,17 @@ async def test_a_ranking_that_does_not_count_is_left_out(stock: Database, embedd
     meaning = await first("neon aquarelle", Rankings(lexical=0))
     assert {"neon", "water"} <= set(meaning[:3])
     assert len(meaning) == 9
+
+
+async def test_likeness_counts_beside_the_rank(stock: Database, embedder: MiniLM) -> None:
+    rankings = Rankings(prompt_body=0, phrase_heading=0, phrase_body=0, lexical=0)
+    asked = ask_locally("a neon glow", embedder, load_model())
+    async with stock.transaction() as connection:
+        came = await retrieve(
+            connection, embedder, "a neon glow", HERE, 150, asked=asked, rankings=rankings
+        )
+    ranks = np.arange(1, len(came.candidates) + 1)
+    shares = rankings.prompt_heading * np.log((RANK_OFFSET + DEPTH) / (RANK_OFFSET + ranks))
+    likeness = LIKENESS.prompt_heading * came.headings @ asked.headings[0]
+    scores = [candidate.score for candidate in came.candidates]
+    assert np.abs(shares + likeness - scores).max() < 0.02, "vectors are stored in half precision"
