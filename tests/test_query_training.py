@@ -8,7 +8,8 @@ from engine.learning.query_training import train_query
 from engine.retrieving.embedder import MiniLM, Vectors
 from engine.retrieving.query_maps import mapped, plain_maps
 
-#: What prompts tell of, and cards; the first cards serve one of these each.
+#: What prompts tell of, and cards: the last ones serve one of these each, the first ones are no
+#: candidates.
 IDEAS, CARDS = 10, 30
 
 
@@ -41,14 +42,14 @@ def test_prompts_that_were_not_learned_find_their_cards(chooser: np.random.Gener
         return np.asarray(moved / np.linalg.norm(moved), np.float32)
 
     def lesson(idea: int) -> QueryLesson:
-        chosen = np.arange(CARDS) == idea
+        chosen = np.arange(CARDS) == CARDS - IDEAS + idea
         phrases = asked(idea)[None][: idea % 2]  # half of the prompts have no keyword
-        every = np.ones(CARDS, bool)
+        every = np.arange(CARDS) >= 5
         return QueryLesson(cards, asked(idea), phrases, every, chosen, ((asked(idea), chosen),))
 
     maps = train_query([lesson(n % IDEAS) for n in range(160)], lambda _: None)
     new = np.stack([asked(n % IDEAS) for n in range(50)])
-    served = np.arange(50) % IDEAS
+    served = CARDS - IDEAS + np.arange(50) % IDEAS
     for change, side in ((maps.heading, headings), (maps.body, bodies)):
         best = (mapped(new, change) @ side.T).argmax(1)
         assert (best == served).mean() >= 0.9

@@ -35,4 +35,6 @@ async def test_lessons_know_each_keyword_and_fold_by_prompt(
         assert len(learned) + len(held) == 102
         prompts = {one.labelled.prompt for one in held}
         assert prompts.isdisjoint({one.labelled.prompt for one in learned})
+    ways = [[one.labelled.prompt for one in next(folds(lessons, 5, n))[1]] for n in (0, 0, 1)]
+    assert ways[0] == ways[1] != ways[2]
     assert nearest(lessons[0], lessons) is known, "only prompts with a card at hand count"

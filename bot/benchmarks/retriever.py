@@ -42,6 +42,8 @@ WAYS = {
 
 #: Parts of the prompts, each asked with maps trained on the others.
 FOLDS = 5
+#: In so many ways.
+SPLITS = 3
 
 
 async def measure(
@@ -54,7 +56,7 @@ async def measure(
     figures: list[Figure] = []
     async with stocked(settings, cards, tell) as database:
         lessons = await training.gather(database, load_embedder(), judged, base, tell)
-        questions = list(_questions(lessons, base, tell))
+        questions = list(_questions(lessons, base, 0, tell))
         for way, parts in WAYS.items():
             tell(way)
             rankings = _with(parts)
@@ -68,6 +70,8 @@ async def measure(
                 figures.append(Figure(f"{way}, R@{k}", found, "", held, True))
             if way in (WHOLE, UNMOVED):
                 figures += _of_new_cards(way, answered, questions)
+            if way == WHOLE:
+                figures += await _split_otherwise(database, lessons, base, answered, tell)
         figures += await other_cards.measure(database, lessons, base, tell)
     return [*figures, Figure("prompts", len(questions), "")]
 
@@ -84,12 +88,14 @@ class _Question:
     unmoved: Asked
 
 
-def _questions(lessons: Sequence["Lessons"], base: str, tell: Tell) -> Iterator[_Question]:
+def _questions(
+    lessons: Sequence["Lessons"], base: str, split: int, tell: Tell
+) -> Iterator[_Question]:
     from engine.learning import training
     from engine.learning.query_training import train_query
 
     embedder, model = load_embedder(), load_model()
-    for known, held in training.folds(lessons, FOLDS):
+    for known, held in training.folds(lessons, FOLDS, split):
         maps = train_query([one.query for one in known if one.query], tell)
         seen = {pick for one in known for pick in one.labelled.picks}
         for one in held:
@@ -100,6 +106,25 @@ def _questions(lessons: Sequence["Lessons"], base: str, tell: Tell) -> Iterator[
             picks = {"": tuple(sorted(one.labelled.picks - seen))}
             new = replace(one.labelled, known=picks)
             yield _Question(one.labelled, new, base, moved, unmoved)
+
+
+async def _split_otherwise(
+    database: Database,
+    lessons: Sequence["Lessons"],
+    base: str,
+    answered: Sequence[Answered],
+    tell: Tell,
+) -> list[Figure]:
+    """The same with the prompts also split in other ways: one way is off by a pick or five."""
+    every = list(answered)
+    for split in range(1, SPLITS):
+        for one in _questions(lessons, base, split, tell):
+            every.append(await _answer(database, one, one.moved, Rankings()))
+    return [
+        Figure(f"{WHOLE}, prompts split in {SPLITS} ways, R@{k}", found, "", goal, True)
+        for k, goal in RECALL_GOALS.items()
+        for found in [agreement.recall(every, k)]
+    ]
 
 
 def _of_new_cards(

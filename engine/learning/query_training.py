@@ -5,6 +5,7 @@ alone. The maps are drawn to moving nothing, for there are some hundred prompts 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -84,6 +85,7 @@ def train_query(lessons: Sequence[QueryLesson], tell: Callable[[str], None]) -> 
     """Returns the maps; those that move nothing where there are no lessons."""
     if not lessons:
         return plain_maps(MiniLM.dimensions)
+    lessons = _without_idle_cards(lessons)
     torch.manual_seed(0)
     chooser = np.random.default_rng(0)
     maps = _Maps(lessons[0].cards)
@@ -107,6 +109,23 @@ def train_query(lessons: Sequence[QueryLesson], tell: Callable[[str], None]) -> 
         for move, constant in zip(maps.moves, maps.constants, strict=True)
     )
     return QueryMaps(heading, body)
+
+
+def _without_idle_cards(lessons: Sequence[QueryLesson]) -> list[QueryLesson]:
+    """The same lessons without the cards that are a candidate in none: often half of them."""
+    kept = np.any([one.admitted for one in lessons], axis=0)
+    every = lessons[0].cards
+    cards = CardVectors((), (), every.headings[kept], every.bodies[kept])
+    return [
+        replace(
+            one,
+            cards=cards,
+            admitted=one.admitted[kept],
+            chosen=one.chosen[kept],
+            keywords=tuple((vector, served[kept]) for vector, served in one.keywords),
+        )
+        for one in lessons
+    ]
 
 
 def _loss(maps: _Maps, lessons: Sequence[QueryLesson]) -> Tensor:

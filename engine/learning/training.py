@@ -93,10 +93,15 @@ async def gather(
     return lessons
 
 
-def folds(lessons: Sequence[Lessons], count: int) -> Iterator[tuple[list[Lessons], list[Lessons]]]:
-    """Yields what is learned and what is held out; a prompt that comes twice is on one side."""
+def folds(
+    lessons: Sequence[Lessons], count: int, split: int = 0
+) -> Iterator[tuple[list[Lessons], list[Lessons]]]:
+    """Yields what is learned and what is held out; a prompt that comes twice is on one side.
+
+    Another number splits the prompts in another way.
+    """
     prompts = sorted({one.labelled.prompt for one in lessons})
-    random.Random(0).shuffle(prompts)
+    random.Random(split).shuffle(prompts)
     of = {prompt: n % count for n, prompt in enumerate(prompts)}
     for n in range(count):
         held = [one for one in lessons if of[one.labelled.prompt] == n]
