@@ -32,6 +32,7 @@ from engine.plan import PLANS, replan
 from engine.png import Recipe, UsedAdapter, encode, open_image
 from engine.processes.jobs import HandedOn, run_stage
 from engine.processes.process import Post, open_post, work
+from engine.processes.quarantine import Quarantine, was_checked_before, was_rendered_before
 from engine.processes.queue import render_queue
 from engine.processes.render_news import News
 from engine.processes.render_samples import render_samples
@@ -84,6 +85,7 @@ async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
         async with _open_studio(post, pool) as studio:
             # A task's own queue is where it runs by default; jobs name theirs.
             queue = render_queue(settings.checkpoint.name)
+            quarantine = Quarantine()
 
             @post.queue.app.task(name="render", queue=queue)
             async def render(request_id: str) -> None:
@@ -93,13 +95,15 @@ async def run_renderer(settings: Settings, *, tied: bool = False) -> None:
                 async def job(post: Post, claimed: Claim) -> None:
                     await render_request(post, studio, claimed)
 
-                await run_stage(post, request_id, Phase.PLANNED, Phase.RENDERING, job)
+                async with quarantine.place(await was_rendered_before(post, request_id)):
+                    await run_stage(post, request_id, Phase.PLANNED, Phase.RENDERING, job)
 
             @post.queue.app.task(name="check", queue=queue)
             async def check(addition_id: str) -> None:
                 show = partial(render_samples, studio.batcher, studio.pool, studio.gates, settings)
                 examine = studio.pool.examine
-                await check_addition(post, studio.store, addition_id, examine, show)
+                async with quarantine.place(await was_checked_before(post, addition_id)):
+                    await check_addition(post, studio.store, addition_id, examine, show)
 
             await work(
                 post,

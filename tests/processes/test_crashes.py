@@ -66,12 +66,19 @@ async def test_a_killed_engine_is_survived_once(
     assert await attempts(idle_desk, request) == 3  # composed twice, rendered once
 
 
-async def test_a_renderer_that_dies_three_times_fails_the_request(
+async def test_a_renderer_that_dies_three_times_fails_the_request_and_no_other(
     idle: Installation, idle_desk: Desk
 ) -> None:
     idle.start("engine")
+    renderer = idle.start("renderer")
     request = await idle_desk.submit(ask(steps=150, images=1))
-    for _ in range(3):
+    await until_step(idle_desk, request)
+    neighbour = await idle_desk.submit(ask(images=1))
+    async for progress in idle_desk.follow(neighbour.id):
+        if progress.phase is Phase.RENDERING:  # the same process has it in hand
+            break
+    renderer.kill()
+    for _ in range(2):
         renderer = idle.start("renderer")
         await until_step(idle_desk, request)
         renderer.kill()
@@ -81,6 +88,7 @@ async def test_a_renderer_that_dies_three_times_fails_the_request(
     assert answer.failure
     assert "died 3 times" in answer.failure
     assert not answer.renderings
+    assert (await finish(idle_desk, neighbour)).phase is Phase.RENDERED
 
 
 async def from_chats(desk: Desk) -> int:
