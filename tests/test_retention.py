@@ -1,9 +1,14 @@
 """What is older than the operator wants to keep goes, and nothing else."""
 
+import asyncio
+
+import pytest
 from sqlalchemy import text
 
 from engine.community.retention import Expired, expire
 from engine.desk import Desk
+from engine.processes.expiry import AGAIN, FIRST, keep_expiring
+from engine.processes.process import Post
 from engine.settings import Retention
 from engine.values import Asker, Request
 from tests.discord.atelier import compose, png, render
@@ -54,3 +59,28 @@ async def test_images_go_before_words_and_starred_ones_stay(desk: Desk) -> None:
     answer = await desk.show(old.id, Asker("console"))
     assert (answer.request.prompt, answer.renderings) == ("red star", ())
     assert len((await desk.answer(starred.id)).renderings) == 2
+
+
+async def test_an_engine_looks_again_and_again_whatever_its_clock_says(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: asyncio.Queue[float] = asyncio.Queue()
+    look: asyncio.Queue[None] = asyncio.Queue()
+
+    async def pause(seconds: float) -> None:
+        pauses.put_nowait(seconds)
+        await look.get()
+
+    monkeypatch.setattr("engine.processes.expiry.sleep", pause)
+    kept = desk.settings.model_copy(update={"retention": Retention(requests=30)})
+    looking = asyncio.create_task(keep_expiring(Post(kept, desk.database, desk.queue)))
+    first = await rendered(desk, 31)
+    assert await pauses.get() == FIRST
+    look.put_nowait(None)
+    assert await pauses.get() == AGAIN
+    assert (await desk.answer(first.id)).request.prompt == ""
+    second = await rendered(desk, 31)
+    look.put_nowait(None)
+    assert await pauses.get() == AGAIN
+    assert (await desk.answer(second.id)).request.prompt == ""
+    looking.cancel()

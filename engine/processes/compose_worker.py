@@ -14,8 +14,8 @@ from engine.method import Planned, plan_request
 from engine.operations.log import get_log
 from engine.operations.metrics import count_stages, watch_cache
 from engine.plan import PLANS
-from engine.processes.duel_ending import register_duel_ending
-from engine.processes.expiry import register_expiry
+from engine.processes.duel_ending import keep_ending_duels
+from engine.processes.expiry import keep_expiring
 from engine.processes.jobs import run_stage
 from engine.processes.process import Post, open_post, work
 from engine.processes.queue import COMPOSE_QUEUE, LIBRARY_QUEUE, render_queue
@@ -49,8 +49,6 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
     load_embedder()
     watch_cache("language model", llm_composer.MEMORY)
     async with open_post(settings) as post:
-        register_expiry(post)
-        register_duel_ending(post)
         nearby = Nearby(post.database)
         nearby.look()
         asking = Asking(post.database, settings.embeddings)
@@ -93,7 +91,7 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
             device="cpu",
             concurrency=CONCURRENCY + LIBRARY_JOBS,
             tied=tied,
-            beside=[keep_rescuing(post)],
+            beside=[keep_rescuing(post), keep_expiring(post), keep_ending_duels(post)],
         )
 
 
