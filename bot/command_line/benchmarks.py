@@ -107,6 +107,16 @@ def bench_masks(
     report("masks", measuring, settings.renderer.device, as_json)
 
 
+def bench_compile(
+    backend: Annotated[str, typer.Option(help="torch's, such as eager or inductor.")] = "eager",
+    as_json: Json = False,
+) -> None:
+    """What torch.compile would cost and gain, over batches with different adapters."""
+    settings = settings_for_command()
+    measuring = masks.compiled(settings, backend, news_console().print)
+    report("compile", measuring, settings.renderer.device, as_json)
+
+
 def bench_formats(
     keys: Annotated[Path, typer.Option(help="Folder with lists of tensor names, as JSON.")],
     as_json: Json = False,
@@ -225,6 +235,7 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "compose": bench_compose,
     "injections": bench_injections,
     "masks": bench_masks,
+    "compile": bench_compile,
     "formats": bench_formats,
     "hostile": bench_hostile,
     "renderer": bench_renderer,

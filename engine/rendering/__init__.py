@@ -21,7 +21,7 @@
     batcher             which jobs go together
     preview             what latents look like, fast
     safety              who looks at finished images
-    bench_masks, bench_steps, bench_formats   measurements
+    bench_masks, bench_steps, bench_change, bench_compile, bench_formats   measurements
     base_models, random_loras    what these measure: real shapes, random numbers
 
 This package file imports no torch: `safetensors_header` and `lora_keys` need no torch, so that a

@@ -18,7 +18,6 @@ from typing import Any
 import diffusers
 import torch
 
-from engine import builtin
 from engine.errors import Unavailable
 from engine.operations.figures import Figure
 from engine.rendering.adapters import Use, applied
@@ -28,7 +27,7 @@ from engine.rendering.layers import Layers, layers_of, weight_of
 from engine.rendering.lora_file import Lora, read_lora
 from engine.rendering.lora_layout import MAX_RANK
 from engine.rendering.memory import release
-from engine.rendering.random_loras import KINDS, RANK, kinds_like, trained_layers, write_random
+from engine.rendering.random_loras import KINDS, kinds_like, three_adapters, write_random
 from engine.rendering.recording import Record, record_cuda
 from engine.values import ImagePlan, Sampling
 
@@ -52,7 +51,7 @@ def measure(
     """Returns the figures. Raises Unavailable where PEFT is not installed."""
     layers = layers_of(checkpoint)
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-        files = _files(checkpoint, layers, Path(folder))
+        files = three_adapters(checkpoint, layers, Path(folder))
         stage = _Stage(checkpoint, layers, sampling, slot_bytes, files)
         stage.turn()  # the first one warms up
         rows = []
@@ -62,15 +61,6 @@ def measure(
         cold = _cold(layers, Path(folder))
         memory = [*_memory(layers, stage.loras), *stage.most_memory()]
         return [*_figures(rows, checkpoint), cold, *memory]
-
-
-def _files(checkpoint: Checkpoint, layers: Layers, folder: Path) -> list[Path]:
-    """Three adapters: the built-in checkpoint's own, or random ones of rank 32."""
-    if checkpoint.family == builtin.FAMILY:
-        names = ("five-point-star", "neon-tubes", "night-sky")
-        return [builtin.LORAS / f"{name}.safetensors" for name in names]
-    names_ = trained_layers(layers)
-    return [write_random(layers, names_, RANK, folder / f"{n}.safetensors") for n in range(3)]
 
 
 class _Stage:

@@ -8,6 +8,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from engine import builtin
+from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.layers import Layers, weight_of
 from engine.rendering.lora_file import Lora
 from engine.rendering.lora_parts import Decomposed, Hadamard, Kronecker, Part
@@ -42,6 +44,15 @@ def write_random(layers: Layers, names: Sequence[str], rank: int, path: Path) ->
         tensors[f"lora_{stem}.alpha"] = torch.tensor(float(rank))
     save_file(tensors, path)
     return path
+
+
+def three_adapters(checkpoint: Checkpoint, layers: Layers, folder: Path) -> list[Path]:
+    """Files of three: the built-in checkpoint's own, or random ones written into the folder."""
+    if checkpoint.family == builtin.FAMILY:
+        names = ("five-point-star", "neon-tubes", "night-sky")
+        return [builtin.LORAS / f"{name}.safetensors" for name in names]
+    trained = trained_layers(layers)
+    return [write_random(layers, trained, RANK, folder / f"{n}.safetensors") for n in range(3)]
 
 
 def kinds_like(lora: Lora, layers: Layers) -> dict[str, Lora]:

@@ -1,33 +1,17 @@
 """Adapters go to the device a file at a time; "meta" stands for one that is not this machine."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.rendering.adapters import SLOT_BYTES, Use, applied
 from engine.rendering.base_models import SD15
+from engine.rendering.bench_change import Asked
 from engine.rendering.bench_formats import skeleton
 from engine.rendering.lora_file import read_lora
 from engine.rendering.random_loras import trained_layers, write_random
 from engine.rendering.upload import Upload
-
-
-class Sent(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts what goes from this machine's memory to the device."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.tensors: list[Tensor] = []
-
-    def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        if str(func).startswith(("aten._to_copy", "aten.to.")) and made.device != args[0].device:
-            self.tensors.append(args[0])
-        return made
 
 
 @pytest.mark.parametrize("slot_bytes", [0, SLOT_BYTES])
@@ -39,11 +23,11 @@ def test_a_batch_of_hundreds_of_layers_sends_each_file_once(
     files = [write_random(layers, names, 2, tmp_path / str(number)) for number in range(2)]
     first, second = [Use(read_lora(file, layers, "it"), 0.8) for file in files]
     images = [[first], [first, second]]
-    with torch.inference_mode(), Sent() as sent, applied(layers, images, slot_bytes):
+    with torch.inference_mode(), Asked() as asked, applied(layers, images, slot_bytes):
         pass
     assert len(names) == 64
     # The two files, and the weights of their masks.
-    assert len(sent.tensors) == 3
+    assert asked.copies == 3
 
 
 def test_numbers_stay_what_they_are() -> None:
