@@ -35,6 +35,18 @@ PROMPT = "a yellow star on a starry night sky"
 CHROMIUM = "/usr/bin/chromium"
 PACKAGES = ("slack-blocks-to-jsx@1.1.1", "react@18.3.1", "react-dom@18.3.1")
 WIDTH, HEIGHT, MARGIN = 700, 2000, 16
+#: Makes all later requests fail: settings of yesterday may name what a library has no more.
+WITHOUT_SCHEDULER = (
+    """
+    create function stylus.outdated() returns trigger language plpgsql as $$ begin
+        new.sampling = jsonb_set(new.sampling, '{scheduler}', '"EulerMaruyama"'); return new;
+    end $$
+    """,
+    """
+    create trigger outdated before insert on stylus.requests
+    for each row execute function stylus.outdated()
+    """,
+)
 
 
 class Camera:
@@ -132,13 +144,10 @@ async def take_why(workspace: Workspace, camera: Camera) -> None:
 
 async def take_failure(workspace: Workspace, camera: Camera) -> None:
     """A request that ends without images, with its sentence and Retry."""
-    from sqlalchemy import text
-
-    request = await workspace.prompt("a blue heart --size 64x64")
     async with workspace.desk.database.transaction() as connection:
-        await connection.execute(
-            text("update requests set sampling = jsonb_set(sampling, '{scheduler}', '\"Nope\"')")
-        )
+        for statement in WITHOUT_SCHEDULER:
+            await connection.exec_driver_sql(statement)
+    request = await workspace.prompt("a blue heart")
     async for _ in workspace.desk.follow(request.id):
         pass
     await workspace.deliver()

@@ -116,6 +116,7 @@ async def test_a_file_is_proposed_in_a_message(workspace: Workspace) -> None:
     file = workspace.slack.upload(ANN, "star.safetensors", b"no lora yet")
     await workspace.slack.mention('lora propose --title "Night star"', files=[file])
     await workspace.settled()
+    await workspace.settled()
     assert "Night star" in words_of(workspace.slack.whispers[-1])
     assert await workspace.count("additions") == 1
     assert await workspace.count("requests") == 0

@@ -181,6 +181,8 @@ async def test_home_shows_what_one_asked(workspace: Workspace) -> None:
     first = next(iter(workspace.slack.files))
     shown = await home(workspace)
     assert request.id in words_of(shown)
+    assert "1 of 10 unfinished requests" in words_of(shown), "the quota"
+    assert f"{request.id} · red star · queued" in words_of(shown), "the queue"
     pictures = [b["accessory"] for b in shown["blocks"] if "accessory" in b]
     assert pictures == [{"type": "image", "alt_text": "red star", "slack_file": {"id": first}}]
     del workspace.slack.files[first]

@@ -104,6 +104,15 @@ async def test_a_place_where_we_may_not_post_is_told_and_nothing_is_rendered(
     assert len(workspace.slack.whispers) == 1
 
 
+async def test_whoever_asks_with_a_token_that_is_taken_away_is_told(workspace: Workspace) -> None:
+    await workspace.prompt("blue heart")
+    workspace.slack.revoked = True
+    await workspace.prompt()
+    (told,) = workspace.slack.whispers
+    assert "I was removed from this workspace" in told["text"]
+    assert (await workspace.desk.answer((await workspace.newest()).id)).phase == "cancelled"
+
+
 @pytest.mark.parametrize("trouble", ["archived", "revoked"])
 async def test_what_becomes_undeliverable_is_told_in_one_sentence(
     workspace: Workspace, trouble: str
