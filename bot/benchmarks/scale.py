@@ -37,6 +37,8 @@ WORKSPACES = 8
 FLOOD = "flood"
 #: Of the workers together; each has one more to listen at, and an embedded Postgres takes 100.
 CONNECTIONS = 20
+#: How often a place is asked for while all wait.
+PLACES = 20
 #: Seconds between two looks at the line.
 LOOK = 0.25
 #: When everybody who waits is asked what they are told: after these shares have ended.
@@ -52,6 +54,8 @@ class Run:
     renderers: int
     seconds: float
     stored: list[float] = field(default_factory=list)
+    #: Seconds that it took to ask for a place while all were waiting.
+    placed: list[float] = field(default_factory=list)
     #: Seconds beside the wait, from when both the request was planned and its renderer free.
     overheads: list[float] = field(default_factory=list)
     #: When each request was planned.
@@ -109,6 +113,11 @@ async def _ask(desk: Desk, requests: int, run: Run) -> tuple[list[str], list[str
         began = perf_counter()
         made.append((await desk.submit(Ask(asker, "a red star", images=1))).id)
         run.stored.append(perf_counter() - began)
+    for last in made[-PLACES:]:
+        began = perf_counter()
+        async with desk.database.transaction() as connection:
+            await place_of(connection, last)
+        run.placed.append(perf_counter() - began)
     return made[requests // 2 :], made[: requests // 2]
 
 
@@ -247,6 +256,9 @@ def _figures(
         yield Figure(f"{name}: overhead a request, p95", percentile(run.overheads, 0.95), "s")
     yield Figure(f"{name}: storing a request, p50", percentile(run.stored, 0.5), "s")
     yield Figure(f"{name}: storing a request, p95", percentile(run.stored, 0.95), "s")
+    yield Figure(
+        f"{name}: asking for a place while all wait, p50", percentile(run.placed, 0.5), "s"
+    )
     alone = [run.done[one] for one in singles if one in run.done]
     many = [run.done[one] for one in flood if one in run.done]
     with contextlib.suppress(IndexError):

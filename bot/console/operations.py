@@ -48,7 +48,7 @@ def overview_lines(seen: "Overview") -> Iterator[RenderableType]:
             "all have, searches use the local embedder's"
         )
     if seen.pace is not None:
-        yield f"lately one request was rendered every {seen.pace.interval:.1f} s of work"
+        yield f"lately one request was rendered every {seen.pace.interval:.2g} s of work"
     for unserved in seen.unserved:
         yield Text(unserved.sentence, "yellow")
     if seen.unposted:
