@@ -8,6 +8,7 @@ import discord
 from discord import app_commands
 
 from bot.discord_frontend.answers import open_request
+from bot.discord_frontend.lora_commands import offer_adapters
 from bot.discord_frontend.people import Entry
 from bot.sizes import read_size
 from engine.desk import Desk
@@ -36,6 +37,10 @@ class AskingCommands(app_commands.Group, name="asking"):
         seed="The first image's seed; the same seed gives the same images.",
         negative="What the images should not show.",
         adapters="Whether adapters are chosen for you.",
+        pin="An adapter for every image, by its id or words of it.",
+        drop="An adapter that is never used, by its id or words of it.",
+        steps="Denoising steps; more take longer.",
+        guidance="How closely the images keep to the text.",
         checkpoint="The checkpoint that renders.",
         quality="A draft is quick and less fine; not every checkpoint can make one.",
         private="Only you see the answer.",
@@ -49,6 +54,10 @@ class AskingCommands(app_commands.Group, name="asking"):
         seed: Seed | None = None,
         negative: str | None = None,
         adapters: Literal["auto", "none"] = "auto",
+        pin: str | None = None,
+        drop: str | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
         checkpoint: str | None = None,
         quality: Literal["full", "draft"] = "full",
         private: bool = False,
@@ -66,7 +75,14 @@ class AskingCommands(app_commands.Group, name="asking"):
                 height=height,
                 checkpoint=checkpoint or entry.rules.checkpoint,
                 draft=quality == "draft",
-                overrides=Overrides(adapters=adapters, unsafe=entry.unsafe),
+                steps=steps,
+                guidance=guidance,
+                overrides=Overrides(
+                    adapters=adapters,
+                    pin=(pin.strip(),) if pin else (),
+                    drop=(drop.strip(),) if drop else (),
+                    unsafe=entry.unsafe,
+                ),
             )
             return await self._desk.submit(ask, entry.origin, entry.home)
 
@@ -80,6 +96,13 @@ class AskingCommands(app_commands.Group, name="asking"):
         shown = (f"{_step(usual.width * w)}x{_step(usual.height * h)}" for w, h in SHAPES)
         fitting = [size for size in shown if max(map(int, size.split("x"))) <= most]
         return choices(size for size in fitting if size.startswith(current))
+
+    @prompt.autocomplete("pin")
+    @prompt.autocomplete("drop")
+    async def _adapters(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        return await offer_adapters(self._desk, interaction, current)
 
     @prompt.autocomplete("checkpoint")
     async def _checkpoints(

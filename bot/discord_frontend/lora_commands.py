@@ -54,14 +54,21 @@ class LoraCommands(app_commands.Group, name="lora"):
     async def _ids(
         self, interaction: discord.Interaction, current: str
     ) -> list[app_commands.Choice[str]]:
-        if not current.strip():
-            return []
-        try:
-            found = await self._desk.lookup.search(current, asker_of(interaction), 25)
-        except StylusError:
-            return []  # a half-typed word may be no prompt yet
-        return [
-            app_commands.Choice(name=cut(f"{one.title} · {one.id}", 100), value=one.id)
-            for one in found
-            if len(one.id) <= 100
-        ]
+        return await offer_adapters(self._desk, interaction, current)
+
+
+async def offer_adapters(
+    desk: Desk, interaction: discord.Interaction, current: str
+) -> list[app_commands.Choice[str]]:
+    """Returns the adapters that somebody may mean by what they have typed so far."""
+    if not current.strip():
+        return []
+    try:
+        found = await desk.lookup.search(current, asker_of(interaction), 25)
+    except StylusError:
+        return []  # a half-typed word may be no prompt yet
+    return [
+        app_commands.Choice(name=cut(f"{one.title} · {one.id}", 100), value=one.id)
+        for one in found
+        if len(one.id) <= 100
+    ]

@@ -48,6 +48,14 @@ GERMAN = Texts(
         ),
         "What the images should not show.": "Was die Bilder nicht zeigen sollen.",
         "Whether adapters are chosen for you.": "Ob Adapter für dich gewählt werden.",
+        "An adapter for every image, by its id or words of it.": (
+            "Ein Adapter für jedes Bild: seine Kennung oder Wörter daraus."
+        ),
+        "An adapter that is never used, by its id or words of it.": (
+            "Ein Adapter, der nie genommen wird: seine Kennung oder Wörter daraus."
+        ),
+        "Denoising steps; more take longer.": "Rechenschritte; mehr dauern länger.",
+        "How closely the images keep to the text.": "Wie eng sich die Bilder an den Text halten.",
         "The checkpoint that renders.": "Das Modell, das die Bilder macht.",
         "A draft is quick and less fine; not every checkpoint can make one.": (
             "Ein Entwurf ist schnell und weniger fein; nicht jedes Modell kann einen machen."
@@ -84,6 +92,10 @@ GERMAN = Texts(
         "negative": "ohne",
         "adapters": "adapter",
         "checkpoint": "modell",
+        "pin": "immer",
+        "drop": "ohne",
+        "steps": "schritte",
+        "guidance": "texttreue",
         "quality": "güte",
         "private": "privat",
         "strength": "stärke",

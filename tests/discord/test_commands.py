@@ -77,10 +77,13 @@ async def test_adapters_are_searched_and_shown(discord_server: Server) -> None:
     assert "Big star" in found
     words = await told(discord_server, "stylus lora info", id="test:star")
     assert "five" in words
-    offered = await discord_server.ann.autocomplete(
-        discord_server.channel, "stylus lora info", "id", "star"
-    )
-    assert "test:star" in [choice["value"] for choice in offered]
+    for command, option in (
+        ("lora info", "id"), ("prompt", "pin"), ("prompt", "drop"),
+    ):  # fmt: skip
+        offered = await discord_server.ann.autocomplete(
+            discord_server.channel, f"stylus {command}", option, "star"
+        )
+        assert "test:star" in [choice["value"] for choice in offered]
     assert "There is no adapter" in await told(discord_server, "stylus lora info", id="none")
 
 

@@ -19,7 +19,8 @@ OPTIONS = {
     "show": "id", "history": "search", "cancel": "id", "duel": "text", "prompt": "text",
     "lora search": "text", "lora info": "id",
 }  # fmt: skip
-NUMBERS = {"images", "seed"}
+#: What Discord wants as a number.
+NUMBERS: dict[str, type] = {"images": int, "seed": int, "steps": int, "guidance": float}
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class OnDiscord:
         self.desk = server.desk
 
     async def do(self, command: str, words: str = "", who: str = "ann", **options: str) -> Shown:
-        typed = {n: int(one) if n in NUMBERS else one for n, one in options.items()}
+        typed = {name: NUMBERS.get(name, str)(one) for name, one in options.items()}
         given: dict[str, Any] = {OPTIONS[command]: words, **typed} if words else typed
         before = self._server.seen()
         done = await self._who(who).slash(self._server.channel, f"stylus {command}", **given)

@@ -131,6 +131,13 @@ REFUSED: list[tuple[str, str, dict[str, str]]] = [
 ]
 
 
+async def wished(chat: Chat) -> AsyncIterator[tuple[str, object]]:
+    """Adapters, steps and guidance that the command itself names."""
+    await chat.do("prompt", "red star", pin=STAR, drop=NEON, steps="7", guidance="3.5")
+    yield "wishes", stored(await chat.newest())
+    await finish(chat.desk, await chat.newest())
+
+
 async def looked_up(chat: Chat) -> AsyncIterator[tuple[str, object]]:
     """The library."""
     yield "library", await chat.do("lora search", "a star")
@@ -167,7 +174,7 @@ async def forgotten(chat: Chat) -> AsyncIterator[tuple[str, object]]:
     yield "forgotten, shown", chat.of(request)
 
 
-PARTS = (under_way, refused, looked_up, duelled, forgotten)
+PARTS = (under_way, refused, wished, looked_up, duelled, forgotten)
 
 
 def stored(request: Request) -> dict[str, Any]:
@@ -257,6 +264,8 @@ async def at_a_terminal(terminal: Terminal) -> dict[str, object]:
     wishes = ("--pin", NEON, "--drop", STAR, "--weight", f"{NEON}=0.5")
     pinned, _ = await terminal.answered("prompt", "red star", *wishes)
     found["pinned, dropped and weighed"] = pinned.overrides
+    named = ("--pin", STAR, "--drop", NEON, "--steps", "7", "--guidance", "3.5")
+    found["wishes"] = stored((await terminal.answered("prompt", "red star", *named))[0])
     found["failure"] = FAILURE if FAILURE in " ".join(await terminal.failed("prompt", "x")) else ""
     for name, words, options in REFUSED:
         given = [part for option, value in options.items() for part in (f"--{option}", value)]
