@@ -1,6 +1,8 @@
 """Additions: who may propose what, and who decides."""
 
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -162,3 +164,30 @@ async def test_what_is_not_checked_yet_is_not_decided(desk: Desk) -> None:
         await desk.additions.decide(made.id, BOB, approve=True, allowed=True)
     with pytest.raises(UnknownAddition):
         await desk.additions.load("nobody")
+
+
+HOSTILE_NAMES = [
+    "../../escaped.safetensors",
+    "/tmp/escaped.safetensors",
+    "C:\\escaped.safetensors",
+    "..\\escaped.safetensors",
+    "esc\0aped.safetensors",
+    "e" * 300 + ".safetensors",
+    "Escaped.safetensors",
+    "escaped.SAFETENSORS",
+]
+
+
+async def test_no_name_leads_out_of_the_store(desk: Desk, tmp_path: Path) -> None:
+    """What people call a file is a text in the database; where it is kept, its content says."""
+    (tmp_path / "escaped.safetensors").symlink_to(tmp_path / "nowhere")
+    askers = [replace(ADA, user=f"u{number}") for number in range(len(HOSTILE_NAMES))]
+    before = {path for path in tmp_path.parent.rglob("*") if path.is_file()}
+    for name, asker in zip(HOSTILE_NAMES, askers, strict=True):
+        file = await desk.additions.propose_file(name, name.encode(), Described(), asker)
+        assert desk.store.read(str(file.upload)) == name.encode()
+    new = {path for path in tmp_path.parent.rglob("*") if path.is_file()} - before
+    kept = desk.settings.home / "blobs" / "adapters"
+    digests = [sha256(name.encode()).hexdigest() for name in HOSTILE_NAMES]
+    assert new == {kept / digest[:2] / f"{digest}.safetensors" for digest in digests}
+    assert not (tmp_path / "nowhere").exists()

@@ -132,6 +132,25 @@ async def test_urls_that_lead_inward_or_astray(url: str, sentence: str) -> None:
     assert "secret" not in said
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "2130706433", "0177.0.0.1", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]",
+        "localhost", "127.1", "0.0.0.0", "example.com@127.0.0.1", "127.0.0.1.", "[::]",
+    ],
+)  # fmt: skip
+async def test_no_spelling_of_an_address_connects_inward(host: str) -> None:
+    """However the machine itself is written, what listens there hears nothing."""
+    heard: list[object] = []
+    listener = await asyncio.start_server(lambda _, writer: heard.append(writer), "127.0.0.1", 0)
+    async with listener:
+        port = listener.sockets[0].getsockname()[1]
+        anybody = Reach((host.strip("[]").rsplit("@")[-1], "0.0.0.0", "::", *STRICT.hosts))
+        assert await refusal(f"https://{host}:{port}/x.safetensors", anybody)
+        await asyncio.sleep(0)
+    assert heard == []
+
+
 async def test_a_redirect_inward_reaches_nothing(files: LoopbackFiles) -> None:
     """The first host is on the list, the one it sends us to is not."""
     outward = Reach(("localhost",), private=True)

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from resource import RUSAGE_SELF, getrusage
 from time import process_time
 from typing import Any
 
@@ -140,6 +141,45 @@ def test_a_picture_that_moves_is_refused_before_its_frames_are_unpacked(kind: st
     began = process_time()
     assert refusal(content) == "The image moves; send one that stands still."
     assert process_time() - began < 1
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    checked = kind + data
+    return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+
+def whole_png(
+    side: int, depth: int, pixels: bytes, between: bytes = b"", after: bytes = b""
+) -> bytes:
+    """Returns a grey PNG that any program can show."""
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, depth, 0, 0, 0, 0))
+    image = png_chunk(b"IDAT", zlib.compress(pixels, 9))
+    return b"\x89PNG\r\n\x1a\n" + header + between + image + after + png_chunk(b"IEND", b"")
+
+
+def many_frames(count: int) -> bytes:
+    """Returns an animated PNG of one pixel, frame after frame."""
+    moves = [struct.pack(">IIIIIHHBB", n, 1, 1, 0, 0, 1, 10, 0, 0) for n in range(2 * count - 1)]
+    pixel = zlib.compress(b"\0\0")
+    frames = b"".join(
+        png_chunk(b"fcTL", moves[n]) + png_chunk(b"fdAT", struct.pack(">I", n + 1) + pixel)
+        for n in range(1, 2 * count - 1, 2)
+    )
+    begin = png_chunk(b"acTL", struct.pack(">II", count, 0)) + png_chunk(b"fcTL", moves[0])
+    return whole_png(1, 8, b"\0\0", begin, frames)
+
+
+def test_bombs_are_refused_within_a_second_and_little_memory() -> None:
+    """90 million pixels in 11 kB, and ten thousand frames, both in whole files."""
+    large = whole_png(9500, 1, bytes(9500 * (1 + 9500 // 8 + 1)))
+    moving = many_frames(10_000)
+    assert len(large) < 12_000
+    assert opened(moving).n_frames == 10_000  # type: ignore[attr-defined]
+    before, began = getrusage(RUSAGE_SELF).ru_maxrss, process_time()
+    assert refusal(large) == "The image has more than 16 million pixels; send a smaller one."
+    assert refusal(moving) == "The image moves; send one that stands still."
+    assert process_time() - began < 1
+    assert getrusage(RUSAGE_SELF).ru_maxrss - before < 100 * 1024, "kilobytes"
 
 
 def _inpainting(image: Image.Image, painted: Image.Image, settings: Settings = SETTINGS) -> Canvas:

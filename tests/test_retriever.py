@@ -172,6 +172,27 @@ async def test_a_stuffed_card_wins_nothing(stock: Database, embedder: MiniLM) ->
         assert (await names(stock, embedder, prompt))[0] == best
 
 
+SUBJECTS = (
+    "whale teapot volcano violin cactus lighthouse penguin bicycle mushroom cathedral".split()
+)
+LOOKS = "wooden golden tiny ancient frozen painted broken striped glowing giant".split()
+
+
+async def test_a_stuffed_card_is_in_no_top_10_of_unrelated_prompts(
+    stock: Database, embedder: MiniLM
+) -> None:
+    cards = [
+        card(f"{look}-{subject}", f"{look} {subject}", description=f"Draws a {look} {subject}.")
+        for look in LOOKS
+        for subject in SUBJECTS
+    ]
+    await import_cards(stock, embedder, cards)
+    for number in range(100):
+        prompt = f"a {SUBJECTS[number % 10]}, {LOOKS[number // 10]}"
+        found = await names(stock, embedder, prompt, replace(HERE, with_file=False), 10)
+        assert "stuffed" not in found, prompt
+
+
 async def test_characters_and_people_come_only_when_named(
     database: Database, embedder: MiniLM
 ) -> None:

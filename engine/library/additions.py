@@ -10,7 +10,7 @@ it away.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,6 +32,12 @@ from engine.library.addition_rows import (
     unknown,
 )
 from engine.library.addresses import Reach, check_url
+from engine.library.cards import (
+    DESCRIPTION_CHARACTERS,
+    LABEL_CHARACTERS,
+    TITLE_CHARACTERS,
+    clean,
+)
 from engine.library.library_tables import additions
 from engine.library.references import PlainFile, read_reference, text_of
 from engine.library.wire import parse_url
@@ -90,6 +96,7 @@ class Additions:
         )
 
     async def _propose(self, addition: Addition) -> Addition:
+        addition = _cleaned(addition)
         async with self.database.transaction() as connection:
             if await _count_open(connection, addition.asker) >= MOST_OPEN:
                 raise BadOption(
@@ -172,6 +179,18 @@ class Additions:
         if not approve:
             await drop_files(self.database, self.store, adapter_id)
         return await self.load(addition_id)
+
+
+def _cleaned(addition: Addition) -> Addition:
+    """What people wrote, without characters that nobody sees and the database does not take."""
+    said = addition.described
+    described = Described(
+        said.title and clean(said.title, TITLE_CHARACTERS),
+        clean(said.description, DESCRIPTION_CHARACTERS),
+        tuple(clean(word, LABEL_CHARACTERS) for word in said.trigger_words),
+        said.weight,
+    )
+    return replace(addition, described=described, file_name=clean(addition.file_name, 255))
 
 
 def _refuse_outsider(addition: Addition, admin: Asker, allowed: bool) -> None:
