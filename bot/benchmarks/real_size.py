@@ -114,8 +114,8 @@ async def installation(
 async def _stock(database: Database, store: BlobStore, model: "BaseModel", folder: Path) -> None:
     """Catalogues the shelf's cards, each with a random file for the model."""
     lines = builtin.CARDS.read_text("utf-8").splitlines()
-    # A name of ours is taken as it is; others' words for a base are read.
-    cards = [json.loads(line) | {"base_model": model.family} for line in lines if line]
+    ours = {"base_model": model.family, "file_sha256": None}
+    cards = [json.loads(line) | ours for line in lines if line]
     await catalogue.import_cards(database, load_embedder(), cards)
     files = await asyncio.to_thread(_random_files, model, folder)
     contents = [file.read_bytes() for file in files]

@@ -6,7 +6,8 @@ What counts is how often it has to be compiled anew, what that takes, and what a
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -14,8 +15,10 @@ from typing import Any
 
 import torch
 from torch._dynamo import config as dynamo
+from torch._dynamo.exc import TorchDynamoException
 from torch._dynamo.utils import counters
 
+from engine.errors import Unavailable
 from engine.operations.figures import Figure
 from engine.rendering.adapters import Use, applied
 from engine.rendering.checkpoint import Checkpoint
@@ -54,19 +57,21 @@ def measure(
     backend: str,
     tell: Callable[[str], None],
 ) -> list[Figure]:
-    """Returns what compiling costs over the batches, and what it gains."""
+    """Returns what compiling costs over the batches, and what it gains. Raises Unavailable."""
     layers = layers_of(checkpoint)
     with tempfile.TemporaryDirectory() as folder:
         files = three_adapters(checkpoint, layers, Path(folder))
         loras = [read_lora(file, layers, file.name) for file in files]
     dynamo.recompile_limit = len(BATCHES)  # beyond it torch gives up and says nothing
     counters.clear()
-    compiled: Any = torch.compile(checkpoint.unet, backend=backend, dynamic=False)
+    with _told(backend):
+        compiled: Any = torch.compile(checkpoint.unet, backend=backend, dynamic=False)
     both = checkpoint, replace(checkpoint, unet=compiled)
     waits, gains = [], []
     for name, batch in BATCHES.items():
         before = _graphs()
-        first, gain = _batch(both, layers, sampling, loras, batch)
+        with _told(backend):
+            first, gain = _batch(both, layers, sampling, loras, batch)
         if new := _graphs() - before:
             waits.append(first)
         gains.append(gain)
@@ -78,6 +83,17 @@ def measure(
         Figure("wait where one is compiled, median", median(waits), "s"),
         Figure("a step compiled, against not", median(gains), "x"),
     ]
+
+
+@contextmanager
+def _told(backend: str) -> Iterator[None]:
+    try:
+        yield
+    except TorchDynamoException as error:
+        reason = str(error).strip().splitlines()[0][:200].rstrip(".")
+        raise Unavailable(
+            f"torch cannot compile with the backend {backend} ({reason}); try --backend eager."
+        ) from error
 
 
 def _graphs() -> int:
