@@ -44,6 +44,21 @@ async def attach_file(
         )
 
 
+async def refuse_same_file(connection: AsyncConnection, sha256: str, adapter_id: str) -> None:
+    """Raises `BadFile` where another adapter of everybody's has the file already."""
+    rows = await connection.execute(
+        select(adapters.c.id, adapters.c.title).where(
+            adapters.c.sha256 == sha256,
+            adapters.c.id != adapter_id,
+            adapters.c.workspace == "",
+            adapters.c.blob.is_not(None),
+            adapters.c.status != "removed",
+        )
+    )
+    if same := rows.first():
+        raise BadFile(f"That file is in the library already, as “{same.title}” ({same.id}).")
+
+
 async def drop_files(database: Database, store: BlobStore, adapter_id: str) -> None:
     """Removes a removed adapter's file and sample images, unless others share them."""
     async with database.transaction() as connection:

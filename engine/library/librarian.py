@@ -13,7 +13,7 @@ from engine.community.audit import Change, load_all_changes, write_down, write_d
 from engine.composing.local_model import load_model
 from engine.errors import BadFile
 from engine.library import catalogue, editing
-from engine.library.adapter_files import attach_file, drop_files
+from engine.library.adapter_files import attach_file, drop_files, refuse_same_file
 from engine.library.addition_rows import Described, State, settle
 from engine.library.catalogue import Filters, Imported
 from engine.library.downloads import OnBytes, nobody_listens
@@ -143,8 +143,10 @@ class Library:
             "file_name": name,
             "file_sha256": tried.sha256,
         }
-        await catalogue.import_cards(self.database, embedder, [card])
         adapter_id = f"{source}:{tried.sha256[:16]}"
+        async with self.database.transaction() as connection:
+            await refuse_same_file(connection, tried.sha256, adapter_id)
+        await catalogue.import_cards(self.database, embedder, [card])
         blob = await asyncio.to_thread(self.store.put_file, "adapters", path, ".safetensors")
         async with self.database.transaction() as connection:
             link, size = told.get("link"), tried.size

@@ -203,6 +203,9 @@ async def test_a_lora_is_added_from_a_url(idle: Installation, tmp_path: Path) ->
         page = await asyncio.to_thread(idle.run, "lora", "add", f"{server.url}/page", "--json")
     assert (added["title"], added["link"]) == ("waves", url)
     assert added["sha256"] == hashlib.sha256(content).hexdigest()
+    same = await asyncio.to_thread(idle.run, "lora", "add", str(file), "--json")
+    assert same.returncode == 2
+    assert f"already, as “waves” ({added['id']})" in json.loads(same.stdout)["error"]
     assert page.returncode == 1
     assert "sent a web page instead" in json.loads(page.stdout)["error"]
     composed = await asyncio.to_thread(document, idle, "compose", "wavy")
