@@ -174,14 +174,14 @@ async def test_an_operators_export_keeps_whose_they_are(
     """Into the same catalogue without any change, and into an empty one as it was."""
     library = Library(desk.settings, desk.database, BlobStore(desk.settings), ADA)
     await library.import_cards(CARDS, embedder)
-    await take(desk, packed(STAR))
+    await take(desk, packed(STAR, card("bare", "Bare")))
     await library.set_status("test:heart", "disabled")
     await library.edit("test:neon", {"title": "Neon"}, "Ask Ada.", embedder)
     path = tmp_path / "cards.jsonl"
-    assert await library.export(path) == len(CARDS) + 1
+    assert await library.export(path) == len(CARDS) + 2
     lines = path.read_text("utf-8").splitlines()
     again = await library.import_cards(map(json.loads, lines), embedder)
-    assert (again.cards, again.embedded) == (len(CARDS) + 1, 0)
+    assert (again.cards, again.embedded) == (len(CARDS) + 2, 0)
     async with desk.database.transaction() as connection:
         await connection.execute(text("delete from adapters"))
     await library.import_cards(map(json.loads, lines), embedder)

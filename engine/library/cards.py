@@ -266,7 +266,7 @@ def _triggers(raw: Mapping[str, Any]) -> tuple[str, ...]:
 
 def searched_of(title: str, body: str) -> str:
     """Returns what a card's body says beside its title."""
-    return body.removeprefix(_begin(title))
+    return body.removeprefix(_begin(title).rstrip()).lstrip()
 
 
 def _begin(title: str) -> str:
