@@ -82,6 +82,16 @@ def test_where_nothing_fits_the_list_is_empty(
     assert composed(everything, embedder, "of the and").tasks == ()
 
 
+def test_the_word_style_says_nothing_of_a_style(embedder: MiniLM) -> None:
+    offered = [
+        Candidate(adapter(f"a{n}", title, tags=("style",)), 0.5)
+        for n, title in enumerate(("Coloured Pencil Sketch", "Blueprint Room", "Wet Paper"))
+    ]
+    assert composed(offered, embedder, "a blue square in hello style").picks == ()
+    made = tasks(composed(offered, embedder, "a blue square in blueprint style"))
+    assert ["a1"] in made.values()
+
+
 @pytest.mark.parametrize("prompt", ["james bond", "bond", "James Bond, a spy with a gun", "bonds"])
 def test_bond_is_not_bondage(everything: list[Candidate], embedder: MiniLM, prompt: str) -> None:
     made = composed(everything, embedder, prompt)

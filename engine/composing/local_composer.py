@@ -82,7 +82,7 @@ def _read(
     named = _named(features, phrase, retrieval)
     meanings = features[:, _MEANINGS].max(axis=1)
     needed = [_needed_meaning(phrase, c.adapter) for c in retrieval.candidates]
-    fits = (meanings >= needed) | (features[:, _COVERED] > 0)
+    fits = (meanings >= needed) | _shared(phrase, retrieval) | named
     if phrase.bare:  # every checkpoint can paint a wall red; only a card called so is meant
         fits &= named
     usefulness = model.scorer.usefulness(features) + NAMED_BONUS * named
@@ -143,14 +143,23 @@ def _needed_meaning(phrase: Phrase, adapter: Adapter) -> float:
 
     More where a keyword's word begins one of its names: “bond” looks like “bondage” to an embedder.
     """
-    names = stems(" ".join([adapter.title, *adapter.trigger_words, *adapter.tags]))
     alike = (
         name.startswith(word) and len(name) - len(word) >= LONGER
         for word in stems(" ".join(phrase.words))
         if len(word) >= LONGER
-        for name in names
+        for name in _names(adapter)
     )
     return ALIKE_MEANING if any(alike) else LEAST_MEANING
+
+
+def _shared(phrase: Phrase, retrieval: Retrieval) -> NDArray[np.bool_]:
+    """Which cards have a word that the keyword is about: “lucky style” is not about “style”."""
+    words = stems(" ".join(phrase.telling)) if phrase.telling else frozenset()
+    return np.array([bool(words & _names(c.adapter)) for c in retrieval.candidates], bool)
+
+
+def _names(adapter: Adapter) -> frozenset[str]:
+    return stems(" ".join([adapter.title, *adapter.trigger_words, *adapter.tags]))
 
 
 def _named(features: Numbers, phrase: Phrase, retrieval: Retrieval) -> NDArray[np.bool_]:

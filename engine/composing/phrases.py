@@ -45,6 +45,11 @@ class Phrase:
         looks = _LOOKS | _WALLS | (_HUES if _WALLS & set(self.words) else frozenset())
         return all(word in looks for word in self.words)
 
+    @property
+    def telling(self) -> tuple[str, ...]:
+        """The words that say what is meant: those of “pop art style” without “style”."""
+        return tuple(word for word in self.words if word not in _JOINTS)
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
