@@ -287,8 +287,11 @@ def _print_adapter(document: dict[str, object], as_json: bool) -> None:
         print_document(document)
         return
     table = Table(show_header=False, show_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")  # people copy a hash, too
     for key, value in document.items():
-        table.add_row(key, ", ".join(value) if isinstance(value, tuple) else str(value))
+        if value not in (None, "", ()):
+            table.add_row(key, ", ".join(value) if isinstance(value, tuple) else str(value))
     answer_console().print(table)
 
 

@@ -222,4 +222,4 @@ def reference_of(row: Row[Any], library: Library) -> Reference:
     if row.source == "huggingface" and row.source_id.count("/") >= 2:
         owner, name, file = row.source_id.split("/", 2)
         return HuggingFaceFile(f"{owner}/{name}", file)
-    raise DownloadFailed(f"The file of “{row.title}” is not here, and its card names no source.")
+    raise DownloadFailed(f"Where “{row.title}” comes from is not known: its card names no source.")
