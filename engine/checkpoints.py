@@ -31,6 +31,8 @@ class Chosen:
     draft: str
     #: Its steps, which are the only ones it can; 0: any few.
     draft_steps: int
+    #: Folder or hub id of the decoder that previews are made with; empty: a linear map.
+    preview: str
     #: What its images are made with unless a request says otherwise.
     sampling: Sampling
 
@@ -39,17 +41,17 @@ def find(settings: Settings, name: str | None = None) -> Chosen:
     """Returns the checkpoint of that name, by default the first. Raises `UnknownCheckpoint`."""
     first = settings.checkpoint
     if name in (None, first.name):
-        draft = first.draft, first.draft_steps
-        return Chosen(first.name, first.family, first.source, *draft, settings.sampling)
+        extras = first.draft, first.draft_steps, first.preview
+        return Chosen(first.name, first.family, first.source, *extras, settings.sampling)
     other = settings.checkpoints.get(name or "")
     if other is None:
         known = ", ".join(settings.checkpoint_names)
         raise UnknownCheckpoint(f"There is no checkpoint “{name}”; this installation has {known}.")
-    own = {"source", "family", "draft", "draft_steps"}
+    own = {"source", "family", "draft", "draft_steps", "preview"}
     told = other.model_dump(exclude=own, exclude_none=True)
     sampling = settings.sampling.model_copy(update=told)
-    draft = other.draft, other.draft_steps
-    return Chosen(name or "", other.family, other.source, *draft, sampling)
+    extras = other.draft, other.draft_steps, other.preview
+    return Chosen(name or "", other.family, other.source, *extras, sampling)
 
 
 def configured(settings: Settings, name: str | None = None) -> CheckpointSource:

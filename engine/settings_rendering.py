@@ -26,6 +26,8 @@ class Checkpoint(Section):
     draft: str = ""
     #: The steps that the adapter was made for, if it is of the Lightning kind; 0: of the LCM kind.
     draft_steps: int = Field(0, ge=0, le=8)
+    #: Folder or hub id of a tiny decoder for previews; empty: a map fitted to the checkpoint.
+    preview: str = ""
 
 
 class OtherCheckpoint(Section):
@@ -35,6 +37,7 @@ class OtherCheckpoint(Section):
     family: str = Field(min_length=1)
     draft: str = ""
     draft_steps: int = Field(0, ge=0, le=8)
+    preview: str = ""
     width: int | None = Field(None, ge=64, le=2048)
     height: int | None = Field(None, ge=64, le=2048)
     scheduler: str | None = None

@@ -130,11 +130,12 @@ def _pool(settings: Settings) -> Pool:
         graphs=ours.graphs,
     )
     names = settings.checkpoint_names
-    drafts = {name: find(settings, name).draft for name in names}
+    chosen = {name: find(settings, name) for name in names}
     return Pool(
         [configured(settings, name) for name in names],
         limits,
-        {name: Path(file).expanduser() for name, file in drafts.items() if file},
+        {name: Path(one.draft).expanduser() for name, one in chosen.items() if one.draft},
+        {name: one.preview for name, one in chosen.items()},
     )
 
 

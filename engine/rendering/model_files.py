@@ -74,6 +74,25 @@ def load_parts(name: str, source: str, dtype: torch.dtype) -> Parts:
         raise unavailable(name, source, error) from error
 
 
+def load_tiny_decoder(name: str, source: str, dtype: torch.dtype) -> Any:
+    """An AutoencoderTiny for quick looks at the checkpoint's latents.
+
+    Raises CheckpointUnavailable.
+    """
+    hide_progress()
+    folder = Path(source).expanduser()
+    place = {"local_files_only": folder.is_dir(), "use_safetensors": True}
+    try:
+        return _VAES["AutoencoderTiny"].from_pretrained(
+            str(folder) if folder.is_dir() else source, torch_dtype=dtype, **place
+        )
+    except Exception as error:  # as above: a hub client's, a library's, or a file's
+        raise CheckpointUnavailable(
+            f"The preview decoder of checkpoint “{name}” cannot be loaded from {source}: "
+            "name an AutoencoderTiny, or leave it empty."
+        ) from error
+
+
 def hide_progress() -> None:
     """Keeps the two libraries from drawing over a worker's log."""
     for library in (diffusers_logging, transformers_logging):

@@ -11,10 +11,11 @@ from PIL import Image
 
 from engine.checkpoints import CheckpointSource
 from engine.errors import BadLora, StylusError
-from engine.rendering.checkpoint import load_checkpoint
+from engine.rendering.checkpoint import Checkpoint, load_checkpoint
 from engine.rendering.job import Job, Outcome
 from engine.rendering.lora_cache import LoraCache
 from engine.rendering.memory import OutOfMemory, gpu_memory, gpu_name, mapped, release
+from engine.rendering.model_files import load_tiny_decoder
 from engine.rendering.other_families import SequentialRenderer, is_other, open_other
 from engine.rendering.preview import Previewer
 from engine.rendering.recording import record_cuda
@@ -54,11 +55,14 @@ class Pool:
         sources: Sequence[CheckpointSource],
         limits: Limits,
         drafts: Mapping[str, Path] | None = None,
+        decoders: Mapping[str, str] | None = None,
     ) -> None:
-        """`drafts`: files of the few-step adapters, by the checkpoint's name."""
+        """By the checkpoint's name: `drafts` are the files of the few-step adapters, `decoders`
+        the places of tiny ones for previews."""
         self._sources = {source.name: source for source in sources}
         self._limits = limits
         self._drafts = drafts or {}
+        self._decoders = decoders or {}
         #: Parsed adapters, for all checkpoints.
         self.cache = LoraCache(limits.adapters)
         self._models: OrderedDict[str, Model] = OrderedDict()
@@ -132,6 +136,7 @@ class Pool:
                     other = open_other(*source)
                     return Model(other, None, other.device, other.bytes)
                 checkpoint = load_checkpoint(*source)
+                previewer = self._previewer(checkpoint)
         except OutOfMemory as error:
             if not self._spare(0):
                 raise OutOfMemory(
@@ -149,7 +154,13 @@ class Pool:
             spare=lambda: self._spare(1),
             record=record_cuda if limits.graphs and checkpoint.device.type == "cuda" else None,
         )
-        return Model(renderer, Previewer(checkpoint), checkpoint.device, checkpoint.bytes)
+        return Model(renderer, previewer, checkpoint.device, checkpoint.bytes)
+
+    def _previewer(self, checkpoint: Checkpoint) -> Previewer:
+        place = self._decoders.get(checkpoint.name)
+        if not place:
+            return Previewer(checkpoint)
+        return Previewer(checkpoint, load_tiny_decoder(checkpoint.name, place, checkpoint.dtype))
 
     def _spare(self, kept: int) -> bool:
         """Lets go of all but so many checkpoints used last; whether there were others."""

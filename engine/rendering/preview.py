@@ -1,11 +1,13 @@
 """What latents look like, fast: a linear map from a latent to the colour of its place.
 
 The map is fitted to the checkpoint's own encoder, once, on patches of random colours; so it
-needs no table of numbers for each kind of autoencoder.
+needs no table of numbers for each kind of autoencoder. Where the settings name a tiny decoder
+(https://github.com/madebyollin/taesd), that draws sharper ones.
 """
 
 import io
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from PIL import Image
@@ -28,8 +30,10 @@ Hides = Callable[[Sequence[Image.Image]], Sequence[bool]]
 class Previewer:
     """Shows latents of one checkpoint. Call it from the thread that renders."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, decoder: Any = None) -> None:
+        """`decoder` is an AutoencoderTiny for latents as the checkpoint's UNet has them."""
         self._checkpoint = checkpoint
+        self._decoder = decoder.to(checkpoint.device) if decoder is not None else None
         self._map: Tensor | None = None
 
     def show(self, latents: Tensor, hides: Hides | None = None) -> bytes:
@@ -45,6 +49,10 @@ class Previewer:
 
     def _colours(self, latents: Tensor) -> Tensor:
         """(images, height, width, 3), 0 to 1."""
+        if self._decoder is not None:
+            scaled = latents.to(self._decoder.dtype) / self._decoder.config.scaling_factor
+            pixels: Tensor = self._decoder.decode(scaled, return_dict=False)[0]
+            return (pixels.float().movedim(1, -1) / 2 + 0.5).clamp(0, 1)
         if self._map is None:
             self._map = self._fit()
         cells = _with_one(latents.float().movedim(1, -1))
