@@ -19,7 +19,8 @@ def scores(kind: str, count: int) -> Vectors:
         "the sample alone high": drawn + 100 * sampled,
         "the sample alone low": drawn - 100 * sampled,
     }
-    return kinds[kind].astype(np.float32)
+    chosen: Vectors = kinds[kind].astype(np.float32)
+    return chosen
 
 
 @pytest.mark.parametrize("count", [1, 40, 250])
