@@ -25,7 +25,10 @@ def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def found(embedder: MiniLM) -> Retrieval:
     """Four candidates; the last one is hostile."""
-    made = [adapter(f"test:{n}", title) for n, title in enumerate(TITLES, 1)]
+    made = [
+        adapter(f"test:{n}", title, description=f"Draws a {title.lower()}.")
+        for n, title in enumerate(TITLES, 1)
+    ]
     made[-1] = replace(made[-1], description=HOSTILE)
     return retrieval(PROMPT, [Candidate(one, 0.5) for one in made], embedder)
 
