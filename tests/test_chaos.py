@@ -1,9 +1,10 @@
 """What `stylus chaos` does and says: its clocks jump, and its words are those of rows and posts."""
 
+import json
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from bot.benchmarks.shifted_clock import set_clock
@@ -41,7 +42,7 @@ def test_every_way_to_end_is_told_apart() -> None:
         Injury(2, "killed", "renderer", 70, alone=True),
         Injury(9, "frozen", "engine"),
     ]
-    survival.starts["renderer"] += [8, 9]
+    survival.starts["renderer"] = [8, 9]
     said = "\n".join(told(survival))
     assert "engine frozen 1 times, engine killed 1 times" in said
     assert "renderer: 2 times; median 8.0, p90 9.0, most 9.0 s from its start" in said
@@ -50,6 +51,7 @@ def test_every_way_to_end_is_told_apart() -> None:
     assert "killed, no other one ready for a time: 1 times; median 70.0, p90 70.0" in said
     assert "frozen: 1 times it never went on" in said
     assert replace(survival, lost=0, doubled=0, incomplete=0).whole
+    assert json.loads(json.dumps(asdict(survival)))["failed"] == {"It died 3 times": 1}
 
 
 def test_a_worker_s_clock_can_be_made_to_jump(tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ async def _keep_up(run: _Run) -> None:
         for member in starting:
             if member.pid in {worker.pid for worker in alive}:
                 member.ready = True
-                run.survival.starts[member.role].append(monotonic() - member.began)
+                run.survival.starts.setdefault(member.role, []).append(monotonic() - member.began)
 
 
 async def _injure(run: _Run, every: float, group: asyncio.TaskGroup) -> None:

@@ -1,6 +1,6 @@
 """What a run of chaos injected, and what survived it."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -30,7 +30,7 @@ class Survival:
     seconds: float = 0.0
     injuries: list[Injury] = field(default_factory=list)
     #: Seconds from a worker's start until it was ready, by role.
-    starts: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    starts: dict[str, list[float]] = field(default_factory=dict)
     #: Posts that the platform refused, and those that it took without saying so.
     refused: int = 0
     broken_off: int = 0
@@ -39,7 +39,7 @@ class Survival:
     degraded: int = 0
     rendered: int = 0
     #: Those that ended without images, by their sentence.
-    failed: Counter[str] = field(default_factory=Counter)
+    failed: dict[str, int] = field(default_factory=dict)
     #: Workers that ended by themselves, or not as they should when they were told to.
     ended: int = 0
     #: Requests that never ended, whose answer came more than once, or with too few images.
@@ -67,7 +67,8 @@ def judge(survival: Survival, answers: list[Answer], posted: Counter[str]) -> No
             survival.rendered += 1
             survival.incomplete += len(answer.renderings) != request.image_count
         else:
-            survival.failed[(answer.failure or "").split(",")[0]] += 1
+            sentence = (answer.failure or "").split(",")[0]
+            survival.failed[sentence] = survival.failed.get(sentence, 0) + 1
 
 
 def told(survival: Survival) -> Iterator[str]:
@@ -83,7 +84,7 @@ def told(survival: Survival) -> Iterator[str]:
     yield f"{survival.ended} workers ended by themselves"
     yield (
         f"{survival.requests} requests: {survival.rendered} rendered, "
-        f"{survival.failed.total()} failed with a sentence, {survival.lost} lost, "
+        f"{sum(survival.failed.values())} failed with a sentence, {survival.lost} lost, "
         f"{survival.doubled} doubled, {survival.incomplete} incomplete"
     )
     for sentence, count in survival.failed.items():
