@@ -1,8 +1,8 @@
 """What a community's people made of their answers: which adapters were right for which words.
 
 An answer is liked that has more thumbs up than down, or whose duel against the base its adapters
-have won. Whoever
-switches an adapter off says more: it was wrong for its words, and what was left on was right.
+have won. Whoever switches an adapter off says more: it was wrong for its words, and what was left
+on was right.
 """
 
 from collections.abc import Mapping

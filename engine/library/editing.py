@@ -10,7 +10,7 @@ from engine.community.audit import write_down_adapter
 from engine.errors import BadOption
 from engine.library import catalogue
 from engine.library.cards import layered, searched_of, weight_span
-from engine.library.placing import NOTES
+from engine.library.placing import NOTES, STANDING
 from engine.library.text_refiner import plain
 from engine.storage.tables import adapter_texts, adapters
 from engine.values import MAX_WEIGHT, Adapter, Asker
@@ -98,7 +98,6 @@ async def export(
     """
     names = ("source", "source_id", "title", "description", "tags", "trigger_words", "weight")
     more = ("example_prompts", "file_name", "creator", "licence", "link", "lineage", "kind")
-    standing = ("workspace", "status", "broken", "notes")
     rows = await connection.stream(
         select(adapters, adapter_texts.c.body)
         .join(adapter_texts, adapter_texts.c.adapter_id == adapters.c.id)
@@ -107,7 +106,7 @@ async def export(
         .order_by(adapters.c.id)
     )
     async for row in rows:
-        told = {name: getattr(row, name) for name in (*names, *more, *standing)}
+        told = {name: getattr(row, name) for name in (*names, *more, *STANDING)}
         told["searched"] = searched_of(row.title, row.body)
         if row.weight_low is not None:
             told["weight_range"] = [row.weight_low, row.weight_high]
