@@ -11,8 +11,10 @@ from sqlalchemy import text
 
 from engine.desk import Desk
 from engine.library.addition_rows import Described
-from engine.processes.library_rescue import rescue_additions, rescue_embedding
+from engine.processes.compose_worker import register_embedding
+from engine.processes.library_rescue import rescue_additions
 from engine.processes.process import Post, open_post
+from engine.processes.queue import LIBRARY_QUEUE
 from engine.processes.rescue import (
     keep_rescuing,
     move_up,
@@ -22,6 +24,8 @@ from engine.processes.rescue import (
 )
 from engine.processes.shift import Shift
 from engine.requests import ledger
+from engine.retrieving.embedder import MINILM
+from engine.retrieving.search_index import count_pending
 from engine.settings import Settings
 from engine.storage.database import Database
 from engine.storage.outage import closed_database
@@ -312,13 +316,25 @@ async def test_an_addition_without_a_job_gets_one(
     assert todo == [task]
 
 
-@pytest.mark.parametrize("status", ["aborted", "failed"])
-async def test_an_embedding_that_was_broken_off_goes_on(post: Post, status: str) -> None:
-    assert not await rescue_embedding(post), "nothing was ever embedded"
+async def test_an_embedding_that_breaks_off_goes_on(catalogue: tuple[str, ...], post: Post) -> None:
+    register_embedding(post)
     async with post.database.transaction() as connection:
+        await connection.execute(text("update adapter_vectors set digest = 'old'"))
+        await connection.execute(text("alter table adapter_vectors rename to elsewhere"))
         await post.queue.defer_embedding(connection)
-    assert not await rescue_embedding(post)
-    await end_jobs(post, status)
-    await rescue(post)
-    await rescue(post)
-    assert [now for _, _, now in await jobs(post.database)] == [status, "todo"]
+    await work_off(post)
+    assert [name for _, name, now in await jobs(post.database) if now == "todo"] == ["embed"]
+    async with post.database.transaction() as connection:
+        await connection.execute(text("alter table elsewhere rename to adapter_vectors"))
+        await connection.execute(text("update procrastinate_jobs set scheduled_at = null"))
+    await work_off(post)
+    assert await jobs(post.database) == []
+    async with post.database.transaction() as connection:
+        assert await count_pending(connection, MINILM, "") == 0
+
+
+async def work_off(post: Post) -> None:
+    """Does what the library waits for, as an engine does, until nothing is due."""
+    await post.queue.app.run_worker_async(
+        queues=[LIBRARY_QUEUE], wait=False, install_signal_handlers=False, delete_jobs="always"
+    )

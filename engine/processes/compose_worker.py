@@ -18,7 +18,7 @@ from engine.processes.duel_ending import keep_ending_duels
 from engine.processes.expiry import keep_expiring
 from engine.processes.jobs import run_stage
 from engine.processes.process import Post, open_post, work
-from engine.processes.queue import COMPOSE_QUEUE, LIBRARY_QUEUE, render_queue
+from engine.processes.queue import COMPOSE_QUEUE, LIBRARY_QUEUE, UNTIL_DONE, render_queue
 from engine.processes.rescue import keep_rescuing
 from engine.requests import ledger
 from engine.requests.ledger import Claim
@@ -70,12 +70,9 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
             async with post.database.transaction() as connection:
                 await post.queue.defer_embedding(connection)
 
-        @post.queue.app.task(name="embed", queue=LIBRARY_QUEUE)
-        async def embed() -> None:
-            await search_index.embed_pending(post.database, load_embedder())
-
+        register_embedding(post)
         if settings.embeddings.kind != "local":
-            _register_embedding(post)
+            _register_embedding_anew(post)
 
         if settings.library.remote_adapters == "prefetch":
 
@@ -95,7 +92,15 @@ async def run_engine(settings: Settings, *, tied: bool = False) -> None:
         )
 
 
-def _register_embedding(post: Post) -> None:
+def register_embedding(post: Post) -> None:
+    """Has new and changed cards embedded; what is broken off, by a stop too, goes on by itself."""
+
+    @post.queue.app.task(name="embed", queue=LIBRARY_QUEUE, retry=UNTIL_DONE)
+    async def embed() -> None:
+        await search_index.embed_pending(post.database, load_embedder())
+
+
+def _register_embedding_anew(post: Post) -> None:
     """Has the vectors of the configured embedder made in the background, until none is missing."""
     embedder = configured_embedder(post.settings.embeddings, patient=True)
 

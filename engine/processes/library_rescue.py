@@ -1,4 +1,4 @@
-"""Rescuing what the library waits for: LoRAs on their way in, and cards to be embedded.
+"""Rescuing what the library waits for: LoRAs on their way in.
 
 A process that is stopped gives a long download up, and an outage ends its job; neither may leave
 an addition without one.
@@ -27,16 +27,6 @@ async def rescue_additions(post: Post) -> int:
     return len(left)
 
 
-async def rescue_embedding(post: Post) -> bool:
-    """Enqueues the embedding of cards where the last one was broken off; returns whether."""
-    async with post.database.transaction() as connection:
-        broken_off = bool(await connection.scalar(_EMBEDDING))
-        if broken_off:
-            log.warning("an embedding was broken off; it goes on")
-            await post.queue.defer_embedding(connection)
-    return broken_off
-
-
 _ADDITIONS = text(
     """
     select a.id, a.state from additions a
@@ -46,12 +36,5 @@ _ADDITIONS = text(
           where j.args ->> 'addition_id' = a.id and j.status in ('todo', 'doing')
       )
     for update skip locked
-    """
-)
-
-_EMBEDDING = text(
-    """
-    select status in ('aborted', 'failed') from procrastinate_jobs
-    where task_name = 'embed' order by id desc limit 1
     """
 )

@@ -24,6 +24,9 @@ LIBRARY_QUEUE = "library"
 #: When a job that is put back may be taken up. Its default is this machine's present, which the
 #: database may think is an hour away.
 AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
+#: For a task that nothing but its own job remembers: whatever breaks it off, it is tried again, a
+#: little later each time.
+UNTIL_DONE = procrastinate.RetryStrategy(linear_wait=5)
 
 
 def render_queue(checkpoint: str, needs: int = 1) -> str:

@@ -20,7 +20,7 @@ from sqlalchemy import Row, column, literal_column, select, table, text, update
 
 from engine.errors import Unavailable
 from engine.operations.log import get_log
-from engine.processes.library_rescue import rescue_additions, rescue_embedding
+from engine.processes.library_rescue import rescue_additions
 from engine.processes.process import Post
 from engine.processes.queue import AT_ONCE, COMPOSE_QUEUE, render_queue
 from engine.requests.line import line, place_of
@@ -61,7 +61,6 @@ async def rescue(post: Post, *, judges: bool = True) -> None:
                 await rescue_jobs(post)
             await rescue_requests(post)
             await rescue_additions(post)
-            await rescue_embedding(post)
             await move_up(post)
 
 
