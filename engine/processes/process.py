@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from engine.errors import DatabaseUnavailable
+from engine.errors import DatabaseUnavailable, Unavailable
 from engine.operations.endpoint import serve_endpoint
 from engine.operations.log import get_log
 from engine.operations.metrics import watch_slots
@@ -79,7 +79,7 @@ async def work(
     async with serve_endpoint(post.settings, post.database), asyncio.TaskGroup() as group:
         shift = Shift(post.queue, post.settings.queue, role, queues, concurrency)
         watch_slots(concurrency, lambda: shift.at_work)
-        always = (_beat(post, worker_id, equipment), _tidy(post, shift), *beside)
+        always = (_beat(post, worker_id, equipment, stop), _tidy(post, shift), *beside)
         sides = [group.create_task(one) for one in always]
         if tied:
             sides.append(group.create_task(_watch_parent(post, stop)))
@@ -113,7 +113,10 @@ async def _tidy(post: Post, shift: Shift) -> None:
         await shift.put_back()
 
 
-async def _beat(post: Post, worker_id: str, equipment: Callable[[], Equipment]) -> None:
+async def _beat(
+    post: Post, worker_id: str, equipment: Callable[[], Equipment], stop: asyncio.Event
+) -> None:
+    """Until it is cancelled, or what the worker works with is gone for good."""
     while True:
         await asyncio.sleep(post.settings.queue.heartbeat)
         try:
@@ -121,6 +124,10 @@ async def _beat(post: Post, worker_id: str, equipment: Callable[[], Equipment]) 
                 await workers.beat(connection, worker_id, equipment())
         except DatabaseUnavailable:
             log.warning("no sign of life could be written; trying again")
+        except Unavailable as error:
+            log.error("this process ends", reason=str(error))
+            stop.set()
+            return
 
 
 async def _watch_parent(post: Post, stop: asyncio.Event) -> None:

@@ -147,7 +147,7 @@ async def _open_studio(post: Post, pool: Pool) -> AsyncIterator[Studio]:
     batcher = Batcher(render, limits.images, limits.wait, pool.is_warm, limits.patience)
     watch_cache("adapters", pool.cache)
     watch_cache("files", store.cache)
-    watch_device(gpu_memory)
+    watch_device(partial(gpu_memory, pool.device))
     gates = await asyncio.to_thread(open_gates, post.settings)
     feed = ProgressFeed(post.database.conninfo)
     listening = asyncio.create_task(feed.run(), name="progress feed")

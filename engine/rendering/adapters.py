@@ -157,7 +157,9 @@ class _Choice:
                 [dict(mask).get(sha, 0.0) * f.scale for sha, f in touching for _ in range(f.rank)]
                 for mask in masks
             ]
-            self._scales[key] = torch.tensor(rows)[:, None, :].to(self._device)
+            scales = torch.tensor(rows)[:, None, :]
+            # Else it would wait until the device has done all that it was told before.
+            self._scales[key] = scales.to(self._device, non_blocking=True)
         return self._scales[key]
 
 

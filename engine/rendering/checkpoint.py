@@ -56,8 +56,8 @@ class Checkpoint:
 
     def encode(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
         """Latents of images (count, 3, height, width), -1 to 1; some encoders draw noise."""
-        latents = self._encode(pixels.to(self.dtype), generator)
-        if self.dtype != torch.float32 and not bool(torch.isfinite(latents).all()):
+        latents = self._encode(pixels.to(self.vae.dtype), generator)
+        if self.vae.dtype != torch.float32 and not bool(torch.isfinite(latents).all()):
             with self.exact_vae():
                 latents = self._encode(pixels.float(), generator)
         scaled: Tensor = latents * self.vae.config.scaling_factor
@@ -74,18 +74,18 @@ class Checkpoint:
 
     @contextmanager
     def exact_vae(self) -> Iterator[None]:
-        """The autoencoder in float32: some overflow half precision, SDXL's first of all."""
+        """The autoencoder in float32: some overflow half precision."""
+        before = self.vae.dtype
         self.vae.to(torch.float32)
         try:
             yield
         finally:
-            self.vae.to(self.dtype)
+            self.vae.to(before)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Images (count, 3, height, width), about -1 to 1, of denoised latents."""
-        images: Tensor = self.vae.decode(
-            latents / self.vae.config.scaling_factor, return_dict=False
-        )[0]
+        scaled = latents.to(self.vae.dtype) / self.vae.config.scaling_factor
+        images: Tensor = self.vae.decode(scaled, return_dict=False)[0]
         return images
 
 
@@ -107,6 +107,10 @@ def _assemble(name: str, parts: Parts, device: torch.device, dtype: torch.dtype)
     for model in (parts.unet, parts.text_encoder, parts.text_encoder_2, parts.vae):
         if model is not None:
             model.requires_grad_(False).eval().to(device)
+    if dtype == torch.float16 and parts.family == "sdxl" and parts.vae.config.get("force_upcast"):
+        # SDXL's own overflows float16, not always as far as to what is no number; diffusers
+        # never uses it there. One that was mended says so.
+        parts.vae.to(torch.float32)
     if device.type == "cuda":
         # What tensor cores read convolutions in; on CPUs it measured slower.
         for model in (parts.unet, parts.vae):

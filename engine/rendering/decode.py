@@ -23,7 +23,7 @@ def decode_image(checkpoint: Checkpoint, latents: Tensor, index: int) -> Image.I
             "weights or the guidance."
         )
     pixels = _pixels(checkpoint.decode(latents))
-    if pixels is None and checkpoint.dtype != torch.float32:
+    if pixels is None and checkpoint.vae.dtype != torch.float32:
         with checkpoint.exact_vae():
             pixels = _pixels(checkpoint.decode(latents.float()))
     if pixels is None:

@@ -1,5 +1,6 @@
 """The adapters of a job: fetched and parsed, or skipped with the reason."""
 
+import contextlib
 import threading
 import time
 from collections import defaultdict
@@ -13,6 +14,7 @@ from engine.rendering.job import Job
 from engine.rendering.layers import Layers
 from engine.rendering.lora_cache import LoraCache
 from engine.rendering.lora_file import Lora, read_lora
+from engine.rendering.memory import DeviceLost, mapped
 from engine.values import ImagePlan, LoadedAdapter, PlannedAdapter, SkippedAdapter
 
 #: An adapter's factors, or the sentence that says why it is skipped.
@@ -75,7 +77,7 @@ class Loader:
         self._reading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def load(self, job: Job) -> Adapters:
-        """All adapters of the job's plans. Never raises for a file."""
+        """All adapters of the job's plans. Never raises for a file; raises DeviceLost."""
         begun = time.perf_counter()
         loras = {key: self._load(adapter, job) for key, adapter in _wanted(job).items()}
         return Adapters(loras, time.perf_counter() - begun)
@@ -89,7 +91,8 @@ class Loader:
             if job.cancelled():
                 return
             if adapter.sha256:
-                self._load(adapter, job)
+                with contextlib.suppress(DeviceLost):
+                    self._load(adapter, job)
 
     def is_warm(self, job: Job) -> bool:
         """Whether all adapters of the job's plans are in memory."""
@@ -100,12 +103,18 @@ class Loader:
         try:
             # Asked even for an adapter that is in memory: it may have been disabled since.
             file = job.fetch(adapter)
-            if adapter.sha256 is None:
-                return read_lora(file, self._layers, adapter.title)
-            with self._reading[adapter.sha256]:  # the second who wants it waits and finds it
-                return self._kept(adapter, adapter.sha256, file)
+            with mapped():  # memory is pinned by the GPU's driver, which may lack some, or be gone
+                return self._read(adapter, file)
+        except DeviceLost:
+            raise
         except StylusError as error:
             return str(error)
+
+    def _read(self, adapter: PlannedAdapter, file: Path) -> Lora:
+        if adapter.sha256 is None:
+            return read_lora(file, self._layers, adapter.title)
+        with self._reading[adapter.sha256]:  # the second who wants it waits and finds it
+            return self._kept(adapter, adapter.sha256, file)
 
     def _kept(self, adapter: PlannedAdapter, sha256: str, file: Path) -> Lora:
         key = (self._layers.checkpoint, sha256)

@@ -40,11 +40,13 @@ class Lora:
 
     sha256: str
     layers: Mapping[str, Part]
+    #: Bytes of RAM that were pinned for it.
+    pinned: int = 0
 
     @property
     def bytes(self) -> int:
-        """Bytes of RAM that the parts take."""
-        return sum(part.bytes for part in self.layers.values())
+        """Bytes of RAM that it takes."""
+        return max(self.pinned, sum(part.bytes for part in self.layers.values()))
 
 
 def read_lora(path: Path, layers: Layers, title: str) -> Lora:
@@ -60,7 +62,8 @@ def read_lora(path: Path, layers: Layers, title: str) -> Lora:
             data, sha256 = _read_data(file, header, layers.on_gpu, title)
     except OSError as error:
         raise _unreadable(title, error) from error
-    return Lora(sha256, _parts(groups, data, layers, Alphas(header.metadata, title), title))
+    parts = _parts(groups, data, layers, Alphas(header.metadata, title), title)
+    return Lora(sha256, parts, pinned_bytes(len(data)) if layers.on_gpu else 0)
 
 
 def examine_lora(path: Path, layers: Layers, title: str) -> str:
@@ -81,6 +84,11 @@ def examine_lora(path: Path, layers: Layers, title: str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise _unreadable(title, error) from error
+
+
+def pinned_bytes(asked: int) -> int:
+    """Bytes that torch pins where so many are asked for: the next power of two."""
+    return 1 << max(0, asked - 1).bit_length()
 
 
 def _alone(entry: Entry) -> Entry:

@@ -10,8 +10,15 @@ from engine.errors import RenderFailed, Unavailable
 from engine.values import Sampling
 
 #: What says that memory is lacking, where torch has no error of its own: its allocator for the CPU,
-#: what asks the driver past torch's allocator, and cuBLAS, which wants some when first used.
-_LACKING = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+#: what asks the driver past torch's allocator, and libraries, which want some when first used and
+#: for a convolution (cuDNN then finds no way to do it).
+_LACKING = (
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+    "unable to find an engine to execute this computation",
+)
 #: What libraries say through torch of a device that has gone.
 _LOST = ("CUDA error", "CUBLAS_STATUS_EXECUTION_FAILED", "CUDNN_STATUS_EXECUTION_FAILED")
 
@@ -54,11 +61,7 @@ class Room:
         return self._learnt.get((sampling.width, sampling.height), self._most)
 
     def shrink(self, sampling: Sampling, tried: int) -> None:
-        """Remembers that so many did not fit, and frees what was kept for them.
-
-        Raises OutOfMemory where it was a single image.
-        """
-        release()
+        """Remembers that so many did not fit. Raises OutOfMemory where it was a single image."""
         if tried == 1:
             raise OutOfMemory(
                 f"There is too little memory for an image of {sampling.width}x{sampling.height}: "
@@ -67,21 +70,29 @@ class Room:
         self._learnt[sampling.width, sampling.height] = tried // 2
 
 
-def gpu_memory() -> tuple[int, int] | None:
-    """Bytes of the GPU that are used, by whomever, and all of them; None without a GPU."""
-    if not torch.cuda.is_available():
+def gpu_memory(device: torch.device) -> tuple[int, int] | None:
+    """Bytes of the GPU that are used, by whomever, and all of them; None for no GPU.
+
+    Raises DeviceLost.
+    """
+    if device.type != "cuda":
         return None
-    free, all_ = torch.cuda.mem_get_info()
+    with mapped():
+        free, all_ = torch.cuda.mem_get_info(device)
     return all_ - free, all_
 
 
-def gpu_name() -> str:
-    """What the GPU calls itself; empty without one."""
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+def gpu_name(device: torch.device) -> str:
+    """What the GPU calls itself; empty for no GPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else ""
 
 
-def release() -> None:
-    """Gives memory back that nothing uses any more."""
-    gc.collect()  # an error's traceback holds on to the tensors of the frames it went through
+def release(error: BaseException | None = None) -> None:
+    """Gives memory back that nothing uses any more, or only the frames that an error came through:
+    its traceback, which it loses, holds on to all of their tensors."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__
+    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -258,10 +258,11 @@ def open_other(name: str, source: str, device: str, dtype: str) -> SequentialRen
         without = {part: None for part, told in index.items() if told == [None, None]}
         pipeline = kind.from_pretrained(
             **_place(source), **without, dtype=dtype_of(dtype, place), use_safetensors=True
-        ).to(place)
+        )
     except Exception as error:
         # Libraries, a hub client and anybody's files: whatever they raise means the same.
         raise unavailable(name, source, error) from error
+    pipeline.to(place)  # what lacks here is memory, not a file
     pipeline.set_progress_bar_config(disable=True)
     family = type(pipeline).__name__.removesuffix("Pipeline").lower()
     return SequentialRenderer(name, pipeline, _FAMILIES.get(family, family), place)

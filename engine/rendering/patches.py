@@ -167,7 +167,10 @@ def multiplied_out(
     that one layer's are in memory at a time: slow, for where merged weights have no room.
     """
     weight = weight_of(module)
-    strengths = [weight.new_tensor(own) for _, own in parts]
+    strengths = [
+        torch.tensor(own, dtype=weight.dtype).to(weight.device, non_blocking=True)
+        for _, own in parts
+    ]
 
     def forward(rows: Tensor) -> Tensor:
         sums = lean(rows)

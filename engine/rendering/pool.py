@@ -11,10 +11,17 @@ from PIL import Image
 
 from engine.checkpoints import CheckpointSource
 from engine.errors import BadLora, StylusError
-from engine.rendering.checkpoint import Checkpoint, load_checkpoint
+from engine.rendering.checkpoint import Checkpoint, device_of, load_checkpoint
 from engine.rendering.job import Job, Outcome
 from engine.rendering.lora_cache import LoraCache
-from engine.rendering.memory import OutOfMemory, gpu_memory, gpu_name, mapped, release
+from engine.rendering.memory import (
+    DeviceLost,
+    OutOfMemory,
+    gpu_memory,
+    gpu_name,
+    mapped,
+    release,
+)
 from engine.rendering.model_files import load_tiny_decoder
 from engine.rendering.other_families import SequentialRenderer, is_other, open_other
 from engine.rendering.preview import Previewer
@@ -73,11 +80,16 @@ class Pool:
         """Names of the checkpoints in memory, the one used last at the end."""
         return list(self._models)
 
+    @property
+    def device(self) -> torch.device:
+        """Where all of them are."""
+        return device_of(next(iter(self._sources.values())).device)
+
     def equipment(self) -> Equipment:
-        """What the device has, and what is in memory."""
-        used, all_ = gpu_memory() or (0, 0)
+        """What the device has, and what is in memory. Raises DeviceLost."""
+        used, all_ = gpu_memory(self.device) or (0, 0)
         hashes = tuple(dict.fromkeys(sha256 for _, sha256 in self.cache.held()))
-        return Equipment(gpu_name(), used, all_, tuple(self.loaded), hashes)
+        return Equipment(gpu_name(self.device), used, all_, tuple(self.loaded), hashes)
 
     def model(self, name: str) -> Model:
         """The checkpoint, loaded now where it is not. Raises CheckpointUnavailable."""
@@ -94,6 +106,8 @@ class Pool:
         """As `Renderer.render`; a checkpoint that cannot be loaded fails its own jobs only."""
         try:
             model = self.model(jobs[0].sampling.checkpoint)
+        except DeviceLost:
+            raise
         except StylusError as error:
             return [error] * len(jobs)
         return model.renderer.render(jobs)
@@ -138,6 +152,7 @@ class Pool:
                 checkpoint = load_checkpoint(*source)
                 previewer = self._previewer(checkpoint)
         except OutOfMemory as error:
+            release(error)
             if not self._spare(0):
                 raise OutOfMemory(
                     f"There is too little memory for the checkpoint “{source.name}”: "

@@ -26,10 +26,15 @@ Record = Callable[[Work, Tensor, Tensor], Callable[[], Tensor]]
 
 def record_cuda(work: Work, rows: Tensor, timestep: Tensor) -> Callable[[], Tensor]:
     """A `Record` by CUDA graphs."""
-    graph = torch.cuda.CUDAGraph()
-    # Other threads may go on: adapters are read into pinned memory meanwhile.
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        prediction = work(rows, timestep)
+    with torch.cuda.device(rows.device):  # each thread has the first GPU until it is told
+        before = torch.cuda.current_stream()
+        graph = torch.cuda.CUDAGraph()
+        try:
+            # Other threads may go on: adapters are read into pinned memory meanwhile.
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                prediction = work(rows, timestep)
+        finally:
+            torch.cuda.set_stream(before)  # torch stays on its own where a recording fails
 
     def play() -> Tensor:
         graph.replay()
@@ -52,7 +57,8 @@ class Recorded:
         if self._record is None:
             return self._work(rows, timestep)
         if self._inputs is None:  # libraries choose their kernels when these are first used
-            self._inputs = rows.clone(), timestep.clone()
+            # Some schedulers keep their timesteps here; a recording reads the device's memory only.
+            self._inputs = rows.clone(), timestep.to(rows.device, copy=True)
             return self._work(rows, timestep)
         for own, new in zip(self._inputs, (rows, timestep), strict=True):
             own.copy_(new)

@@ -21,7 +21,7 @@ from engine.rendering.layers import layers_of
 from engine.rendering.loading import Adapters, Loader
 from engine.rendering.lora_cache import LoraCache
 from engine.rendering.lora_file import Lora, examine_lora, read_lora
-from engine.rendering.memory import DeviceLost, OutOfMemory, Room, mapped
+from engine.rendering.memory import DeviceLost, OutOfMemory, Room, mapped, release
 from engine.rendering.recognition import recognise
 from engine.rendering.recording import Record
 from engine.values import ImagePlan
@@ -137,13 +137,16 @@ class Renderer:
             return _cancelled()
         try:
             check_sampling(self._checkpoint, job.sampling)
-            draft = self._draft() if job.sampling.draft else []
+            with mapped():
+                draft = self._draft() if job.sampling.draft else []
             adapters = self._loader.load(job)
             plans = [_possible(job, plan, adapters) for plan in job.plans]
             items = [
                 _Item(job, (number, index), asked, plan, [*adapters.uses(plan), *draft])
                 for index, (asked, plan) in enumerate(zip(job.plans, plans, strict=True))
             ]
+        except DeviceLost:
+            raise
         except StylusError as error:
             return error
         return _Prepared(job, adapters, items)
@@ -169,10 +172,10 @@ class Renderer:
             try:
                 with mapped():
                     images.update(self._batch(waiting[:count], progress))
-            except OutOfMemory:
-                if self._spare():
-                    continue
-                self._room.shrink(waiting[0].job.sampling, len(waiting[:count]))
+            except OutOfMemory as error:
+                release(error)
+                if not self._spare():
+                    self._room.shrink(waiting[0].job.sampling, len(waiting[:count]))
             else:
                 waiting = waiting[count:]
         return images
@@ -181,11 +184,14 @@ class Renderer:
         """`progress`: how many batches are done, and how many there are in all."""
         jobs = list({item.place[0]: item.job for item in items}.values())
         before, all_ = progress
+        rows = [[n for n, item in enumerate(items) if item.job is job] for job in jobs]
+        # Taken to the device once: at every step it would have to wait for that.
+        own = [torch.tensor(numbers, device=self.layers.device) for numbers in rows]
 
         def on_step(done: int, steps: int, latents: Tensor) -> None:
-            for job in jobs:
+            for job, numbers in zip(jobs, own, strict=True):
                 job.on_step(before * steps + done, all_ * steps)
-                job.on_latents(latents[[n for n, item in enumerate(items) if item.job is job]])
+                job.on_latents(latents.index_select(0, numbers))
 
         with applied(self.layers, [item.uses for item in items], self._slot_bytes):
             latents = denoise(

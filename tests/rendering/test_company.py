@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -58,6 +59,15 @@ def rows_of_unet(checkpoint: Checkpoint, told: Any) -> Iterator[None]:
         yield
     finally:
         hook.remove()
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    """What torch does once its device lacks something."""
+
+    def fails(*_args: object, **_options: object) -> None:
+        raise error
+
+    return fails
 
 
 def images(outcome: Outcome) -> list[Image.Image]:
@@ -165,6 +175,29 @@ def test_without_memory_the_batch_is_split_and_the_limit_is_remembered(
     assert all(alike(part, own) for part, own in zip(parts, whole, strict=True))
 
 
+def test_what_ran_out_of_memory_is_let_go_of_before_anything_else_is_tried(
+    checkpoint: Checkpoint, fetch: Any
+) -> None:
+    """An error that is being handled holds the tensors of all frames that it came through."""
+    begun: list[weakref.ref[Tensor]] = []
+    left: list[int] = []
+
+    def small_device(_unet: nn.Module, args: tuple[Tensor, ...]) -> None:
+        begun.append(weakref.ref(args[0]))
+        if len(begun) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    def spare() -> bool:
+        left.append(sum(ref() is not None for ref in begun))
+        return True
+
+    hook = checkpoint.unet.register_forward_pre_hook(small_device)
+    (outcome,) = Renderer(checkpoint, spare=spare).render([Job(SAMPLING, ADA, fetch)])
+    hook.remove()
+    assert len(images(outcome)) == 2
+    assert left == [0]
+
+
 def test_an_image_that_does_not_fit_alone(checkpoint: Checkpoint, fetch: Any) -> None:
     def full(_rows: int) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate ...")
@@ -203,11 +236,36 @@ def test_a_lost_device_is_told_from_other_errors(
     [
         torch.AcceleratorError("CUDA error: out of memory"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling cublasCreate(handle)"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("GET was unable to find an engine to execute this computation"),
     ],
 )
 def test_lacking_memory_is_no_lost_device(error: RuntimeError) -> None:
     with pytest.raises(OutOfMemory), mapped():
         raise error
+
+
+def test_a_device_that_is_lost_while_adapters_are_read(
+    checkpoint: Checkpoint, fetch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the adapter's fault as little as the request's: nothing is skipped, nothing fails."""
+    renderer = Renderer(checkpoint)
+    job = Job(SAMPLING, ADA, fetch)
+    monkeypatch.setattr(torch, "aminmax", raising(torch.AcceleratorError("CUDA error: gone")))
+    renderer.warm(job)
+    with pytest.raises(DeviceLost):
+        renderer.render([job])
+
+
+def test_an_adapter_without_memory_for_it_is_skipped(
+    checkpoint: Checkpoint, fetch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = torch.AcceleratorError("CUDA error: out of memory")
+    monkeypatch.setattr(torch, "aminmax", raising(full))
+    batch = batch_of(Renderer(checkpoint), Job(SAMPLING, ADA, fetch))
+    assert len(batch.images) == 2
+    assert "too little memory" in batch.images[0].skipped[0].reason
 
 
 class Blind(nn.Module):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,10 +16,12 @@ from engine.errors import BadLora, BadOption, CheckpointUnavailable
 from engine.rendering.checkpoint import Checkpoint
 from engine.rendering.job import Batch, Job
 from engine.rendering.layers import Layers
+from engine.rendering.memory import DeviceLost
 from engine.rendering.pool import Limits, Pool
 from engine.rendering.renderer import Renderer
 from engine.values import ImagePlan, PlannedAdapter
 
+from .test_company import raising
 from .toys import SAMPLING, batch_of, kohya, plan, random_parts, save, write_xl_checkpoint
 
 ROOMY = Limits(adapters=2**20, slots=2**20, checkpoints=2**30, images=4)
@@ -139,6 +142,42 @@ def test_a_batch_without_room_takes_that_of_other_checkpoints_before_it_is_split
     hook.remove()
     assert pool.loaded == ["toy"]
     assert set(rows) == {4}
+
+
+def test_a_checkpoint_without_room_takes_that_of_others(
+    sources: list[CheckpointSource], ink: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = Pool(sources, ROOMY)
+    pool.model("toy")
+    to = nn.Module.to
+
+    def crowded(module: nn.Module, *args: Any, **options: Any) -> nn.Module:
+        if "toy" in pool.loaded:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return to(module, *args, **options)
+
+    monkeypatch.setattr(nn.Module, "to", crowded)
+    assert rendered(pool, job("xl", ink)).images
+    assert pool.loaded == ["xl"]
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("full"), torch.AcceleratorError("gone")])
+def test_a_device_that_takes_no_checkpoint(
+    error: RuntimeError,
+    sources: list[CheckpointSource],
+    ink: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(nn.Module, "to", raising(error))
+    pool = Pool(sources, ROOMY)
+    if isinstance(error, torch.AcceleratorError):  # no request's fault: another process goes on
+        with pytest.raises(DeviceLost):
+            pool.render([job("toy", ink)])
+        return
+    (outcome,) = pool.render([job("toy", ink)])
+    assert str(outcome) == (
+        "There is too little memory for the checkpoint “toy”: choose another one."
+    )
 
 
 def test_a_proposed_file_is_tried_on_all_of_them(

@@ -16,7 +16,7 @@ from engine.rendering.job import Batch, Job
 from engine.rendering.layers import Layers
 from engine.rendering.loading import Loader
 from engine.rendering.lora_cache import LoraCache
-from engine.rendering.lora_file import Lora
+from engine.rendering.lora_file import Lora, pinned_bytes
 from engine.rendering.lora_parts import Factors
 from engine.rendering.renderer import Renderer
 from engine.values import ImagePlan, LoadedAdapter, PlannedAdapter
@@ -215,6 +215,12 @@ def _lora(sha256: str, numbers: int) -> Lora:
     return Lora(
         sha256, {"a": Factors(torch.zeros(1, numbers // 2), torch.zeros(numbers // 2, 1), 1.0)}
     )
+
+
+@pytest.mark.parametrize(("asked", "pinned"), [(1, 1), (3, 4), (4, 4), (150 * 2**20, 256 * 2**20)])
+def test_pinned_memory_counts_as_what_torch_takes(asked: int, pinned: int) -> None:
+    assert pinned_bytes(asked) == pinned
+    assert Lora("ink", {}, pinned).bytes == pinned
 
 
 def test_the_cache_lets_go_of_what_was_unused_for_longest() -> None:

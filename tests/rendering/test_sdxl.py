@@ -1,5 +1,7 @@
 """SDXL: two text encoders, sizes, adapters under both kinds of names, as diffusers has it."""
 
+import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,25 @@ from diffusers import StableDiffusionXLPipeline
 from torch import Tensor
 
 from engine.rendering.checkpoint import Checkpoint, load_checkpoint
+from engine.rendering.job import Job
 from engine.rendering.layers import Layers, layers_of
 from engine.rendering.lora_file import Lora, read_lora
 from engine.rendering.original_names import original_name
+from engine.rendering.renderer import Renderer
 from engine.values import ImagePlan
 
 from .original import SDXL, write_hub_cache, write_xl_single_file
-from .toys import SAMPLING, kohya, latents_of, merge, plan, random_parts, save, write_xl_checkpoint
+from .toys import (
+    SAMPLING,
+    batch_of,
+    kohya,
+    latents_of,
+    merge,
+    plan,
+    random_parts,
+    save,
+    write_xl_checkpoint,
+)
 
 PIPELINE: Any = StableDiffusionXLPipeline
 #: Without negative words the second one's are zeros in SDXL, not an empty prompt.
@@ -80,6 +94,25 @@ def test_the_family_is_read_off_the_folder(xl: Checkpoint) -> None:
     assert xl.family == "sdxl"
     assert len(xl.encoders) == 2
     assert xl.zeros_for_empty
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_an_autoencoder_that_overflows_float16_is_used_in_float32(
+    mended: bool, folder: Path, tmp_path: Path
+) -> None:
+    """As diffusers has it: not all that overflows becomes no number, which a retry would find."""
+    model = Path(shutil.copytree(folder, tmp_path / "model"))
+    settings = model / "vae" / "config.json"
+    told = json.loads(settings.read_text()) | {"force_upcast": not mended}
+    settings.write_text(json.dumps(told))
+    loaded = load_checkpoint("xl", str(model), "cpu", "float16")
+    assert loaded.vae.dtype == (torch.float16 if mended else torch.float32)
+    assert loaded.unet.dtype == torch.float16
+    batch = batch_of(Renderer(loaded), Job(SAMPLING, [PLANS[0]], lambda _: Path()))
+    assert batch.images[0].image.size == (16, 16)
+    with loaded.exact_vae():
+        assert loaded.vae.dtype == torch.float32
+    assert loaded.vae.dtype == (torch.float16 if mended else torch.float32)
 
 
 def test_a_single_file_is_the_same_model(
