@@ -1,5 +1,6 @@
 """Any process may be killed at any moment: a request ends in one result or one clear failure."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -29,17 +30,26 @@ async def attempts(desk: Desk, request: Request) -> int:
     return int(found or 0)
 
 
-async def test_a_killed_renderer_is_survived_once(idle: Installation, idle_desk: Desk) -> None:
+async def test_a_renderer_that_loses_its_gpu_and_one_that_is_killed_are_survived(
+    idle: Installation, idle_desk: Desk
+) -> None:
+    """Without its GPU a renderer ends by itself and in good order; nobody hears of either."""
+    broken = idle.spawn_python("-m", "tests.processes.breaking_renderer")
     idle.start("engine")
-    renderer = idle.start("renderer")
-    request = await idle_desk.submit(ask(steps=120))
+    broken.until(" ready ")
+    request = await idle_desk.submit(ask(steps=60))
+    neighbour = await idle_desk.submit(ask(images=1))
+    broken.until("the device is lost")
+    renderer = idle.spawn("renderer")
+    assert await asyncio.to_thread(broken.popen.wait, 60) == 0
     assert (await until_step(idle_desk, request)).phase is Phase.RENDERING
     renderer.kill()
     idle.start("renderer")
     answer = await finish(idle_desk, request)
-    assert answer.phase is Phase.RENDERED
-    assert len(answer.renderings) == 2
-    assert await attempts(idle_desk, request) == 3  # composed once, rendered twice
+    assert (answer.phase, answer.failure, len(answer.renderings)) == (Phase.RENDERED, None, 2)
+    assert await attempts(idle_desk, request) == 4  # composed once, rendered three times
+    other = await finish(idle_desk, neighbour)
+    assert (other.phase, other.failure, len(other.renderings)) == (Phase.RENDERED, None, 1)
 
 
 async def test_a_killed_engine_is_survived_once(

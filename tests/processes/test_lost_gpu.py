@@ -1,4 +1,7 @@
-"""A GPU that is lost: its process asks to be stopped, and its requests go to another one."""
+"""A GPU that is lost: its process asks to be stopped, and its requests go to another one.
+
+`test_crashes` shows it with a whole process.
+"""
 
 import asyncio
 import signal
@@ -7,7 +10,6 @@ from collections.abc import Callable, Sequence
 import pytest
 from PIL import Image
 
-from engine.desk import Desk
 from engine.errors import Unavailable
 from engine.library.on_demand import OnDemand
 from engine.processes.jobs import HandedOn, run_stage
@@ -24,10 +26,7 @@ from engine.requests.ledger import Claim
 from engine.requests.progress import ProgressFeed
 from engine.settings import Settings
 from engine.storage.blobs import BlobStore
-from engine.values import Ask, Asker, Equipment, Phase, Request
-from tests.processes.installation import PROMPT, Installation
-from tests.processes.test_crashes import attempts
-from tests.processes.test_path import finish
+from engine.values import Equipment, Phase, Request
 from tests.stages import COMPOSING, claim, store_plan, stored
 
 Render = Callable[[Sequence[Job]], list[Outcome]]
@@ -71,26 +70,6 @@ async def run(post: Post, made: Request, render: Render) -> None:
         await run_stage(post, made.id, Phase.PLANNED, Phase.RENDERING, job)
     finally:
         batcher.close()
-
-
-async def test_a_renderer_without_its_gpu_ends_and_another_renders_what_it_had(
-    idle: Installation, idle_desk: Desk
-) -> None:
-    """The process ends by itself and in good order; whose requests it had are not told of it."""
-    broken = idle.spawn_python("-m", "tests.processes.breaking_renderer")
-    idle.start("engine")
-    broken.until(" ready ")
-    asks = [Ask(Asker("console", user=who), PROMPT, steps=8, images=1, seed=7) for who in "ab"]
-    made = [await idle_desk.submit(one) for one in asks]
-    broken.until("the device is lost")
-    idle.spawn("renderer")
-    assert await asyncio.to_thread(broken.popen.wait, 60) == 0
-    for request in made:
-        answer = await finish(idle_desk, request)
-        assert (answer.phase, answer.failure, len(answer.renderings)) == (Phase.RENDERED, None, 1)
-        assert all(one.loaded and not one.skipped for one in answer.renderings)
-    # Composed once; rendered twice where the broken one had begun.
-    assert max([await attempts(idle_desk, one) for one in made]) == 3
 
 
 async def test_a_worker_whose_device_is_gone_ends_before_it_takes_more(settings: Settings) -> None:
