@@ -65,8 +65,8 @@ async def plan_request(
 ) -> Planned:
     """Plans the request's images, has that kept, and returns it with how it came about.
 
-    No transaction is open while embedder, reranker or composer think: that may take long. Drawing
-    masks and keeping them is one decision, so that two rerolls at once never draw the same.
+    No transaction is open while an embedding API, reranker or composer think: that may take long.
+    Drawing masks and keeping them is one decision, so that two rerolls at once never draw the same.
     `chosen` hears of adapters while a language model still writes.
     """
     began = perf_counter()
@@ -103,7 +103,7 @@ class _Sources:
 async def _ask(
     request: Request, embedder: MiniLM, settings: Settings, asking: Asking
 ) -> Asked | None:
-    """The prompt's vectors; None where nothing is to be retrieved."""
+    """The prompt's vectors, where it is another embedder's turn."""
     if request.parent_id or request.overrides.adapters == "none":
         return None
     return await asking.ask(request.prompt, embedder, load_model(settings.composer.weights))
@@ -121,7 +121,7 @@ async def _gather(
     pinned = tuple((await catalogue.find_adapters(connection, wishes.pin)).values())
     if request.parent_id:
         return _Sources(await answers.load_answer(connection, request.parent_id), pinned)
-    if asked is None:
+    if wishes.adapters == "none":
         return _Sources(None, pinned)
     disliked: tuple[str, ...] = ()
     if not settings.library.use_disliked:
@@ -135,8 +135,9 @@ async def _gather(
         drop=disliked,
     )
     k = settings.retriever.candidates
+    model = load_model(settings.composer.weights)
     found = await retrieve(
-        connection, embedder, request.prompt, selection, k, shortlist=shortlist, asked=asked
+        connection, embedder, request.prompt, selection, k, model, shortlist, asked=asked
     )
     return _Sources(None, pinned, found)
 

@@ -7,6 +7,7 @@ five rankings are fused by rank, to which the likenesses themselves are added. F
 the query.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,8 +26,10 @@ from engine.retrieving.asking import MOST_PHRASES, Asked, ask_locally
 from engine.retrieving.embedder import MINILM, MiniLM
 from engine.retrieving.retrieval import Retrieval
 from engine.retrieving.search_index import half_text, read_halves
+from engine.retrieving.selection import FILTERS, filter_parameters
 from engine.retrieving.selection import Selection as Selection
 from engine.retrieving.shortlist import LARGE, MOST_FRESH, Shortlist
+from engine.retrieving.words import DEPTH, match_words
 from engine.values import Candidate
 
 #: Where the ranked cards come from: all of them, the index, for few of them from nearer by, or a
@@ -35,18 +38,10 @@ Way = Literal["exact", "indexed", "skimmed", "listed"]
 
 #: Damps the advantage of the first ranks.
 RANK_OFFSET = 5
-#: Length of each ranking.
-DEPTH = 200
 #: Cards that the index gives for each keyword; for the whole prompt it gives a whole ranking.
 POOL = 120
 #: Candidates up to which half of that is looked at, which takes half of the time.
 FEW = 50
-#: A word of more than this share of the cards finds too many to tell anything ...
-COMMON = 0.1
-#: ... and of more cards than this, too many to look at.
-MOST_MATCHES = 2000
-#: What a word in a description counts beside one in a title.
-PROSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +84,25 @@ async def retrieve(
     unless `everything` is to be looked at. Raises `ComposerUnavailable`.
     """
     began = perf_counter() - (asked.seconds if asked else 0.0)
-    asked = asked or ask_locally(prompt, embedder, model or load_model())
-    phrases = len(asked.headings) - 1
-    spoken = spoken_names(prompt)
-    parameters = _parameters(prompt, asked, embedder.name, selection, spoken, k)
-    rows: Sequence[Row[Any]] = ()
+    asks = _Asks(prompt, embedder, model or load_model(), None if everything else shortlist)
+    filters = filter_parameters(selection, spoken_names(prompt))
+    # Postgres matches words while this process embeds.
+    matches, (asked, near) = await asyncio.gather(
+        match_words(connection, {"prompt": prompt, **filters}), asks.look(selection, asked)
+    )
+    parameters = {
+        "matches": matches,
+        "headings": [half_text(vector) for vector in asked.headings],
+        "bodies": [half_text(vector) for vector in asked.bodies],
+        "embedder": asked.embedder,
+        "local": embedder.name,
+        "k": k,
+        **filters,
+        **near,
+    }
     everything |= asked.embedder != embedder.name  # shortlist and index are the local embedder's
-    if shortlist and not everything:
-        near = shortlist.near(asked.headings, asked.bodies, selection, spoken)
-        more = {"near": json.dumps(near), "since": shortlist.since}  # cheaper than an array
-        rows = await _run(connection, _search(phrases, "listed", rankings), parameters | more)
-    elif not everything and await _prepare_index(connection, k):
-        way: Way = "skimmed" if k <= FEW else "indexed"
-        rows = await _run(connection, _search(phrases, way, rankings), parameters)
-    if len(rows) < k:  # a small catalogue, or filters that leave little
-        rows = await _run(connection, _search(phrases, "exact", rankings), parameters)
+    ways = await _ways(connection, k, listed=bool(near), everything=everything)
+    rows = await _rank(connection, ways, len(asked.headings) - 1, rankings, parameters)
     found = tuple(Candidate(to_adapter(row), float(row.score)) for row in rows)
     headings = read_halves([row.heading_vector for row in rows], embedder.dimensions)
     bodies = read_halves([row.body_vector for row in rows], embedder.dimensions)
@@ -111,89 +110,57 @@ async def retrieve(
     return Retrieval(heard, found, headings, bodies, perf_counter() - began, asked.degraded)
 
 
-def _parameters(
-    prompt: str, asked: Asked, local: str, selection: Selection, spoken: Sequence[str], k: int
-) -> dict[str, Any]:
-    """What the search is asked with; `local` is the name of the local embedder."""
-    return {
-        "prompt": prompt,
-        "headings": [half_text(vector) for vector in asked.headings],
-        "bodies": [half_text(vector) for vector in asked.bodies],
-        "embedder": asked.embedder,
-        "local": local,
-        "k": k,
-        **filter_parameters(selection, spoken),
-    }
+@dataclass(frozen=True, slots=True)
+class _Asks:
+    """What this process does for a prompt, in threads, since it shares its time with others."""
+
+    prompt: str
+    embedder: MiniLM
+    model: LocalModel
+    shortlist: Shortlist | None
+
+    async def look(self, selection: Selection, asked: Asked | None) -> tuple[Asked, dict[str, Any]]:
+        """Returns the prompt's vectors, and where the search is to look, if there is a list."""
+        if not asked:
+            asked = await asyncio.to_thread(ask_locally, self.prompt, self.embedder, self.model)
+        listed = self.shortlist
+        if not listed or asked.embedder != self.embedder.name:
+            return asked, {}
+        spoken = spoken_names(self.prompt)
+        near = await listed.near(asked.headings, asked.bodies, selection, spoken)
+        return asked, {"near": json.dumps(near), "since": listed.since}  # cheaper than an array
 
 
-def filter_parameters(selection: Selection, spoken: Sequence[str]) -> dict[str, Any]:
-    """Returns the parameters of `FILTERS`; `spoken` are the names that the prompt may call."""
-    return {
-        "base": selection.base,
-        "workspace": selection.workspace,
-        "ratings": ["safe", "unsafe"] if selection.unsafe else ["safe"],
-        "people": selection.people,
-        "anybody": selection.anybody,
-        "spoken": spoken,
-        "with_file": selection.with_file,
-        "remote": selection.remote,
-        "drop": list(selection.drop),
-        "statuses": list(selection.statuses),
-    }
+async def _ways(
+    connection: AsyncConnection, k: int, *, listed: bool, everything: bool
+) -> list[Way]:
+    """Where to look, in this order, until enough is found; filters may leave little."""
+    if listed:
+        return ["listed", "exact"]
+    if not everything and await _prepare_index(connection, k):
+        return ["skimmed" if k <= FEW else "indexed", "exact"]
+    return ["exact"]
 
 
-async def _run(
-    connection: AsyncConnection, search: TextClause, parameters: dict[str, Any]
+async def _rank(
+    connection: AsyncConnection,
+    ways: Sequence[Way],
+    phrases: int,
+    rankings: Rankings,
+    parameters: Mapping[str, Any],
 ) -> Sequence[Row[Any]]:
-    return (await connection.execute(search, parameters)).all()
+    rows: Sequence[Row[Any]] = ()
+    for way in ways:
+        rows = (await connection.execute(_search(phrases, way, rankings), parameters)).all()
+        if len(rows) >= parameters["k"]:
+            break
+    return rows
 
 
 async def _prepare_index(connection: AsyncConnection, k: int) -> bool:
     """Sets up the index for this transaction; returns whether the catalogue is large."""
     reach = {"reach": str(DEPTH if k <= FEW else 2 * DEPTH)}
     return bool((await connection.execute(_INDEX_SETTINGS, reach)).one().cards >= LARGE)
-
-
-#: Which adapters may be candidates, by the columns of their table.
-FILTERS = """
-    base = :base and status = any(:statuses) and rating = any(:ratings)
-    and workspace in ('', :workspace) and not id = any(:drop)
-    and (blob is not null or not :with_file or :remote and sha256 is not null
-         and (link is not null or source in ('civitai', 'huggingface')))
-    and (not broken or :anybody)
-    and (kind = '' or :anybody
-         or names && cast(:spoken as text[]) and (kind = 'character' or :people))"""
-#: A rare word found in a short field tells most; a word counts once a field. The lengths of
-#: descriptions are left alone: reading them back costs Postgres ten times as much as the search.
-_LEXICAL = f"""
-    terms as materialized (
-        select t.word, quote_literal(t.word)::tsquery as query,
-               ln(1 + a.cards::float / coalesce(w.cards, 1)) ^ 2 as rarity
-        from unnest(tsvector_to_array(to_tsvector('english', :prompt))) as t (word)
-        join adapter_words a on a.word = ''
-        left join adapter_words w on w.word = t.word
-        where coalesce(w.cards, 1) <= least(greatest({COMMON} * a.cards, 100), {MOST_MATCHES})
-    ),
-    found as (
-        select adapter_id, sum(weight) as weight from (
-            select x.adapter_id, rarity / sqrt(sqrt(length(x.names))) as weight
-            from terms join adapter_texts x on x.names @@ terms.query
-            union all
-            select x.adapter_id, 0.5 * rarity / sqrt(sqrt(length(x.triggers)))
-            from terms join adapter_texts x on x.triggers @@ terms.query
-            union all
-            select x.adapter_id, {PROSE} * rarity
-            from terms join adapter_texts x on x.prose @@ terms.query
-        ) hits group by adapter_id
-    ),
-    matches as materialized (
-        select adapter_id, weight
-        from (select * from found order by weight desc, adapter_id) ordered
-        cross join lateral (
-            select from adapters where id = ordered.adapter_id and {FILTERS} offset 0
-        ) as selected
-        order by weight desc, adapter_id limit {DEPTH}
-    )"""
 
 
 #: The index looks further than asked, and on, until enough of what it finds passes the filters.
@@ -204,6 +171,9 @@ _INDEX_SETTINGS = text(
 )
 
 
+#: What `match_words` found.
+_MATCHES = """
+    select key as adapter_id, value::float8 as weight from json_each_text(cast(:matches as json))"""
 _ALL = f"select id as adapter_id from adapters where {FILTERS}"
 #: Those of the shortlist, those that changed since, and those that share words with the prompt.
 _LISTED = f"""
@@ -273,7 +243,7 @@ def _search(phrases: int, way: Way, rankings: Rankings) -> TextClause:
     columns = ", ".join(f"{sql} as {name}" for name, sql in distances.items())
     return text(
         f"""
-        with {_LEXICAL},
+        with matches as materialized ({_MATCHES}),
         pool as ({_POOLS[way]}),
         near as materialized (
             select v.adapter_id, {columns}

@@ -50,7 +50,9 @@ class Stages:
         text = clean_prompt(prompt)
         asked = await self.asking.ask(text, self.embedder, model)
         async with self.database.transaction() as connection:
-            found = await retrieve(connection, self.embedder, text, selection, count, asked=asked)
+            found = await retrieve(
+                connection, self.embedder, text, selection, count, model, asked=asked
+            )
         return await rerank(text, found, self.settings.reranker)
 
     async def compose(self, prompt: str, base: str | None, name: ComposerName | None) -> Composed:

@@ -18,7 +18,7 @@ from engine.errors import EmbedderUnavailable
 from engine.library.catalogue import import_cards
 from engine.retriever import Selection, retrieve
 from engine.retrieving import asking, embedding_api
-from engine.retrieving.asking import Asked, Asking, configured_embedder
+from engine.retrieving.asking import Asked, Asking, ask_locally, configured_embedder
 from engine.retrieving.embedder import MINILM, MiniLM
 from engine.retrieving.retrieval import Retrieval
 from engine.retrieving.search_index import embed_pending, standing
@@ -136,7 +136,8 @@ def stock(database: Database, catalogue: tuple[str, ...]) -> Database:
 
 
 async def ask(asking: Asking, embedder: MiniLM, prompt: str = "a zebra zone") -> Asked:
-    return await asking.ask(prompt, embedder, load_model())
+    model = load_model()
+    return await asking.ask(prompt, embedder, model) or ask_locally(prompt, embedder, model)
 
 
 async def found(database: Database, embedder: MiniLM, asked: Asked) -> Retrieval:

@@ -30,6 +30,7 @@ KEEPING = (
     "engine.retriever",
     "engine.retrieving.search_index",
     "engine.retrieving.shortlist",
+    "engine.retrieving.words",
     "engine.storage",
 )
 TORCH = (

@@ -10,13 +10,14 @@ from sqlalchemy import text
 from engine import retriever
 from engine.composing.local_model import load_model
 from engine.library.catalogue import import_cards
-from engine.retriever import DEPTH, LIKENESS, RANK_OFFSET, Rankings, Selection, retrieve
+from engine.retriever import LIKENESS, RANK_OFFSET, Rankings, Selection, retrieve
 from engine.retrieving import shortlist
 from engine.retrieving.asking import ask_locally
 from engine.retrieving.embedder import MiniLM
 from engine.retrieving.retrieval import Retrieval
 from engine.retrieving.search_index import embed_pending
 from engine.retrieving.shortlist import Nearby, Shortlist
+from engine.retrieving.words import DEPTH
 from engine.storage.database import Database
 from tests.cards import BASE, adapter_id, card
 
@@ -270,16 +271,16 @@ async def listed(stock: Database, monkeypatch: pytest.MonkeyPatch) -> Shortlist:
 async def test_a_shortlist_keeps_the_filters(listed: Shortlist, embedder: MiniLM) -> None:
     asked = embedder.embed(["a star"])
 
-    def near(selection: Selection) -> set[str]:
-        return set(listed.near(asked, asked, selection, ["star"]))
+    async def near(selection: Selection) -> set[str]:
+        return set(await listed.near(asked, asked, selection, ["star"]))
 
-    usual = near(HERE)
+    usual = await near(HERE)
     assert adapter_id("star") in usual
     assert usual.isdisjoint({adapter_id("rope"), adapter_id("nofile"), adapter_id("xl")})
-    assert near(replace(HERE, unsafe=True)) == usual | {adapter_id("rope")}
-    assert near(replace(HERE, with_file=False)) == usual | {adapter_id("nofile")}
-    assert near(Selection(base="sdxl")) == {adapter_id("xl")}
-    assert near(Selection(base="flux")) == set()
+    assert await near(replace(HERE, unsafe=True)) == usual | {adapter_id("rope")}
+    assert await near(replace(HERE, with_file=False)) == usual | {adapter_id("nofile")}
+    assert await near(Selection(base="sdxl")) == {adapter_id("xl")}
+    assert await near(Selection(base="flux")) == set()
 
 
 async def test_what_changed_since_the_shortlist_counts(
@@ -309,10 +310,10 @@ async def test_a_character_is_on_the_shortlist_where_the_prompt_names_it(
     await nearby.take()
     assert nearby.newest
     asked, any_file = embedder.embed(["a ninja"]), replace(HERE, with_file=False)
-    assert adapter_id("akali") not in nearby.newest.near(asked, asked, any_file, ["ninja"])
-    assert adapter_id("akali") in nearby.newest.near(asked, asked, any_file, ["akali"])
+    assert adapter_id("akali") not in await nearby.newest.near(asked, asked, any_file, ["ninja"])
+    assert adapter_id("akali") in await nearby.newest.near(asked, asked, any_file, ["akali"])
     anybody = replace(any_file, anybody=True)
-    assert adapter_id("akali") in nearby.newest.near(asked, asked, anybody, [])
+    assert adapter_id("akali") in await nearby.newest.near(asked, asked, anybody, [])
 
 
 async def test_a_small_catalogue_needs_no_shortlist(stock: Database) -> None:
@@ -349,7 +350,7 @@ async def test_a_card_that_waits_for_its_vectors_is_looked_at_anyway(
     assert nearby.newest
     assert list(nearby.newest.waiting) == [adapter_id("moth")]
     asked = embedder.embed(["a heart"])
-    usual = nearby.newest.near(asked, asked, HERE, [])
+    usual = await nearby.newest.near(asked, asked, HERE, [])
     assert usual[-1] == adapter_id("moth")
     assert await embed_pending(stock, embedder) == 1
     older = nearby.newest

@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.composing.subjects import spoken_names
 from engine.learning.labelled import Labelled
-from engine.retriever import FILTERS, Selection, filter_parameters
 from engine.retrieving.asking import MOST_PHRASES
 from engine.retrieving.embedder import MINILM, MiniLM, Vectors
 from engine.retrieving.retrieval import Retrieval
 from engine.retrieving.search_index import read_halves
+from engine.retrieving.selection import FILTERS, Selection, filter_parameters
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,12 +96,16 @@ class Asking:
         self._standing: Standing | None = None
         self._looked = -LOOK
 
-    async def ask(self, prompt: str, embedder: MiniLM, model: LocalModel) -> Asked:
-        """Returns the prompt with the vectors that the search is to use."""
+    async def ask(self, prompt: str, embedder: MiniLM, model: LocalModel) -> Asked | None:
+        """Returns the prompt with another embedder's vectors, or with a sentence why they are not.
+
+        None where the local ones serve, which the search makes while Postgres matches words.
+        """
+        if self._settings.kind == "local" or not await self._whole():
+            return None
         began = perf_counter()
-        asked = ask_locally(prompt, embedder, model)
-        if self._settings.kind != "local" and await self._whole():
-            asked = await self._elsewhere(prompt, asked)
+        asked = await asyncio.to_thread(ask_locally, prompt, embedder, model)
+        asked = await self._elsewhere(prompt, asked)
         return replace(asked, seconds=perf_counter() - began)
 
     async def _elsewhere(self, prompt: str, asked: Asked) -> Asked:

@@ -140,12 +140,12 @@ class Shortlist:
         """Cards that changed after this are not known to be as they are here."""
         return self.taken - OVERLAP
 
-    def near(
+    async def near(
         self, headings: Vectors, bodies: Vectors, selection: Selection, spoken: Sequence[str]
     ) -> list[str]:
         """Returns the ids of cards near one of the vectors; the first is the whole prompt's.
 
-        They are held against the cards' headings and bodies.
+        They are held against the cards' headings and bodies, in a thread each.
         """
         first, plain, behind = self.families.get(selection.base, (0, 0, 0))
         span = slice(first, behind if selection.anybody else plain)
@@ -154,8 +154,10 @@ class Shortlist:
         more = more[self._allowed(selection, more)]
         allowed = self._allowed(selection, span)
         sides = ((self.headings, headings), (self.bodies, bodies))
-        found = np.concatenate([side.near(asked, span, allowed, more) for side, asked in sides])
-        return [*map(str, self.ids[np.unique(found)]), *self.waiting]
+        found = await asyncio.gather(
+            *(asyncio.to_thread(side.near, asked, span, allowed, more) for side, asked in sides)
+        )
+        return [*map(str, self.ids[np.unique(np.concatenate(found))]), *self.waiting]
 
     def _allowed(self, selection: Selection, rows: slice | Rows) -> NDArray[np.bool_]:
         places = self.places[rows]
