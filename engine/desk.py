@@ -15,8 +15,11 @@ from dataclasses import dataclass, field
 from engine.community.audit import Change as Change
 from engine.community.duels import Duels
 from engine.community.duels import Tally as Tally
+from engine.community.errands import Errand as Errand
+from engine.community.errands import Errands
 from engine.community.events import Events
 from engine.community.feedback import Feedback
+from engine.community.forgetting import ERASE as ERASE
 from engine.community.forgetting import Forgetting
 from engine.community.installations import Installation as Installation
 from engine.community.installations import Installations
@@ -87,6 +90,7 @@ class Desk(Intake):
 
     feed: ProgressFeed
     events: Events
+    errands: Errands
     feedback: Feedback
     duels: Duels
     opinions: Opinions
@@ -255,6 +259,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
                     Homes(database),
                     feed,
                     Events(database),
+                    Errands(database),
                     Feedback(database),
                     Duels(database, queue, settings.duels),
                     Opinions(database),

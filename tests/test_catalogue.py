@@ -79,7 +79,7 @@ async def test_importing_again_changes_nothing(
     before = await rows(database)
     assert len(before) == len(CARDS) == len(catalogue)
     assert all(row.digest == row.embedded for row in before)
-    assert await imported(database, counting, CARDS) == Imported(len(CARDS), 0)
+    assert await imported(database, counting, CARDS) == Imported(len(CARDS), 0, 0, 0)
     assert await rows(database) == before
     assert counting.texts == []
 
@@ -97,7 +97,7 @@ async def test_a_changed_card_is_embedded_alone(
     changed = [
         {**c, "description": "Draws a pentagram."} if c["source_id"] == "star" else c for c in CARDS
     ]
-    assert await imported(database, counting, changed) == Imported(len(CARDS), 1)
+    assert await imported(database, counting, changed) == Imported(len(CARDS), 1, 0, 0)
     assert counting.texts == ["Big star", "Big star. Draws a pentagram."]
     after = {row.adapter["id"]: row for row in await rows(database)}
     assert {i for i in after if after[i] != before[i]} == {adapter_id("star")}
@@ -108,7 +108,7 @@ async def test_a_weight_alone_is_refreshed_without_embedding(
     database: Database, catalogue: tuple[str, ...], counting: Counting
 ) -> None:
     again = {**CARDS[0], "weight": 0.3}
-    assert await imported(database, counting, [again]) == Imported(1, 0)
+    assert await imported(database, counting, [again]) == Imported(1, 0, 0, 0)
     assert (await find(database, "star")).weight == pytest.approx(0.3)
 
 
@@ -128,6 +128,18 @@ async def test_status_and_file_stay_when_a_card_comes_again(
     assert kept == "w1"
 
 
+async def test_an_import_says_that_what_was_removed_stays_removed(
+    database: Database, catalogue: tuple[str, ...], counting: Counting
+) -> None:
+    async with database.transaction() as connection:
+        await shelf.set_status(connection, adapter_id("star"), "removed")
+    cards = [*CARDS, card("comet", "Comet")]
+    assert await imported(database, counting, cards) == Imported(len(cards), 1, 1, 1)
+    async with database.transaction() as connection:
+        with pytest.raises(UnknownAdapter):
+            await shelf.find_adapters(connection, [adapter_id("star")])
+
+
 async def test_a_bad_card_in_the_middle_keeps_those_before_it(
     database: Database, embedder: MiniLM
 ) -> None:
@@ -141,7 +153,7 @@ async def test_a_bad_card_in_the_middle_keeps_those_before_it(
     }
     # The same file, mended: what was stored is embedded now, once.
     mended = await imported(database, embedder, [*good, cards[-1]])
-    assert mended == Imported(len(good) + 1, len(good) + 1)
+    assert mended == Imported(len(good) + 1, len(good) + 1, 1, 0)
 
 
 async def test_the_same_card_twice_in_one_file_counts_once(

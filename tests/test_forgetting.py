@@ -82,6 +82,7 @@ async def do_everything(desk: Desk) -> None:
             text("update additions set decided_by = :me where id = :id"), {"me": ME, "id": made.id}
         )
     await desk.workspaces.change(ANN, daily=5)
+    await desk.errands.want(ANN, "e1", "propose", {"text": WORDS})
 
 
 async def test_delete_my_data_reaches_every_table(desk: Desk) -> None:
@@ -93,8 +94,11 @@ async def test_delete_my_data_reaches_every_table(desk: Desk) -> None:
     left = {column for column in person_columns() if await count(desk, column)}
     assert left == set(KEPT)
     assert await tables_with(desk, WORDS) == set()
-    # Where something was proposed, its end is told yet.
-    assert await tables_with(desk, ME) <= {"audit", "additions"}
+    # Where something was proposed, its end is told yet; and what shows the images is yet deleted.
+    assert await tables_with(desk, ME) <= {"audit", "additions", "errands"}
+    async with desk.database.transaction() as connection:
+        left_to_do = await connection.execute(text("select kind, user_id, details from errands"))
+        assert left_to_do.all() == [("erase", "", {"message": f"message to {ME}"})]
 
 
 async def test_nobody_else_is_forgotten(desk: Desk) -> None:

@@ -28,10 +28,10 @@ PREFIX = "stylus_test"
 PRIVATE = {
     "renderer": {
         "adapter_vectors",
-        "audit", "duel_votes", "events", "feedback", "homes", "installations", "listings",
-        "messages", "spent_images", "stars", "workspaces",
+        "audit", "duel_votes", "errands", "events", "feedback", "homes", "installations",
+        "listings", "messages", "spent_images", "stars", "workspaces",
     },
-    "engine": {"events", "installations", "listings", "workspaces"},
+    "engine": {"errands", "events", "installations", "listings", "workspaces"},
     "frontend": set(),
 }  # fmt: skip
 

@@ -23,7 +23,7 @@ from bot.weights import read_span
 from engine.community.opinions import Opinion, Opinions
 from engine.library.addition_rows import Described
 from engine.library.card_files import read_cards
-from engine.library.catalogue import Filters
+from engine.library.catalogue import Filters, Imported
 from engine.library.librarian import Library, open_library
 from engine.library.refining import Refining
 from engine.library.sidecars import files_of
@@ -44,7 +44,7 @@ def import_(path: Path, as_json: Json = False) -> None:
     async def work(library: Library) -> dict[str, object]:
         if files:
             added = await library.add_files(files, Described(), load_embedder())
-            return {"cards": len(added), "embedded": len(added)}
+            return asdict(Imported(len(added), len(added), len(added), 0))
         cards = read_docs(path) if path.suffix in SUFFIXES else read_cards(path)
         with import_progress(news_console()) as tell:
             return asdict(await library.import_cards(cards, load_embedder(), tell))
@@ -54,8 +54,13 @@ def import_(path: Path, as_json: Json = False) -> None:
         print_document(document)
     else:
         typer.echo(
-            f"{document['cards']} cards catalogued, {document['embedded']} of them embedded."
+            "{cards} cards catalogued, {new} of them new; {embedded} embedded.".format(**document)
         )
+        if document["removed"]:
+            typer.echo(
+                f"{document['removed']} are of adapters that were removed and stay so; "
+                "add their files to have them again."
+            )
 
 
 @app.command()

@@ -1,23 +1,21 @@
 """`/stylus-admin lora` and `/stylus lora propose`: people propose LoRAs, admins decide."""
 
 import io
-from collections.abc import Awaitable, Callable
 from typing import Literal
 
 import discord
 from discord import app_commands
 
 from bot.adapter_card import EXPORTED, disliked_here
-from bot.card_import import take_cards
 from bot.discord_frontend.additions import addition_screen
 from bot.discord_frontend.answers import say, show, telling, texts_of
+from bot.discord_frontend.errands import begin_errand, details_of
 from bot.discord_frontend.escaping import plain
 from bot.discord_frontend.people import PLATFORM, asker_of, refuse_readers
-from bot.discord_frontend.screens import lines_screen, sentence_screen
+from bot.discord_frontend.screens import lines_screen
 from bot.texts import said
-from engine.desk import UPLOAD_MB, Addition, Described, Desk, title_of
-from engine.errors import BadFile, BadOption
-from engine.values import Asker
+from engine.desk import UPLOAD_MB, Described, Desk, title_of
+from engine.errors import BadOption
 
 Weight = app_commands.Range[float, -2.0, 2.0]
 #: Proposed LoRAs that are listed at once, each in a message of its own.
@@ -80,11 +78,8 @@ class AdminLoraCommands(app_commands.Group, name="lora"):
         """Take a file of cards into this server's library."""
         async with telling(interaction):
             await refuse_readers(self._desk, interaction)
-            await interaction.response.defer(ephemeral=True, thinking=True)
-            content = await _read(file, UPLOAD_MB)
-            asker, texts = asker_of(interaction), texts_of(interaction)
-            async for words in take_cards(self._desk, content, asker, texts, admin=True):
-                await interaction.edit_original_response(view=sentence_screen(words).view())
+            sent = details_of(file, UPLOAD_MB)
+            await begin_errand(self._desk, interaction, "import", sent)
 
     @app_commands.command()
     @app_commands.describe(id="The adapter's id, as `/stylus lora search` shows it.")
@@ -138,37 +133,20 @@ def proposing(
         async with telling(interaction):
             if admin:
                 await refuse_readers(desk, interaction)
-            await interaction.response.defer(ephemeral=True, thinking=True)
+            if (url is None) == (file is None):
+                raise BadOption("Give either a URL or a file.")
             words = tuple(word.strip() for word in triggers.split(",") if word.strip())
+            if file:
+                said_of_it = {"title": title, "description": description, "weight": weight}
+                sent = details_of(file, desk.settings.library.download_mb)
+                details = {**sent, **said_of_it, "triggers": words}
+                await begin_errand(desk, interaction, "propose", details)
+                return
+            await interaction.response.defer(ephemeral=True, thinking=True)
             described = Described(title, description, words, weight)
-            made = await _propose(desk, asker_of(interaction), url, file)(described)
+            made = await desk.additions.propose_url(str(url), described, asker_of(interaction))
             await desk.announcing.tell_waiting(PLATFORM)
             checking = texts_of(interaction).lora_checking
             await say(interaction, checking.format(title=title_of(made), id=made.id))
 
     return app_commands.Command(name=name, description=description, callback=propose)
-
-
-def _propose(
-    desk: Desk, asker: Asker, url: str | None, file: discord.Attachment | None
-) -> Callable[[Described], Awaitable[Addition]]:
-    """Returns what proposes the one of both that was given."""
-    if (url is None) == (file is None):
-        raise BadOption("Give either a URL or a file.")
-
-    async def from_url(described: Described) -> Addition:
-        return await desk.additions.propose_url(str(url), described, asker)
-
-    async def from_file(described: Described) -> Addition:
-        assert file
-        content = await _read(file, desk.settings.library.download_mb)
-        return await desk.additions.propose_file(file.filename, content, described, asker)
-
-    return from_file if url is None else from_url
-
-
-async def _read(file: discord.Attachment, most: int) -> bytes:
-    """Returns an attachment of at most so many megabytes. Raises `BadFile`."""
-    if file.size > most * 2**20:
-        raise BadFile(f"“{file.filename}” is larger than {most} MB, the most that is taken.")
-    return await file.read()

@@ -48,7 +48,7 @@ async def open_request(
         await asyncio.wait([storing], timeout=PATIENCE)
     thinking = not storing.done()
     if thinking:
-        await _acknowledge(interaction, private=private)
+        await acknowledge(interaction, private=private)
     try:
         request, screen = await storing
     except StylusError as error:
@@ -87,10 +87,12 @@ async def _store(
     return request, status_screen(first_status(request, standings, texts))
 
 
-async def _acknowledge(interaction: discord.Interaction, *, private: bool) -> None:
+async def acknowledge(
+    interaction: discord.Interaction, *, private: bool, thinking: bool = True
+) -> None:
     """Tells Discord that there will be an answer: after three seconds it takes none."""
     try:
-        await interaction.response.defer(ephemeral=private, thinking=True)
+        await interaction.response.defer(ephemeral=private, thinking=thinking)
     except (discord.HTTPException, aiohttp.ClientError) as error:
         log.warning("an interaction could not be acknowledged", reason=str(error))
 

@@ -1,6 +1,5 @@
 """Clicks: what buttons do, found by the ids that they carry."""
 
-import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -12,6 +11,7 @@ from bot.discord_frontend.additions import Deciding
 from bot.discord_frontend.admin import Admin
 from bot.discord_frontend.answers import open_request, say, show, texts_of
 from bot.discord_frontend.choosing import Choosing
+from bot.discord_frontend.errands import begin_errand
 from bot.discord_frontend.escaping import plain
 from bot.discord_frontend.listing import Turning
 from bot.discord_frontend.people import PLATFORM, Entry, asker_of, moderates
@@ -21,7 +21,7 @@ from bot.discord_frontend.why import why_screen
 from bot.duel import cast_vote, duel_result
 from bot.following import follow_up
 from bot.reply import make_reply
-from engine.desk import Desk
+from engine.desk import ERASE, Desk
 from engine.errors import StylusError
 from engine.values import Request
 
@@ -113,15 +113,13 @@ class Clicks:
             asker_of(interaction),
             moderator=await moderates(self._desk, interaction),
         )
-        await interaction.response.defer()
-        await interaction.delete_original_response()
+        details = {"message": str(interaction.message.id) if interaction.message else None}
+        await begin_errand(self._desk, interaction, ERASE, details, thinking=False)
 
     async def _forget(self, interaction: discord.Interaction, click: Click) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
         done = await self._desk.forgetting.person(PLATFORM, str(interaction.user.id))
-        for channel, message in done.messages:
-            place = interaction.client.get_partial_messageable(int(channel))
-            with contextlib.suppress(discord.HTTPException):  # it may be gone or out of reach
-                await place.get_partial_message(int(message)).delete()
+        for errand in done.errands:
+            await self._desk.errands.do(PLATFORM, errand)
         texts = texts_of(interaction)
         await say(interaction, texts.forgotten.format(requests=done.requests, images=done.images))

@@ -14,6 +14,7 @@ from bot.discord_frontend.answers import say, texts_of
 from bot.discord_frontend.catalogue import all_commands
 from bot.discord_frontend.clicks import Clicks
 from bot.discord_frontend.delivery import Mailman
+from bot.discord_frontend.errands import Errands
 from bot.discord_frontend.mentions import Mentions
 from bot.discord_frontend.people import PLATFORM
 from bot.discord_frontend.posting import Poster
@@ -62,13 +63,14 @@ class StylusBot(commands.Bot):
         self.board = Board(desk, PLATFORM, self._show_status, now, is_served(chosen))
         self.mailman = Mailman(desk, self.poster, self.board)
         self._clicks = Clicks(desk)
-        self._reactions = Reactions(desk, self, self.poster, self.mailman, self.board)
+        self._reactions = Reactions(desk, self, self.poster, self.board)
         self._mentions = Mentions(desk, self, self.poster, self.board)
         for command in all_commands(desk, self.mailman):
             self.tree.add_command(command)
         self.tree.error(self._command_failed)
         desk.register(PLATFORM, self.mailman.deliver)
         desk.announcing.register(PLATFORM, Announcer(self).tell)
+        desk.errands.register(PLATFORM, Errands(desk, self).do)
 
     async def setup_hook(self) -> None:
         """Publishes the commands where they have changed."""

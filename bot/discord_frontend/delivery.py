@@ -27,6 +27,8 @@ from engine.values import Answer, Home
 TOO_LARGE = 413
 #: By how much files are made smaller where a place does not tell what it takes.
 MUCH_SMALLER = 3
+#: Bytes that a file may have in direct messages, whatever a server allows.
+DIRECT_LIMIT = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
 #: How long an interaction's token is used, of the 15 minutes that it lives.
 TOKEN_LIFE = timedelta(minutes=14)
 #: Within this time the process that was asked is left to open the message itself.
@@ -38,11 +40,15 @@ class Claimed(Protocol):
 
     @property
     def part(self) -> str:
-        """What is to be posted: the answer, or a duel's result."""
+        """What is to be posted: the answer, a duel's result, or a copy and where it goes."""
 
     @property
     def nonce(self) -> str:
         """What Discord knows the message by."""
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether an earlier try may have posted it."""
 
 
 class Mailman:
@@ -54,12 +60,15 @@ class Mailman:
         self._board = board
 
     async def deliver(self, answer: Answer, claimed: Claimed) -> str:
-        """Shows the answer or a duel's result and returns the message's id.
+        """Shows the answer, a duel's result or a copy, and returns the message's id.
 
         Raises `NotPosted` where that may work later, and `Undeliverable` where it never will.
         """
         if claimed.part == "result":
             return await self._announce(answer, claimed.nonce)
+        copy, _, to = claimed.part.partition(" ")
+        if to:
+            return await self._send_copy(answer, copy, to, claimed)
         async with self._board.answering(answer.request.id):
             home = await self._desk.homes.of(answer.request.id)
             if _is_opening(home):
@@ -85,6 +94,23 @@ class Mailman:
             raise _for_good(error) from error
         channel, platform = request.asker.channel, request.asker.platform
         await self._desk.homes.copy(platform, channel, message_id, request.id)
+        return message_id
+
+    async def _send_copy(self, answer: Answer, copy: str, to: str, claimed: Claimed) -> str:
+        """To the gallery, or to a person as a message that holds less than a server's may."""
+        request = answer.request
+        home = await self._desk.homes.of(request.id)
+        limit = DIRECT_LIMIT if copy == "mail" else home.file_limit
+        screen = await self.screen(answer, texts_for(home.locale), limit)
+        try:
+            to = await self._poster.direct(to) if copy == "mail" else to
+            there = replace(request, asker=replace(request.asker, channel=to))
+            message_id = await self._poster.post_copy(
+                there, home.message_id, screen, claimed.nonce, again=claimed.ambiguous
+            )
+        except discord.HTTPException as error:
+            raise _for_good(error) from error
+        await self._desk.homes.copy(request.asker.platform, to, message_id, request.id)
         return message_id
 
     async def _deliver(self, answer: Answer, home: Home) -> str:

@@ -32,6 +32,9 @@ class _First:
         return "@original"
 
 
+FIRST = cast(int, _First())
+
+
 class Poster:
     """Posts for one bot."""
 
@@ -60,7 +63,7 @@ class Poster:
         application = cast(int, self._bot.application_id)
         webhook = discord.Webhook.partial(application, token, client=self._bot)
         message = await webhook.edit_message(
-            int(message_id) if message_id else cast(int, _First()),
+            int(message_id) if message_id else FIRST,
             view=screen.view(),
             attachments=screen.files(),
         )
@@ -112,23 +115,48 @@ class Poster:
         return str(message.id)
 
     async def _search(
-        self, channel: discord.PartialMessageable, is_it: Callable[[str], bool]
+        self,
+        channel: discord.PartialMessageable,
+        is_it: Callable[[str], bool],
+        but_not: str | None = None,
     ) -> discord.Message | None:
         try:
             async for message in channel.history(limit=SEARCHED):
                 ours = message.author.id == cast(discord.ClientUser, self._bot.user).id
-                if ours and any(map(is_it, custom_ids(message))):
+                if ours and str(message.id) != but_not and any(map(is_it, custom_ids(message))):
                     return message
         except discord.Forbidden:
             pass  # without the right to read, the nonce alone has to do
         return None
 
+    async def post_copy(
+        self, there: Request, but_not: str | None, screen: Screen, nonce: str, *, again: bool
+    ) -> str:
+        """Posts a copy of an answer in another place and returns its id.
+
+        `again` is for what an earlier try may have posted: rather no second copy than two. The
+        request's own message is none.
+        """
+        channel = self._bot.get_partial_messageable(int(there.asker.channel))
+
+        def shows_it(custom_id: str) -> bool:
+            return there.id in custom_id.split(":")
+
+        found = await self._search(channel, shows_it, but_not) if again else None
+        if found:
+            return str(found.id)
+        return str((await channel.send(view=screen.view(), files=screen.files(), nonce=nonce)).id)
+
+    async def direct(self, user: str) -> str:
+        """Returns the channel in which a person and we write each other."""
+        return str((await (await self._bot.fetch_user(int(user))).create_dm()).id)
+
     async def whisper(self, request: Request, screen: Screen, nonce: str) -> tuple[str, str]:
         """Sends the screen to the person who asked; returns the ids of channel and message."""
-        person = await self._bot.fetch_user(int(request.asker.user))
-        channel = await person.create_dm()
+        there = await self.direct(request.asker.user)
+        channel = self._bot.get_partial_messageable(int(there))
         message = await channel.send(view=screen.view(), files=screen.files(), nonce=nonce)
-        return str(channel.id), str(message.id)
+        return there, str(message.id)
 
 
 @asynccontextmanager

@@ -1,30 +1,28 @@
 """Reactions: what an emoji on any message of ours does, however old the message is.
 
-The event says which message in which channel and no more; our own table knows the request.
+The event says which message in which channel and no more; our own table knows the request. Discord
+waits for no acknowledgement; what is to be posted or deleted is stored first all the same.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import discord
 import structlog
 
 from bot.actions import Action
 from bot.board import Board
-from bot.discord_frontend.delivery import Mailman
 from bot.discord_frontend.people import PLATFORM, own_place
 from bot.discord_frontend.posting import Poster
 from bot.discord_frontend.screens import status_screen
 from bot.status import first_status
 from bot.texts import texts_for
-from engine.desk import Desk
+from engine.desk import ERASE, Desk
 from engine.errors import StylusError
 from engine.settings import Discord
 from engine.values import Asker, Home
 
 log = structlog.get_logger(part="discord")
-
-#: Bytes that a file may have in direct messages, whatever the server allows.
-DIRECT_LIMIT = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
 
 #: Emoji come with or without this sign, which only asks for colours.
 _VARIATION = "\ufe0f"
@@ -36,21 +34,18 @@ Handler = Callable[[str, Asker, Payload], Awaitable[None]]
 class Reactions:
     """Does what reactions ask for."""
 
-    def __init__(
-        self, desk: Desk, bot: discord.Client, poster: Poster, mailman: Mailman, board: Board
-    ) -> None:
+    def __init__(self, desk: Desk, bot: discord.Client, poster: Poster, board: Board) -> None:
         self._desk = desk
         self._board = board
         self._bot = bot
         self._poster = poster
-        self._mailman = mailman
         self._actions = read_emoji(desk.settings.discord)
         self._handlers: dict[Action, Handler] = {
             Action.REROLL: self._reroll,
             Action.CANCEL: self._cancel,
             Action.STAR: self._star,
-            Action.GOOD: self._good,
-            Action.BAD: self._bad,
+            Action.GOOD: partial(self._judge, 1),
+            Action.BAD: partial(self._judge, -1),
             Action.MAIL: self._mail,
         }
 
@@ -62,7 +57,7 @@ class Reactions:
             return
         place = (PLATFORM, str(payload.channel_id), str(payload.message_id))
         request_id = await self._desk.homes.find(*place)
-        if request_id is None or not await self._desk.events.first(PLATFORM, event_id(payload)):
+        if request_id is None:
             return
         try:
             await self._handlers[action](
@@ -77,12 +72,12 @@ class Reactions:
         action = self._actions.get(bare(str(payload.emoji)))
         if action is None:
             return
-        await self._desk.events.forget(PLATFORM, event_id(payload))
         place = (PLATFORM, str(payload.channel_id), str(payload.message_id))
         request_id = await self._desk.homes.find(*place)
         if request_id and action in (Action.GOOD, Action.BAD):
             verdict = 1 if action is Action.GOOD else -1
             await self._desk.feedback.withdraw(request_id, str(payload.user_id), verdict)
+        await self._desk.events.forget(PLATFORM, event_id(payload))
 
     async def _asker(self, request_id: str, payload: Payload) -> Asker:
         """In direct messages the person may have a copy of what was asked in a server."""
@@ -95,6 +90,8 @@ class Reactions:
         return Asker(PLATFORM, workspace, channel, user)
 
     async def _reroll(self, request_id: str, asker: Asker, payload: Payload) -> None:
+        if not await self._desk.events.first(PLATFORM, event_id(payload)):
+            return
         await self._desk.workspaces.admit(asker, {asker.channel})
         parent = await self._desk.homes.of(request_id)
         home = Home(
@@ -111,42 +108,36 @@ class Reactions:
             await self._desk.homes.settle(request.id, message_id)
 
     async def _cancel(self, request_id: str, asker: Asker, payload: Payload) -> None:
+        """Ends a request, or deletes an answer; an event that comes again does not do the other."""
+        answer = await self._desk.answer(request_id)
         moderator = self._moderates(payload)
-        if await self._desk.cancel(request_id, asker, moderator=moderator):
+        if not answer.phase.final:
+            if await self._desk.events.first(PLATFORM, event_id(payload)):
+                await self._desk.cancel(request_id, asker, moderator=moderator)
             return
-        channel = self._bot.get_partial_messageable(payload.channel_id)
-        await channel.get_partial_message(payload.message_id).delete()
+        await self._desk.check_may_change(request_id, asker, moderator=moderator)
+        details = {"message": str(payload.message_id)}
+        stored = await self._desk.errands.want(asker, event_id(payload), ERASE, details)
+        if stored is not None:
+            await self._desk.errands.do(PLATFORM, stored)
 
     async def _star(self, request_id: str, asker: Asker, payload: Payload) -> None:
         """The first star shows the answer in the gallery, if it has images and is not private."""
         answer = await self._desk.show(request_id, asker)
-        home = await self._desk.homes.of(request_id)
-        first = await self._desk.feedback.star(request_id, asker.user)
+        await self._desk.feedback.star(request_id, asker.user)
         gallery = (await self._desk.workspaces.rules(asker)).gallery
         adults = answer.request.overrides.unsafe  # what was made among them stays there
-        if not (first and gallery and answer.renderings) or home.private or adults:
-            return
-        channel = self._bot.get_partial_messageable(int(gallery))
-        screen = await self._mailman.screen(answer, texts_for(home.locale), home.file_limit)
-        message = await channel.send(
-            view=screen.view(), files=screen.files(), nonce=f"star-{request_id}"
-        )
-        await self._desk.homes.copy(PLATFORM, gallery, str(message.id), request_id)
+        kept = adults or (await self._desk.homes.of(request_id)).private
+        if gallery and answer.renderings and not kept:
+            await self._desk.copies.want(answer.request, "gallery", gallery, event_id(payload))
 
-    async def _good(self, request_id: str, asker: Asker, payload: Payload) -> None:
-        await self._desk.feedback.judge(await self._desk.show(request_id, asker), asker.user, 1)
-
-    async def _bad(self, request_id: str, asker: Asker, payload: Payload) -> None:
-        await self._desk.feedback.judge(await self._desk.show(request_id, asker), asker.user, -1)
+    async def _judge(self, verdict: int, request_id: str, asker: Asker, payload: Payload) -> None:
+        answer = await self._desk.show(request_id, asker)
+        await self._desk.feedback.judge(answer, asker.user, verdict, event_id(payload))
 
     async def _mail(self, request_id: str, asker: Asker, payload: Payload) -> None:
-        answer = await self._desk.show(request_id, asker)
-        home = await self._desk.homes.of(request_id)
-        screen = await self._mailman.screen(answer, texts_for(home.locale), DIRECT_LIMIT)
-        person = await self._bot.fetch_user(payload.user_id)
-        channel = await person.create_dm()
-        message = await channel.send(view=screen.view(), files=screen.files())
-        await self._desk.homes.copy(PLATFORM, str(channel.id), str(message.id), request_id)
+        request = (await self._desk.show(request_id, asker)).request
+        await self._desk.copies.want(request, "mail", asker.user, event_id(payload))
 
     def _moderates(self, payload: Payload) -> bool:
         guild = self._bot.get_guild(payload.guild_id) if payload.guild_id else None

@@ -16,7 +16,6 @@ from bot.adapter_card import (
     progress_of,
     sample_picture,
 )
-from bot.card_import import take_cards
 from bot.pictures import Picture
 from bot.slack_frontend.flags import Written, number, read_flags
 from bot.slack_frontend.languages import Languages
@@ -27,7 +26,7 @@ from bot.slack_frontend.screens import Screen, button, lines_screen, sentence_sc
 from bot.slack_frontend.sharing import Sharing
 from bot.slack_frontend.web import SlackRefused, Web, ask
 from bot.texts import Texts, said
-from engine.desk import UPLOAD_MB, Addition, Described, Desk, title_of
+from engine.desk import Addition, Described, Desk, title_of
 from engine.errors import BadOption, StylusError
 from engine.values import Adapter
 
@@ -99,24 +98,6 @@ class Additions:
         file = Picture(EXPORTED, content, words)
         await self._sharing.share(str(direct["channel"]["id"]), None, words, [file])
         return sentence_screen(words)
-
-    async def import_file(self, place: Place, file: dict[str, Any]) -> None:
-        """Takes a file of cards, and tells the person directly how far prompts find them."""
-        await refuse_readers(self._desk, self._web, place.asker)
-        content = await self._web.download(file, UPLOAD_MB * 2**20)
-        texts = await self._languages.of(place.asker)
-        shown: dict[str, Any] = {}
-        async for words in take_cards(self._desk, content, place.asker, texts, admin=True):
-            screen = sentence_screen(words)
-            shown |= {"text": screen.text, "blocks": screen.as_json()}
-            if "ts" in shown:
-                await ask(self._web.client.chat_update(**shown))
-                continue
-            direct = await ask(self._web.client.conversations_open(users=place.asker.user))
-            shown["channel"] = str(direct["channel"]["id"])
-            post = self._web.client.chat_postMessage
-            posted = await ask(post(unfurl_links=False, unfurl_media=False, **shown))
-            shown["ts"] = str(posted["ts"])
 
     async def explain_import(self, place: Place) -> Screen:
         """Says how a file of cards is sent: Slack's commands take none."""

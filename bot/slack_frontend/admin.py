@@ -3,7 +3,7 @@
 Slack shows a command to everybody: who is an admin is checked here, each time.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -63,10 +63,10 @@ class Admin:
         if not await self._web.is_admin(place.asker.user):
             raise NotAllowed("Only admins of this workspace can do that; ask one of them.")
 
-    async def save(self, place: Place, values: dict[str, Any]) -> None:
-        """Takes the settings that were chosen. Raises `NotAllowed`."""
+    async def save(self, place: Place, details: Mapping[str, Any]) -> None:
+        """Takes the settings that were chosen, as an errand has them. Raises `NotAllowed`."""
         await self.refuse_others(place)
-        await self._desk.workspaces.change(place.asker, **read_rules(values))
+        await self._desk.workspaces.change(place.asker, **read_rules(details["values"]))
 
     def _lora(self, word: str) -> Handler:
         handler = self._library.get(word)

@@ -41,7 +41,7 @@ from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.upkeep import EDIT_FORM
 from bot.slack_frontend.web import REFUSALS, SlackRefused, Web
 from bot.status import Status
-from engine.desk import Addition, Desk, Undeliverable
+from engine.desk import Addition, Desk, Errand, Undeliverable
 from engine.errors import StylusError
 from engine.values import Adapter, Answer, Standing
 
@@ -80,6 +80,7 @@ class StylusApp(AsyncApp):
         )
         desk.register(PLATFORM, self._deliver)
         desk.announcing.register(PLATFORM, self._tell)
+        desk.errands.register(PLATFORM, self._do)
         self._listen()
 
     def _make_team(self, web: Web) -> Team:
@@ -124,15 +125,9 @@ class StylusApp(AsyncApp):
     async def _rules_form(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
     ) -> None:
-        await ack()
         view, team = body["view"], await self._team(context)
         place = place_of_form(context, body, view["private_metadata"])
-
-        async def save() -> None:
-            async with team.telling.explaining(place):
-                await team.admin.save(place, view["state"]["values"])
-
-        self.background.start(save())
+        await team.errands.want_soon(place, "rules", {"values": view["state"]["values"]}, ack)
 
     async def _click(self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         click = read_click(str(body["actions"][0]["action_id"]))
@@ -254,6 +249,14 @@ class StylusApp(AsyncApp):
         except SlackRefused:
             return ""  # nobody can be told there
         return await team.additions.tell(addition, adapter, sample)
+
+    async def _do(self, errand: Errand) -> None:
+        """Does what was asked for in its workspace; the desk's doer."""
+        try:
+            team = await self.teams.of(errand.asker.workspace)
+        except SlackRefused:
+            return  # the app is not there any more
+        await team.errands.do(errand)
 
     async def _show_status(self, standing: Standing, status: Status) -> None:
         """Shows a status in its workspace; the board's."""

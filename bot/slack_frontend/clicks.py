@@ -1,18 +1,20 @@
 """Clicks: what buttons do, found by the ids that they carry."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.actions import Action, Click
+from bot.actions import Action, Click, read_click
 from bot.adapter_actions import STATUSES
 from bot.duel import cast_vote, duel_result
 from bot.reply import make_reply
 from bot.slack_frontend.additions import Additions
 from bot.slack_frontend.admin import Admin
 from bot.slack_frontend.background import Background
+from bot.slack_frontend.errands import Errands
 from bot.slack_frontend.listing import Turning
 from bot.slack_frontend.opening import Opener, submit_click
 from bot.slack_frontend.people import Place
@@ -25,6 +27,11 @@ from engine.desk import Desk
 
 Handler = Callable[[Place, Click], Awaitable[None]]
 ASKING = {Action.REROLL, Action.VARY, Action.UPSCALE, Action.RETRY, Action.COMPARE}
+#: What changes something without a request that says so.
+CHANGING = {
+    Action.VOTE, Action.CANCEL, Action.DELETE, Action.FORGET, Action.APPROVE, Action.REJECT,
+    Action.REFINE, *STATUSES,
+}  # fmt: skip
 
 
 class Clicks:
@@ -41,9 +48,12 @@ class Clicks:
         turning: Turning,
         admin: Admin,
         telling: Telling,
+        errands: Errands,
         background: Background,
     ) -> None:
         self._desk = desk
+        self._errands = errands
+        errands.register("click", self._do)
         self._admin = admin
         self._additions = additions
         self._tasks = tasks
@@ -74,8 +84,16 @@ class Clicks:
         if click.action in ASKING:
             await self._opener.open(place, partial(submit_click, self._desk, click), ack)
             return
+        if click.action in CHANGING:
+            await self._errands.want_soon(place, "click", {"click": click.custom_id}, ack)
+            return
         await ack()  # Slack hears of it when we return, so the rest is done behind its back
         self._background.start(self._act(place, click))
+
+    async def _do(self, place: Place, details: Mapping[str, Any]) -> None:
+        click = read_click(str(details["click"]))
+        assert click  # it was stored as one
+        await self._handlers[click.action](place, click)
 
     async def _act(self, place: Place, click: Click) -> None:
         handler = self._handlers.get(click.action)

@@ -1,25 +1,26 @@
 """Messages: a mention in a channel, a direct message, or a message that somebody points at."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.slack_frontend.additions import Additions
-from bot.slack_frontend.background import Background
+from bot.slack_frontend.errands import Errands
 from bot.slack_frontend.escaping import read_text, without_mention
 from bot.slack_frontend.flags import read_flags, to_ask, within
 from bot.slack_frontend.opening import Entry, Opener, alone, submit_text
-from bot.slack_frontend.people import PLATFORM, Place
+from bot.slack_frontend.people import Place
 from bot.slack_frontend.telling import Telling
 from bot.slack_frontend.web import Web
 from engine.desk import Desk
-from engine.errors import BadFile
 from engine.values import Request
 
 #: The words with which a LoRA's file is sent, and those with a file of cards.
 PROPOSE, IMPORT = "lora propose", "lora import"
+#: What Slack says of a file that somebody has sent, as far as we need it.
+FETCHED = ("name", "size", "url_private_download", "url_private")
 
 
 class Messages:
@@ -32,9 +33,10 @@ class Messages:
         opener: Opener,
         additions: Additions,
         telling: Telling,
-        background: Background,
+        errands: Errands,
     ) -> None:
-        self._background = background
+        self._errands = errands
+        errands.register("propose", self._propose)
         self._additions = additions
         self._telling = telling
         self._desk = desk
@@ -61,9 +63,9 @@ class Messages:
 
     async def _ask(self, place: Place, event: dict[str, Any]) -> None:
         text = read_text(without_mention(str(event.get("text", "")), await self._web.me()))
-        if taken := self._taken(place, text, event.get("files", [])):
-            if await self._desk.events.first(PLATFORM, place.origin):
-                self._background.start(taken())
+        if taken := taken_of(text, event.get("files", [])):
+            kind, details = taken
+            await self._errands.want(place, kind, details)
             return
         pictures = [f for f in event.get("files", []) if is_picture(f)]
         if pictures:
@@ -72,26 +74,11 @@ class Messages:
             submit = partial(submit_text, self._desk, self._web, text)
         await self._opener.open_event(place, submit)
 
-    def _taken(
-        self, place: Place, text: str, files: list[dict[str, Any]]
-    ) -> Callable[[], Coroutine[Any, Any, None]] | None:
-        """Returns what takes a message's files into the library, where its words say so."""
-        loras = [file for file in files if is_lora(file)]
-        if loras and text.lower().startswith(PROPOSE):
-            return partial(self._propose, place, loras[0], text[len(PROPOSE) :])
-        if text.lower().strip() == IMPORT:
-            return partial(self._import, place, files)
-        return None
-
-    async def _propose(self, place: Place, file: dict[str, Any], text: str) -> None:
-        async with self._telling.explaining(place):
-            await self._telling.show(place, await self._additions.propose_file(place, file, text))
-
-    async def _import(self, place: Place, files: list[dict[str, Any]]) -> None:
-        async with self._telling.explaining(place):
-            if len(files) != 1:
-                raise BadFile("Send one file of cards with “lora import”, as an export has them.")
-            await self._additions.import_file(place, files[0])
+    async def _propose(self, place: Place, details: Mapping[str, Any]) -> None:
+        (file,) = details["files"]
+        await self._telling.show(
+            place, await self._additions.propose_file(place, file, details["text"])
+        )
 
     async def _start_from(self, files: list[dict[str, Any]], text: str, entry: Entry) -> Request:
         """Changes the picture as the words say; after “inpaint”, only where the second one is
@@ -107,6 +94,21 @@ class Messages:
             return await self._desk.inpaint(contents[0], mask, ask, None, entry.origin, entry.home)
         ask = within(to_ask(text, entry.asker), entry.rules)
         return await self._desk.translate(contents[0], ask, None, entry.origin, entry.home)
+
+
+def taken_of(text: str, files: Sequence[dict[str, Any]]) -> tuple[str, dict[str, Any]] | None:
+    """Returns the errand that takes a message's files into the library, where its words say so."""
+    loras = [known_of(file) for file in files if is_lora(file)]
+    if loras and text.lower().startswith(PROPOSE):
+        return "propose", {"files": loras[:1], "text": text[len(PROPOSE) :]}
+    if text.lower().strip() == IMPORT:
+        return "import", {"files": [known_of(file) for file in files]}
+    return None
+
+
+def known_of(file: dict[str, Any]) -> dict[str, Any]:
+    """Returns what is needed of a file to fetch it."""
+    return {name: file[name] for name in FETCHED if name in file}
 
 
 def is_lora(file: dict[str, Any]) -> bool:

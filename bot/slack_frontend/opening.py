@@ -11,6 +11,7 @@ from bot.actions import Click
 from bot.board import Board
 from bot.following import follow_up
 from bot.slack_frontend.background import Background
+from bot.slack_frontend.errands import ACK_WITHIN
 from bot.slack_frontend.flags import DUEL_NAMES, read_flags, to_ask, within
 from bot.slack_frontend.languages import Languages
 from bot.slack_frontend.people import PLATFORM, Place
@@ -27,8 +28,6 @@ from engine.values import Asker, Home, Request, Rules
 
 log = structlog.get_logger(part="slack")
 
-#: Seconds after which Slack has its acknowledgement, even if the database is slow.
-ACK_WITHIN = 0.6
 #: How often a message waits once more until Slack has room for it.
 PAUSES = 20
 

@@ -4,7 +4,6 @@ The event says which message in which channel and no more; our own table knows t
 that is asked for is stored before Slack has its acknowledgement, and done after it.
 """
 
-import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -13,12 +12,11 @@ from typing import Any
 import structlog
 
 from bot.actions import Action, Click
-from bot.slack_frontend.background import Background
+from bot.slack_frontend.errands import Errands
 from bot.slack_frontend.opening import Opener, submit_click
 from bot.slack_frontend.people import PLATFORM, Place
-from bot.slack_frontend.removal import Removal
 from engine.desk import Desk
-from engine.errors import NotAllowed, StylusError
+from engine.errors import StylusError
 from engine.settings import Slack
 
 log = structlog.get_logger(part="slack")
@@ -29,17 +27,10 @@ Handler = Callable[[str, Place], Awaitable[None]]
 class Reactions:
     """Does what reactions ask for."""
 
-    def __init__(
-        self,
-        desk: Desk,
-        opener: Opener,
-        removal: Removal,
-        background: Background,
-    ) -> None:
+    def __init__(self, desk: Desk, opener: Opener, errands: Errands) -> None:
         self._desk = desk
         self._opener = opener
-        self._removal = removal
-        self._background = background
+        self._errands = errands
         self._actions = read_names(desk.settings.slack)
         self._handlers: dict[Action, Handler] = {
             Action.CANCEL: self._cancel,
@@ -89,18 +80,11 @@ class Reactions:
         await self._opener.open_event(replace(place, thread=thread), submit)
 
     async def _cancel(self, request_id: str, place: Place) -> None:
-        """Whoever asked ends it at once; what Slack has to be asked for comes after the
-        acknowledgement."""
-        if not await self._desk.events.first(PLATFORM, place.origin):
-            return
-        with contextlib.suppress(NotAllowed):  # unless they moderate
-            if await self._desk.cancel(request_id, place.asker):
-                return
-        self._background.start(self._quietly(request_id, self._remove(request_id, place)))
-
-    async def _remove(self, request_id: str, place: Place) -> None:
-        if not await self._removal.cancel(request_id, place.asker):
-            await self._removal.delete(request_id, place.asker)
+        """Whether it ends a request or deletes an answer is settled now: done a second time, the
+        one must not become the other."""
+        ended = (await self._desk.answer(request_id)).phase.final
+        click = Click(Action.DELETE if ended else Action.CANCEL, request_id)
+        await self._errands.want(place, "click", {"click": click.custom_id}, quiet=True)
 
     async def _star(self, request_id: str, place: Place) -> None:
         """The first star shows the answer in the gallery, if it has images and is not private."""
@@ -113,9 +97,8 @@ class Reactions:
             await self._desk.copies.want(answer.request, "gallery", gallery, place.origin)
 
     async def _judge(self, verdict: int, request_id: str, place: Place) -> None:
-        if await self._desk.events.first(PLATFORM, place.origin):
-            answer = await self._desk.show(request_id, place.asker)
-            await self._desk.feedback.judge(answer, place.asker.user, verdict)
+        answer = await self._desk.show(request_id, place.asker)
+        await self._desk.feedback.judge(answer, place.asker.user, verdict, place.origin)
 
     async def _mail(self, request_id: str, place: Place) -> None:
         request = (await self._desk.show(request_id, place.asker)).request

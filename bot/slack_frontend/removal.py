@@ -1,13 +1,14 @@
 """Removal: cancelling and deleting, by the person who asked or an admin of the workspace."""
 
-import contextlib
+from collections.abc import Mapping
+from typing import Any
 
-from bot.slack_frontend.people import PLATFORM
+from bot.slack_frontend.people import PLATFORM, Place
 from bot.slack_frontend.posting import Poster
 from bot.slack_frontend.sharing import Sharing
 from bot.slack_frontend.web import Web
 from engine.desk import Desk
-from engine.errors import NotAllowed, StylusError
+from engine.errors import NotAllowed
 from engine.values import Asker
 
 
@@ -44,17 +45,21 @@ class Removal:
             await self._poster.delete(request.asker.channel, home.message_id)
 
     async def forget(self, asker: Asker) -> tuple[int, int]:
-        """Forgets a person, and deletes the messages and files that show what they asked.
+        """Forgets a person, and deletes the messages and files that show what they asked; what
+        cannot be deleted now is deleted later.
 
         Returns how many requests and how many images are gone.
         """
         done = await self._desk.forgetting.person(PLATFORM, asker.user, asker.workspace)
-        for file_id in done.files:
-            with contextlib.suppress(StylusError):
-                await self._sharing.delete(file_id)
-        for channel, ts in done.messages:
-            with contextlib.suppress(StylusError):  # it may be gone or out of reach
-                for file_id in await self._poster.files_of(channel, ts):
-                    await self._sharing.delete(file_id)
-                await self._poster.delete(channel, ts)
+        for errand in done.errands:
+            await self._desk.errands.do(PLATFORM, errand)
         return done.requests, done.images
+
+    async def erase(self, place: Place, details: Mapping[str, Any]) -> None:
+        """Deletes a message of ours with its files, or files alone."""
+        channel, ts = place.asker.channel, details.get("message")
+        files = await self._poster.files_of(channel, str(ts)) if ts else details["files"]
+        for file_id in files:
+            await self._sharing.delete(str(file_id))
+        if ts:
+            await self._poster.delete(channel, str(ts))

@@ -252,13 +252,13 @@ ENGLISH = Texts(
     lora_approve="Approve",
     lora_reject="Reject",
     lora_exported="The {count} cards of this place, as `stylus lora import` takes them.",
-    lora_imported=(
-        "{count} cards are in the library of this place, {new} of them new; {left} are still to "
-        "be read for prompts."
+    lora_importing="Taking the cards of “{name}”…",
+    lora_imported="{count} cards are taken: {new} new ones, and {again} that were here already.",
+    lora_imported_removed=(
+        "{removed} were removed here and stay removed; add their files to have them again."
     ),
-    lora_imported_all=(
-        "{count} cards are in the library of this place, {new} of them new; prompts find them."
-    ),
+    lora_imported_left="{left} are still to be read for prompts.",
+    lora_imported_all="Prompts find them.",
     lora_import_how=(
         "Slack's commands take no files: attach the file to a message that begins with "
         "“lora import”, to me directly or with a mention of me."

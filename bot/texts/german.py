@@ -350,13 +350,14 @@ GERMAN = Texts(
     lora_approve="Annehmen",
     lora_reject="Ablehnen",
     lora_exported="Die {count} Karten von hier, wie `stylus lora import` sie nimmt.",
-    lora_imported=(
-        "{count} Karten sind hier in der Bibliothek, {new} davon neu; {left} werden noch für "
-        "Prompts gelesen."
+    lora_importing="Die Karten aus „{name}“ werden genommen …",
+    lora_imported="{count} Karten sind genommen: {new} neue, und {again}, die schon da waren.",
+    lora_imported_removed=(
+        "{removed} wurden hier entfernt und bleiben es; füg ihre Dateien hinzu, um sie wieder "
+        "zu haben."
     ),
-    lora_imported_all=(
-        "{count} Karten sind hier in der Bibliothek, {new} davon neu; Prompts finden sie."
-    ),
+    lora_imported_left="{left} werden noch für Prompts gelesen.",
+    lora_imported_all="Prompts finden sie.",
     lora_import_how=(
         "Slacks Befehle nehmen keine Dateien: häng die Datei an eine Nachricht, die mit "
         "„lora import“ beginnt, an mich direkt oder mit meiner Erwähnung."

@@ -228,7 +228,10 @@ class Texts:
     lora_approve: str
     lora_reject: str
     lora_exported: str
+    lora_importing: str
     lora_imported: str
+    lora_imported_removed: str
+    lora_imported_left: str
     lora_imported_all: str
     lora_import_how: str
     lora_decided: str

@@ -74,6 +74,23 @@ events = Table(
     PrimaryKeyConstraint("platform", "event_id"),
 )
 
+# What an event asks for and is done after its acknowledgement; a row goes once that is done.
+errands = Table(
+    "errands",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("platform", Text, nullable=False),
+    Column("workspace", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("details", JSONB, nullable=False),
+    # How often it was begun.
+    Column("tries", SmallInteger, nullable=False, server_default=text("0")),
+    time_column("due_at", now=True),
+    Index("ix_errands_due", "platform", "due_at"),
+)
+
 # One vote a person and duel, for the image of that index.
 duel_votes = Table(
     "duel_votes",

@@ -7,6 +7,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from engine.community.chat_tables import feedback, stars
+from engine.community.events import is_first
 from engine.storage.database import Database
 from engine.values import Answer
 
@@ -26,14 +27,22 @@ class Feedback:
 
     database: Database
 
-    async def judge(self, answer: Answer, user: str, verdict: int) -> None:
-        """Stores a thumb, 1 or -1; a person has one for each answer, the newest counts."""
+    async def judge(
+        self, answer: Answer, user: str, verdict: int, event_id: str | None = None
+    ) -> None:
+        """Stores a thumb, 1 or -1; a person has one for each answer, the newest counts.
+
+        An event that comes again changes nothing.
+        """
         adapters = sorted({a.adapter_id for r in answer.renderings for a in r.loaded})
         row = insert(feedback).values(
             request_id=answer.request.id, user_id=user, verdict=verdict, adapters=adapters
         )
         newest = {"verdict": verdict, "created_at": func.now()}
+        platform = answer.request.asker.platform
         async with self.database.transaction() as connection:
+            if event_id and not await is_first(connection, platform, event_id):
+                return
             await connection.execute(
                 row.on_conflict_do_update(index_elements=["request_id", "user_id"], set_=newest)
             )

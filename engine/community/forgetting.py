@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Table, delete, func, select, update
+from sqlalchemy import ColumnElement, Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.community.chat_tables import duel_votes, feedback, homes, messages, stars
+from engine.community.chat_tables import duel_votes, errands, feedback, homes, messages, stars
+from engine.community.errands import store_errand
 from engine.library.library_tables import additions, listings
 from engine.requests import ledger
 from engine.requests.allowance import keep_count
@@ -27,18 +28,19 @@ from engine.storage.tables import (
     renderings,
     requests,
 )
-from engine.values import OPEN_PHASES
+from engine.values import OPEN_PHASES, Asker
+
+#: The kind of errand that deletes a message of ours or files from a platform.
+ERASE = "erase"
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was removed, and the messages that a frontend has to delete: channel and id."""
+    """What was removed, and the errands of a frontend that has yet to delete what shows it."""
 
     requests: int
     images: int
-    messages: tuple[tuple[str, str], ...]
-    #: The platform's ids of files that it has to delete.
-    files: tuple[str, ...]
+    errands: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +61,31 @@ class Forgetting:
         async with self.database.transaction() as connection:
             mine = await _requests_of(connection, whose)
             await keep_count(connection, whose)
-            shown = await _messages_of(connection, mine)
-            of_platform = select(func.unnest(homes.c.files)).where(homes.c.request_id.in_(mine))
-            files = tuple(await connection.scalars(of_platform))
+            to_erase = await _erase_shown(connection, platform, mine)
             blobs = await blobs_of(connection, mine)
             await empty(connection, mine)
             for table in (feedback, stars, duel_votes):
                 own = (table.c.user_id == user) & table.c.request_id.in_(judged)
                 await connection.execute(delete(table).where(own))
-            await _leave_library(connection, platform, user, workspace)
+            await _drop_traces(connection, platform, user, workspace)
             gone = await unused(connection, blobs)
         for blob in gone:
             await asyncio.to_thread(self.store.remove, blob)
-        return Forgotten(len(mine), len(blobs), shown, files)
+        return Forgotten(len(mine), len(blobs), tuple(to_erase))
 
 
-async def _leave_library(
+async def _drop_traces(
     connection: AsyncConnection, platform: str, user: str, workspace: str | None
 ) -> None:
-    """What the person looked through goes; what they proposed is the workspace's, without them."""
+    """What the person looked through and waits for goes; what they proposed is the workspace's,
+    without them."""
 
     def of_person(table: Table, column: str) -> ColumnElement[bool]:
         own = (table.c.platform == platform) & (table.c[column] == user)
         return own if workspace is None else own & (table.c.workspace == workspace)
 
-    await connection.execute(delete(listings).where(of_person(listings, "user_id")))
+    for table in (listings, errands):
+        await connection.execute(delete(table).where(of_person(table, "user_id")))
     for column in ("user_id", "decided_by"):
         nobody = update(additions).where(of_person(additions, column)).values({column: ""})
         await connection.execute(nobody)
@@ -97,13 +99,25 @@ async def _requests_of(connection: AsyncConnection, whose: ColumnElement[bool]) 
     return list(await connection.scalars(mine))
 
 
-async def _messages_of(
-    connection: AsyncConnection, mine: Sequence[str]
-) -> tuple[tuple[str, str], ...]:
-    rows = await connection.execute(
-        select(messages.c.channel, messages.c.message_id).where(messages.c.request_id.in_(mine))
+async def _erase_shown(
+    connection: AsyncConnection, platform: str, mine: Sequence[str]
+) -> list[int]:
+    """Stores errands that delete the requests' messages and files, and returns their ids.
+
+    They are nobody's: the person is forgotten before they are done.
+    """
+    where = [requests.c.workspace, messages.c.channel, messages.c.message_id]
+    shown = await connection.execute(
+        select(*where).join(requests).where(messages.c.request_id.in_(mine))
     )
-    return tuple((row[0], row[1]) for row in rows)
+    files = await connection.execute(
+        select(requests.c.workspace, homes.c.files)
+        .join(requests)
+        .where(homes.c.request_id.in_(mine), homes.c.files != [])
+    )
+    to_erase = [(Asker(platform, one[0]), {"files": list(one[1])}) for one in files]
+    to_erase += [(Asker(platform, one[0], one[1]), {"message": one[2]}) for one in shown]
+    return [await store_errand(connection, who, ERASE, what) for who, what in to_erase]
 
 
 async def blobs_of(connection: AsyncConnection, mine: Sequence[str]) -> list[str]:

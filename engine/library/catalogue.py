@@ -31,11 +31,26 @@ ADAPTER_COLUMNS = tuple(adapters.c[name] for name in Adapter.__dataclass_fields_
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of the cards of an import, beside those that were refreshed."""
+
+    #: Cards that the catalogue had not.
+    new: int = 0
+    #: Cards of adapters that were removed here: no import brings one back.
+    removed: int = 0
+
+    def __add__(self, other: "Stored") -> "Stored":
+        return Stored(self.new + other.new, self.removed + other.removed)
+
+
+@dataclass(frozen=True, slots=True)
 class Imported:
-    """How many cards were stored and how many of them had to be embedded."""
+    """How many cards were stored, how many of them had to be embedded, and what became of them."""
 
     cards: int
     embedded: int
+    new: int
+    removed: int
 
 
 async def store_cards(connection: AsyncConnection, cards: Sequence[Card]) -> list[str]:
@@ -108,7 +123,7 @@ async def import_cards(
     What a refiner made of a card that has not changed stays, and so does what admins wrote.
     Raises `BadFile` naming the card's number; the cards before it stay.
     """
-    count = 0
+    count, stored = 0, Stored()
     batch: dict[Name, Mapping[str, Any]] = {}
     for count, raw in enumerate(raw_cards, 1):
         try:
@@ -118,33 +133,38 @@ async def import_cards(
             raise BadFile(f"Card number {count} is refused: {error}") from error
         batch[name] = raw
         if len(batch) >= EMBED_BATCH:
-            await _store_batch(database, batch, refine)
-    await _store_batch(database, batch, refine)
-    return Imported(count, await embed_pending(database, embedder, tell))
+            stored += await _store_batch(database, batch, refine)
+    stored += await _store_batch(database, batch, refine)
+    embedded = await embed_pending(database, embedder, tell)
+    return Imported(count, embedded, stored.new, stored.removed)
 
 
 async def _store_batch(
     database: Database, batch: dict[Name, Mapping[str, Any]], refine: Refine
-) -> None:
-    if batch:
-        async with database.transaction() as connection:
-            await store_named(connection, batch, refine)
-        batch.clear()
+) -> Stored:
+    if not batch:
+        return Stored()
+    async with database.transaction() as connection:
+        stored = await store_named(connection, batch, refine)
+    batch.clear()
+    return stored
 
 
 async def store_named(
     connection: AsyncConnection,
     raw_by_name: Mapping[Name, Mapping[str, Any]],
     refine: Refine = text_refiner.refine,
-) -> int:
-    """Stores cards where they belong, at most `EMBED_BATCH` at once; returns how many are new."""
+) -> Stored:
+    """Stores cards where they belong, at most `EMBED_BATCH` at once."""
     ids = await find_ids(connection, raw_by_name)
     raw_by_id = {ids[name]: raw for name, raw in raw_by_name.items()}
     cards = {adapter_id: bare(raw) for adapter_id, raw in raw_by_id.items()}
     new = await store_raw(connection, cards, refine)
     workspaces = {ids[name]: name.workspace for name in raw_by_name}
     await place_new(connection, raw_by_id, workspaces, new)
-    return len(new)
+    gone = (adapters.c.status == "removed") & adapters.c.id.in_(raw_by_id)
+    removed = await connection.scalar(select(func.count()).where(gone))
+    return Stored(len(new), removed or 0)
 
 
 async def store_raw(

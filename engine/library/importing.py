@@ -30,10 +30,12 @@ MOST_OWN = 5000
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """How many cards of a file were taken, and how many of them the workspace had not."""
+    """How many cards of a file were taken, how many of them the workspace had not, and how many
+    are of adapters that were removed there: those stay removed."""
 
     cards: int
     new: int
+    removed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +59,15 @@ class Importing:
         if not allowed or not admin.workspace:
             raise NotAllowed("Only an admin changes the library.")
         cards = await asyncio.to_thread(read_own, content, admin.workspace)
-        new = 0
+        stored = catalogue.Stored()
         async with self.database.transaction() as connection:
             for start in range(0, len(cards), EMBED_BATCH):
                 batch = dict(list(cards.items())[start : start + EMBED_BATCH])
-                new += await catalogue.store_named(connection, batch)
+                stored += await catalogue.store_named(connection, batch)
             await _refuse_many(connection, admin.workspace)
             await write_down(connection, admin, "lora", {"import": ["", f"{len(cards)} cards"]})
             await self.queue.defer_embedding(connection)
-        return Taken(len(cards), new)
+        return Taken(len(cards), stored.new, stored.removed)
 
     async def pending(self, asker: Asker) -> int:
         """Returns how many cards of the workspace prompts do not find by their meaning yet."""

@@ -93,14 +93,16 @@ async def _deliver(desk: Desk, part: Part, *, tied: bool) -> None:
             async with desk.database.transaction() as connection:
                 await desk.queue.defer(connection, "deliver", queue, request_id, 0)
 
-    looking = asyncio.create_task(_look_again(desk, part), name="look again")
+    sides = (_look_again(desk, part), _do_errands(desk, part))
+    looking = [asyncio.create_task(side) for side in sides]
     try:
         post = Post(desk.settings, desk.database, desk.queue)
         queues = part.queues
         await work(post, part.platform, queues, device="", concurrency=CONCURRENCY, tied=tied)
     finally:
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
+        for task in looking:
+            task.cancel()
+        await asyncio.gather(*looking, return_exceptions=True)
 
 
 async def _look_again(desk: Desk, part: Part) -> None:
@@ -109,6 +111,14 @@ async def _look_again(desk: Desk, part: Part) -> None:
             posted = await desk.deliver_waiting(part.platform, part.serves)
             DELIVERIES.labels(part.platform, "posted").inc(posted)
             await desk.announcing.tell_waiting(part.platform, part.serves)
+        await asyncio.sleep(LOOK_AGAIN)
+
+
+async def _do_errands(desk: Desk, part: Part) -> None:
+    """Beside the answers, which nobody's long errand shall hold up."""
+    while True:
+        with contextlib.suppress(DatabaseUnavailable):
+            await desk.errands.do_waiting(part.platform, part.serves)
         await asyncio.sleep(LOOK_AGAIN)
 
 

@@ -6,6 +6,7 @@ whoever dies after that, another process posts the copy.
 """
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 from engine.community.events import is_first
 from engine.processes.queue import Queue, delivery_queue
@@ -26,7 +27,8 @@ class Copies:
         """Asks for a copy in a channel or to a person; returns False where none is needed, and for
         an event that comes again."""
         platform = request.asker.platform
-        nonce = f"{request.id}-{event_id}"
+        # Discord takes 25 characters.
+        nonce = f"{request.id}-{sha256(event_id.encode()).hexdigest()[:14]}"
         async with self.database.transaction() as connection:
             first = await is_first(connection, platform, event_id)
             if not first or not await delivery.want_copy(

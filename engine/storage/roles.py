@@ -44,8 +44,8 @@ RIGHTS: Mapping[str, Mapping[str, str]] = {
     },
     "frontend": {
         **_ALL, **_REQUESTS, **_LIBRARY, **_CHATS,
-        "events": WRITE, "workspaces": WRITE, "installations": WRITE, "listings": WRITE,
-        "audit": ADD,
+        "events": WRITE, "errands": WRITE, "workspaces": WRITE, "installations": WRITE,
+        "listings": WRITE, "audit": ADD,
     },
 }  # fmt: skip
 

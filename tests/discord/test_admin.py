@@ -135,7 +135,10 @@ async def test_a_star_shows_the_answer_in_the_gallery_once(discord_server: Serve
     request = await discord_server.prompt(images=2)
     await finish(discord_server.desk, request)
     await discord_server.bob.react(discord_server.last, "⭐")
+    assert len(gallery.history()) == 0, "it is stored, and posted by the desk"
+    assert await discord_server.desk.deliver_waiting("discord") == 1
     await discord_server.ann.react(discord_server.last, "⭐")
+    assert await discord_server.desk.deliver_waiting("discord") == 0
     assert len(gallery.history()) == 1
     assert gallery.last_message
     assert len(gallery.last_message.attachments) == 3

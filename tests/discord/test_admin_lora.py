@@ -309,12 +309,16 @@ async def test_cards_are_imported_from_a_file(
     assert "“cards.jsonl” is larger than 8 MB" in await imported(b"a" * (8 * 2**20 + 1))
     assert await server.count("adapters") == 0
     embedding = asyncio.create_task(embed(server, embedder, 2))  # as the engine does
-    assert "2 cards are in the library of this place, 2 of them new; prompts find them" in (
-        await imported(good)
+    assert await imported(good) == (
+        "2 cards are taken: 2 new ones, and 0 that were here already. Prompts find them."
     )
     await embedding
-    assert "2 cards are in the library of this place, 0 of them new; prompts find them" in (
-        await imported(gzip.compress(good))
+    removed = "update adapters set status = 'removed' where source_id = '1'"
+    async with server.desk.database.transaction() as connection:
+        await connection.execute(text(removed))
+    assert await imported(gzip.compress(good)) == (
+        "2 cards are taken: 0 new ones, and 1 that were here already. 1 were removed here and "
+        "stay removed; add their files to have them again. Prompts find them."
     )
     async with server.desk.database.transaction() as connection:
         ids = await connection.scalars(text("select id from adapters order by id"))

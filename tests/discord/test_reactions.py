@@ -1,7 +1,15 @@
 """Reactions on any message of ours, however old, even after a restart."""
 
+import asyncio
+import contextlib
+
+import discord
+import pytest
+from sqlalchemy import text
+
 from bot.discord_frontend import create_bot
 from engine.community.feedback import Verdicts
+from engine.desk import Errand
 from engine.values import Phase, Request
 from tests.discord.atelier import finish
 from tests.discord.conftest import Server, words_of
@@ -72,11 +80,52 @@ async def test_the_envelope_sends_a_copy_that_can_be_reacted_on(discord_server: 
     request = await answered(discord_server)
     before = discord_server.last.id
     await discord_server.bob.react(discord_server.last, "✉️")
+    assert await discord_server.count("messages") == 1, "it is stored, and posted by the desk"
+    assert await discord_server.desk.deliver_waiting("discord") == 1
     assert discord_server.last.id == before
+    assert request.id in words_of(await direct_message(discord_server))
     assert await discord_server.count("messages") == 2
-    async with discord_server.desk.database.transaction() as connection:
-        assert connection
-    assert request.id in words_of(discord_server.last)
+
+
+async def direct_message(server: Server) -> discord.Message:
+    """Returns the one that the bot has sent Bob."""
+    channel = await (await server.bot.fetch_user(server.bob.id)).create_dm()
+    (found,) = [message async for message in channel.history()]
+    return found
+
+
+@pytest.mark.parametrize("emoji", ["✉️", "⭐"])
+async def test_a_copy_that_may_be_out_is_looked_for(discord_server: Server, emoji: str) -> None:
+    """The bot died right after it had posted; its own answer in the channel is no copy."""
+    server = discord_server
+    request = await answered(server)
+    await server.desk.workspaces.change(request.asker, gallery=str(server.channel.id))
+    await server.bob.react(server.last, emoji)
+    assert await server.desk.deliver_waiting("discord") == 1
+    posted = len(server.seen())
+    async with server.desk.database.transaction() as connection:
+        ambiguous = "update deliveries set state = 'posting', posting_at = now() - interval '1 h'"
+        await connection.execute(text(f"{ambiguous} where part <> 'answer'"))
+    assert await server.desk.deliver_waiting("discord") == 1
+    assert len(server.seen()) == posted
+    assert posted == (2 if emoji == "⭐" else 1)
+
+
+async def test_a_bot_that_died_before_it_deleted_is_gone_on_with(discord_server: Server) -> None:
+    server = discord_server
+    await answered(server)
+    shown = server.last
+
+    async def die(errand: Errand) -> None:
+        raise asyncio.CancelledError
+
+    server.desk.errands.register("discord", die)
+    with contextlib.suppress(asyncio.CancelledError):
+        await server.ann.react(shown, "❌")
+    assert shown.id in server.seen()
+    await server.env.restart_bot(create_bot(server.desk))
+    assert await server.desk.errands.do_waiting("discord") == 1
+    assert shown.id not in server.seen()
 
 
 async def test_other_messages_and_emoji_mean_nothing(discord_server: Server) -> None:

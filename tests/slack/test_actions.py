@@ -101,7 +101,9 @@ async def test_an_event_that_comes_again_cancels_but_does_not_delete(workspace: 
         "item": {"type": "message", "channel": ART, "ts": root["ts"]},
     }
     first = await workspace.slack.event(event)
+    await workspace.settled()
     await workspace.slack.event(event, event_id=first, retry=1)
+    await workspace.settled()
     assert [m["ts"] for m in workspace.slack.messages()] == [root["ts"]]
     await workspace.slack.react(root, "x", ANN)
     await workspace.settled()

@@ -131,21 +131,24 @@ async def test_a_file_of_cards_is_imported_in_a_message(
     for files, sentence in (
         ([line], "Only those who look after"),
         ([], "Send one file of cards"),
-        ([b"{"], "Line 1 of the file is not JSON"),
     ):
         sent = [slack.upload(ANN, "cards.jsonl", content) for content in files]
         await slack.mention("lora import", files=sent)
         await workspace.settled()
         assert sentence in words_of(slack.whispers[-1])
         await workspace.desk.workspaces.change(ADMINS, librarians=(ANN,))
+    await slack.mention("lora import", files=[slack.upload(ANN, "cards.jsonl", b"{")])
+    await workspace.settled()
+    assert "Line 1 of the file is not JSON" in words_of(slack.messages(DM)[-1])
     assert await workspace.count("adapters") == 0
     assert "Slack's commands take no files" in await told(workspace, "lora import")
     await slack.mention("Lora import", files=[slack.upload(ANN, "x.jsonl", line)])
     while not await embed_pending(workspace.desk.database, embedder):  # as the engine does
-        assert not slack.messages(DM)
+        assert "Prompts find" not in words_of(slack.messages(DM)[-1])
     await workspace.settled()
-    (message,) = slack.messages(DM)
-    assert "1 cards are in the library of this place, 1 of them new" in words_of(message)
+    (_, message) = slack.messages(DM)
+    taken = "1 cards are taken: 1 new ones, and 0 that were here already. Prompts find them."
+    assert taken in words_of(message)
     async with workspace.desk.database.transaction() as connection:
         rows = await connection.execute(select(adapters.c.id, adapters.c.workspace))
         assert rows.all() == [("@:T1/test:1", ":T1")]
