@@ -20,6 +20,8 @@ import structlog
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from engine.composing import llm_composer
+from engine.composing.llm_memory import Memory
 from engine.configuration import load_settings
 from engine.desk import Desk, open_desk
 from engine.library import catalogue as engine_catalogue
@@ -34,7 +36,12 @@ from tests.cards import CARDS, WITHOUT_FILE, adapter_id
 from tests.loopback_llm import LoopbackLlm, serve_llm
 
 # The same examples in every run, however slow the machine; `HYPOTHESIS_PROFILE` looks further.
-hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.register_profile("search", max_examples=1000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
@@ -66,6 +73,13 @@ class Server:
     def drop(self, name: str) -> None:
         """Removes a database, whoever is still connected."""
         self.run(f"drop database if exists {name} with (force)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The simulated Discord waits for the bot for as long as a busy machine may need."""
+    for item in items:
+        if "simcord_env" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.simcord(settle_timeout=60))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -195,6 +209,8 @@ def embedder() -> MiniLM:
 
 
 @pytest.fixture
-async def loopback_llm() -> AsyncIterator[LoopbackLlm]:
+async def loopback_llm(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LoopbackLlm]:
+    """Nothing that it was asked before is known: servers of two tests may have the same port."""
+    monkeypatch.setattr(llm_composer, "MEMORY", Memory())
     async with serve_llm() as llm:
         yield llm

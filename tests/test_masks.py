@@ -1,7 +1,7 @@
 """Masks: every one is a choice per task, none repeats, and the product is never built."""
 
 from math import prod
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given
@@ -148,9 +148,9 @@ def test_the_seed_alone_decides() -> None:
 def test_a_product_too_large_to_build_is_drawn_at_once(seed: int) -> None:
     composed = composition(*(tuple(f"a{n}.{i}" for i in range(3)) for n in range(30)))
     assert product(composed) > 10**15
-    began = perf_counter()
+    began = thread_time()
     masks = draw_masks(composed, 10, seed, limit=4096).masks
-    assert perf_counter() - began < 0.5
+    assert thread_time() - began < 0.5
     assert len(set(masks)) == 10
     sizes = {len(mask.on) for mask in masks[1:]}
     assert len(sizes) > 1, "the order is not that of the numbers"

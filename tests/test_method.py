@@ -165,6 +165,7 @@ async def test_no_transaction_is_open_while_the_llm_thinks(
             text(
                 "select count(*) from pg_stat_activity where xact_start is not null"
                 " and datname = current_database() and pid <> pg_backend_pid()"
+                " and backend_type = 'client backend'"
             )
         )
     planning.cancel()

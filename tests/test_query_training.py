@@ -19,7 +19,7 @@ def directions(count: int, chooser: np.random.Generator) -> Vectors:
     return unit
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def chooser() -> np.random.Generator:
     return np.random.default_rng(0)
 

@@ -294,7 +294,7 @@ class LoopbackDiscord:
         async with self._changed:
             self._changed.notify_all()
 
-    async def until(self, condition: Any, seconds: float = 60) -> Any:
+    async def until(self, condition: Any, seconds: float = 120) -> Any:
         """Waits until the condition, asked after every call, returns something."""
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(condition)

@@ -65,7 +65,8 @@ async def _serve(app: StylusApp) -> None:
     await runner.setup()
     try:
         await web.TCPSite(runner, host, int(port)).start()
-        log.info("listening", address=f"{host}:{port}")
+        taken = runner.addresses[0][1]  # port 0 is whichever is free
+        log.info("listening", address=f"{host}:{taken}")
         await (app.renewing.run() if app.oauth_flow else asyncio.Event().wait())
     except (OSError, OverflowError) as error:
         raise BadSettings(

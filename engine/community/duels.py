@@ -109,7 +109,7 @@ class Duels:
                 requests.c.created_at <= self._begun(),
                 ~told.exists(),
             )
-            .order_by(requests.c.created_at)
+            .order_by(requests.c.created_at, requests.c.id)
         )
         async with self.database.transaction() as connection:
             found = (await connection.execute(due)).all()

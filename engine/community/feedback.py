@@ -66,7 +66,7 @@ class Feedback:
             rows = await connection.execute(
                 select(feedback.c.adapters, good, bad)
                 .group_by(feedback.c.adapters)
-                .order_by(func.count().desc())
+                .order_by(func.count().desc(), feedback.c.adapters)
             )
             return [Verdicts(tuple(row[0]), row[1], row[2]) for row in rows]
 

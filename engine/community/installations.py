@@ -84,7 +84,7 @@ class Installations:
                 .where(
                     installations.c.platform == self.platform, installations.c.expires_at < before
                 )
-                .order_by(installations.c.expires_at)
+                .order_by(installations.c.expires_at, installations.c.workspace)
             )
             return [self._opened(row) for row in rows]
 

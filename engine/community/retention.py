@@ -20,6 +20,8 @@ from engine.values import FINAL_PHASES
 
 #: Requests that one look removes at most: it must not hold up what people wait for.
 MOST = 500
+#: The same requests in every look, though many may have ended in the same moment.
+_OLDEST = (requests.c.finished_at, requests.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ async def _expire_requests(database: Database, store: BlobStore, days: int) -> i
         return 0
     async with database.transaction() as connection:
         old = select(requests.c.id).where(_ended_before(days), requests.c.prompt != "")
-        ids = list(await connection.scalars(old.order_by(requests.c.finished_at).limit(MOST)))
+        ids = list(await connection.scalars(old.order_by(*_OLDEST).limit(MOST)))
         blobs = await blobs_of(connection, ids)
         await empty(connection, ids)
         gone = await unused(connection, blobs)
@@ -57,7 +59,7 @@ async def _expire_images(database: Database, store: BlobStore, days: int) -> int
     starred = exists().where(stars.c.request_id == requests.c.id)
     async with database.transaction() as connection:
         old = select(requests.c.id).where(_ended_before(days), shown, ~starred)
-        ids = list(await connection.scalars(old.order_by(requests.c.finished_at).limit(MOST)))
+        ids = list(await connection.scalars(old.order_by(*_OLDEST).limit(MOST)))
         of_images = renderings.c.rendering["blob"].astext
         blobs = list(
             await connection.scalars(select(of_images).where(renderings.c.request_id.in_(ids)))

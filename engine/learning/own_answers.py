@@ -83,6 +83,6 @@ _TOLD = text(
                    or jsonb_array_length(coalesce(q.overrides -> 'pin', '[]')) > 0)
           )
       )
-    order by q.created_at
+    order by q.created_at, q.id
     """
 )

@@ -147,7 +147,7 @@ class Additions:
                     additions.c.platform == asker.platform,
                     additions.c.workspace == asker.workspace,
                 )
-                .order_by(additions.c.created_at)
+                .order_by(additions.c.created_at, additions.c.id)
             )
             return [to_addition(row) for row in rows]
 

@@ -66,7 +66,7 @@ class Announcing:
                     additions.c.state.in_((*UNDER_WAY, "proposed", "refused")),
                     additions.c.told.is_(False),
                 )
-                .order_by(additions.c.created_at)
+                .order_by(additions.c.created_at, additions.c.id)
             )
             return [to_addition(row) for row in rows]
 

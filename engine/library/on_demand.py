@@ -177,7 +177,7 @@ async def _evict(connection: AsyncConnection, most: int) -> list[str]:
     rows = await connection.execute(
         select(adapters.c.id, adapters.c.blob, adapters.c.file_bytes)
         .where(kept, idle)
-        .order_by(adapters.c.used_at)
+        .order_by(adapters.c.used_at, adapters.c.id)
     )
     gone = []
     for row in rows:

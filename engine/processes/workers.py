@@ -63,7 +63,9 @@ async def alive(connection: AsyncConnection, stalled_seconds: float) -> list[Wor
     """Returns the workers that gave a sign of life within that many seconds."""
     limit = func.clock_timestamp() - text(f"interval '{float(stalled_seconds)} seconds'")
     rows = await connection.execute(
-        select(workers).where(workers.c.seen_at > limit).order_by(workers.c.started_at)
+        select(workers)
+        .where(workers.c.seen_at > limit)
+        .order_by(workers.c.started_at, workers.c.role, workers.c.id)
     )
     return [
         Worker(

@@ -18,6 +18,9 @@ from engine.values import Asker
 #: Where a copy goes: to the workspace's gallery, or to a person.
 Copy = Literal["gallery", "mail"]
 
+#: In which order deliveries go out.
+_OLDEST = (deliveries.c.wanted_at, deliveries.c.request_id, deliveries.c.part)
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -82,7 +85,7 @@ async def waiting(
                 and_(deliveries.c.state == "posting", deliveries.c.posting_at < limit),
             ),
         )
-        .order_by(deliveries.c.wanted_at)
+        .order_by(*_OLDEST)
     )
     return [(row[0], Asker(*row[1:])) for row in found]
 
@@ -102,7 +105,7 @@ async def claim(
                     and_(deliveries.c.state == "posting", deliveries.c.posting_at < limit),
                 ),
             )
-            .order_by(deliveries.c.wanted_at)
+            .order_by(*_OLDEST)
             .limit(1)
             .with_for_update(skip_locked=True)
         )

@@ -49,7 +49,7 @@ class History:
                 select(*columns, images, requests.c.created_at, homes.c.files)
                 .outerjoin(homes, homes.c.request_id == requests.c.id)
                 .where(mine, requests.c.prompt != "")
-                .order_by(requests.c.created_at.desc())
+                .order_by(requests.c.created_at.desc(), requests.c.id)
                 .limit(limit)
             )
             return [
@@ -69,6 +69,6 @@ class History:
             rows = await connection.scalars(
                 select(requests.c.id)
                 .where(is_asker(asker), unfinished)
-                .order_by(requests.c.created_at)
+                .order_by(requests.c.created_at, requests.c.id)
             )
             return list(rows)

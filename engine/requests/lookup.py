@@ -140,7 +140,7 @@ class Lookup:
                 .join(requests, requests.c.id == renderings.c.request_id)
                 .outerjoin(homes, homes.c.request_id == requests.c.id)
                 .where(used, visible, here, requests.c.overrides["unsafe"].astext != "true")
-                .order_by(requests.c.created_at.desc(), renderings.c.index)
+                .order_by(requests.c.created_at.desc(), requests.c.id, renderings.c.index)
                 .limit(1)
             )
         shown = blob or adapter.sample

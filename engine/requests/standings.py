@@ -89,7 +89,7 @@ async def load_pace(connection: AsyncConnection) -> Pace | None:
     newest = (
         select(*seen, took)
         .where(requests.c.phase == Phase.RENDERED)
-        .order_by(requests.c.finished_at.desc())
+        .order_by(requests.c.finished_at.desc(), requests.c.id)
         .limit(KNOWN)
     )
     rows = (await connection.execute(newest)).all()

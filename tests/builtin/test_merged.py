@@ -9,6 +9,11 @@ from engine.builtin.merged import Merged
 SCALE = 0.5
 
 
+@pytest.fixture(autouse=True)
+def same_numbers() -> None:
+    torch.manual_seed(2)
+
+
 def network() -> dict[str, nn.Module]:
     torch.manual_seed(1)
     return {"conv": nn.Conv2d(6, 12, 3), "line": nn.Linear(12, 10)}

@@ -12,7 +12,7 @@ from simcord.builders import ChannelHandle, GuildHandle
 from simcord.env import Env
 from sqlalchemy import text
 
-from bot.discord_frontend import create_bot
+from bot.discord_frontend import answers, create_bot
 from bot.discord_frontend.client import StylusBot
 from engine.desk import Desk
 from engine.values import Request
@@ -103,7 +103,9 @@ def simcord_bot(desk: Desk) -> StylusBot:
 
 
 @pytest.fixture
-def discord_server(simcord_env: Env, desk: Desk) -> Server:
+def discord_server(simcord_env: Env, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """A database that is slow to store is another test's."""
+    monkeypatch.setattr(answers, "PATIENCE", 60.0)
     guild = simcord_env.create_guild()
     channel = guild.create_text_channel("art")
     ann = guild.add_member(simcord_env.create_user("ann"))

@@ -3,6 +3,7 @@
 Whatever becomes of the storing, the person gets the request's message or a sentence.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,7 @@ from sqlalchemy import text
 
 from bot.benchmarks.loopback_discord import DEFERRED, Call
 from bot.benchmarks.loopback_server import GUILD, USER
+from bot.discord_frontend.answers import PATIENCE
 from engine.desk import Desk
 from tests.conftest import Server
 from tests.discord.wire import Wire, connect
@@ -37,6 +39,11 @@ async def thinking(wire: Wire, prompt: str = "red star") -> AsyncIterator[str]:
         said = await wire.server.until(lambda: wire.server.answered(asked))
         assert said.body["type"] == DEFERRED
         yield asked
+
+
+def test_discord_has_its_acknowledgement_in_time() -> None:
+    """It takes none after three seconds."""
+    assert PATIENCE < 3 / 2
 
 
 async def stored(wire: Wire) -> int:
@@ -70,13 +77,16 @@ async def test_what_is_refused_late_is_told_to_the_person_alone(wire: Wire) -> N
 
 
 async def kill_the_waiting(wire: Wire) -> None:
-    """The database loses the connections that wait for the line."""
-    async with wire.desk.database.transaction() as connection:
-        waiting = "select pid from pg_locks where locktype = 'advisory' and not granted"
-        killed = await connection.scalars(
-            text(f"select pg_terminate_backend(pid) from ({waiting})")
-        )
-        assert list(killed) == [True]
+    """The database loses the connection that waits for the line."""
+    waiting = "select pid from pg_locks where locktype = 'advisory' and not granted"
+    async with asyncio.timeout(60), wire.desk.database.transaction() as connection:
+        killed: list[bool] = []
+        while not killed:
+            told = await connection.scalars(
+                text(f"select pg_terminate_backend(pid) from ({waiting})")
+            )
+            killed = list(told)
+        assert killed == [True]
 
 
 async def test_a_connection_that_is_lost_meanwhile_loses_nothing(wire: Wire) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from bot.benchmarks.loopback_discord import DEFERRED
 from bot.benchmarks.loopback_server import DIRECT, EVERYTHING, USER, person
+from bot.discord_frontend import answers
 from engine.desk import Desk
 from engine.values import Request
 from tests.discord.atelier import finish
@@ -66,7 +67,10 @@ class Place:
 
 
 @pytest.fixture(params=[ELSEWHERE, AMONG_FRIENDS], ids=["server", "friends"])
-async def place(desk: Desk, request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+async def place(
+    desk: Desk, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Place]:
+    monkeypatch.setattr(answers, "PATIENCE", 60.0)
     async with connect(desk) as wire:
         yield Place(wire, request.param)
 

@@ -40,7 +40,7 @@ async def connect(desk: Desk) -> AsyncIterator[Wire]:
     async with serve_discord() as server, create_bot(desk) as bot:
         await log_in(bot, "a.b.c")
         running = asyncio.create_task(stay_connected(bot))
-        await asyncio.wait_for(server.ready.wait(), 20)
+        await asyncio.wait_for(server.ready.wait(), 60)
         await server.until(lambda: server.commands)
         yield Wire(desk, bot, server)
         running.cancel()

@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from engine.composing import llm_composer
-from engine.composing.llm_memory import Memory
 from engine.retrieving.embedder import MiniLM
 from engine.retrieving.retrieval import Retrieval
 from engine.settings import Settings
@@ -14,12 +12,6 @@ from tests.cards import HOSTILE
 from tests.llm.asking import PROMPT, TITLES, settings_for
 from tests.loopback_llm import LoopbackLlm
 from tests.samples import adapter, retrieval
-
-
-@pytest.fixture(autouse=True)
-def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers of two tests may have the same port."""
-    monkeypatch.setattr(llm_composer, "MEMORY", Memory())
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from bot.command_line import run
 from engine.desk import Desk
 from engine.processes import workers
-from engine.requests.progress import publish
+from engine.requests.progress import CHANNEL, publish
 from engine.values import Overrides, Phase, Progress, Request, SkippedAdapter
 from tests.discord.atelier import begin, compose, fail, finish, render
 from tests.discord.conftest import Server
@@ -236,13 +236,13 @@ class Terminal:
     @asynccontextmanager
     async def _running(self, *arguments: str) -> AsyncIterator[Request]:
         """Yields what a command asks for; ends when the command has ended."""
-        before = await self._stored()
+        before, heard = await self._stored(), await self._listeners()
         async with self._desk.database.transaction() as connection:
             for role in ("engine", "renderer"):  # it starts none of its own then
                 await workers.announce(connection, role, [], "")
         command = asyncio.create_task(asyncio.to_thread(run, [*arguments, "--out", "out"]))
         async with asyncio.timeout(60):
-            while not (new := await self._stored() - before):
+            while not ((new := await self._stored() - before) and await self._listeners() - heard):
                 assert not command.done()
                 await asyncio.sleep(0.01)
             yield (await self._desk.answer(new.pop())).request
@@ -251,6 +251,12 @@ class Terminal:
     async def _stored(self) -> set[str]:
         async with self._desk.database.transaction() as connection:
             return {row.id for row in await connection.exec_driver_sql("select id from requests")}
+
+    async def _listeners(self) -> set[int]:
+        """Returns who hears of steps, which are told once."""
+        statement = f"select pid from pg_stat_activity where query = 'listen {CHANNEL}'"
+        async with self._desk.database.transaction() as connection:
+            return {row.pid for row in await connection.exec_driver_sql(statement)}
 
 
 async def at_a_terminal(terminal: Terminal) -> dict[str, object]:

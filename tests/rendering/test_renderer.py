@@ -251,7 +251,7 @@ def test_adapters_are_read_while_others_are_rendered(checkpoint: Checkpoint, she
                 target=renderer.warm, args=(Job(SAMPLING, [ink], shelf.fetch),)
             )
             thread.start()
-            thread.join(30)
+            thread.join(60)
             (shelf.folder / "ink").unlink()
 
     batch_of(renderer, Job(SAMPLING, [plan(0, {})], shelf.fetch, on_step=meanwhile))

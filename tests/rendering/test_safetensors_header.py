@@ -163,12 +163,12 @@ ENTRIES = st.fixed_dictionaries(
     }
 )
 NAMES = st.sampled_from(["lora_unet_conv_in.alpha", "lora_unet_conv_in.lora_up.weight"]) | st.text()
+#: One fixture serves all examples, and the machine may be slow.
+BUSY = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 HEADERS = st.dictionaries(NAMES, ENTRIES | JSON, max_size=4).map(lambda v: json.dumps(v).encode())
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, deadline=None, suppress_health_check=BUSY)
 @given(header=HEADERS | st.binary(max_size=64), data=st.binary(max_size=64))
 def test_any_file_is_read_or_refused(
     header: bytes, data: bytes, layers: Layers, tmp_path: Path
@@ -178,9 +178,7 @@ def test_any_file_is_read_or_refused(
         read_lora(path, layers, "Neon")
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, deadline=None, suppress_health_check=BUSY)
 @given(data=st.data())
 def test_a_damaged_file_is_read_or_refused(
     data: st.DataObject, layers: Layers, tmp_path: Path

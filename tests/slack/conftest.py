@@ -1,17 +1,19 @@
 """The real bolt app over a real desk, connected to a Slack on loopback."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from psycopg import AsyncConnection
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import text
 
 from bot.benchmarks.loopback_slack.people import People, serve_slack
 from bot.benchmarks.loopback_slack.workspace import APP_TOKEN, ART, TOKEN, Json
-from bot.slack_frontend import create_app
+from bot.slack_frontend import background, create_app, errands, languages, opening
 from bot.slack_frontend.app import StylusApp
 from engine.desk import Desk
 from engine.values import Request
@@ -112,6 +114,14 @@ async def start(slack: People, desk: Desk) -> tuple[StylusApp, AsyncSocketModeHa
     return app, handler
 
 
+@asynccontextmanager
+async def held(desk: Desk, statement: str) -> AsyncIterator[None]:
+    """Somebody else holds a lock of the database."""
+    async with await AsyncConnection.connect(desk.database.conninfo) as connection:
+        await connection.execute(statement.encode())
+        yield
+
+
 def words_of(message: Json) -> str:
     """Returns all text of a message's blocks."""
     return "\n".join(t["text"] for t in _texts(message.get("blocks", [])))
@@ -139,8 +149,14 @@ def ids_of(message: Json) -> list[str]:
 
 
 @pytest.fixture
-async def slack() -> AsyncIterator[People]:
+async def slack(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[People]:
+    """Everybody is patient: what happens where something is slow is another test's."""
+    for module in (opening, errands):
+        monkeypatch.setattr(module, "ACK_WITHIN", 60.0)
+    monkeypatch.setattr(languages, "PATIENCE", 60.0)
+    monkeypatch.setattr(background, "GRACE", 120.0)
     async with serve_slack() as slack:
+        slack.deadline = 60.0
         yield slack
         posted = slack.called("chat.postMessage")
         assert not [one for one in posted if one["unfurl_links"] or one["unfurl_media"]]

@@ -1,4 +1,4 @@
-"""Many people at once: everybody hears within a second, and everything is posted once."""
+"""Many people at once: everybody is heard at once, and everything is posted once."""
 
 import asyncio
 import re
@@ -10,17 +10,22 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.benchmarks.loopback_slack.people import People
 from bot.benchmarks.loopback_slack.workspace import ART, TOKEN, Channel
+from bot.slack_frontend import opening
 from bot.slack_frontend.posting import Poster
 from bot.slack_frontend.screens import Screen
 from bot.slack_frontend.web import Web
 from engine.desk import Desk
 from tests.discord.atelier import compose, render
-from tests.slack.conftest import Workspace
+from tests.slack.conftest import Workspace, held
 
 PEOPLE, EACH = 8, 5
 
 
-async def test_a_crowd_is_heard_at_once_and_answered_once_each(workspace: Workspace) -> None:
+async def test_a_crowd_is_heard_at_once_and_answered_once_each(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody's acknowledgement waits for the database, which takes nothing meanwhile."""
+    monkeypatch.setattr(opening, "ACK_WITHIN", 0.1)
     slack, desk = workspace.slack, workspace.desk
     people = [f"UCROWD{n}" for n in range(PEOPLE)]
     slack.channels[ART].members.update(people)
@@ -29,9 +34,9 @@ async def test_a_crowd_is_heard_at_once_and_answered_once_each(workspace: Worksp
         for person in people
         for seed in range(EACH)
     ]
-    await asyncio.gather(*asked)
+    async with held(desk, "lock table stylus.requests in access exclusive mode"):
+        await asyncio.gather(*asked)
     await workspace.settled()
-    assert slack.slowest_ack < 3
     assert await workspace.count("requests") == PEOPLE * EACH
     roots = [m["ts"] for m in slack.messages()]
     assert len(roots) == PEOPLE * EACH

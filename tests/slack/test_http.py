@@ -49,7 +49,7 @@ async def test_only_signed_requests_are_taken_and_each_once(
             unsigned = await http.post(PATH, data=body, headers=FORM)
             assert [altered.status, old.status, unsigned.status] == [401, 401, 401]
             assert await count(desk, "requests") == 0
-            fresh = FORM | signed(command("help"), age=299)
+            fresh = FORM | signed(command("help"), age=240)
             assert (await http.post(PATH, data=command("help"), headers=fresh)).status == 200
             for _ in range(2):
                 assert (await http.post(PATH, data=body, headers=headers)).status == 200

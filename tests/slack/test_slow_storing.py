@@ -1,17 +1,12 @@
-"""A slow database: Slack has its acknowledgement within three seconds all the same.
-
-The loopback Slack keeps that rule: what is acknowledged later fails the test.
-"""
-
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+"""A slow database: Slack has its acknowledgement within three seconds all the same."""
 
 import pytest
-from psycopg import AsyncConnection
 
-from bot.benchmarks.loopback_slack.workspace import ANN, TEAM
-from engine.desk import Desk
-from tests.slack.conftest import Workspace, words_of
+from bot.benchmarks.loopback_slack.people import People
+from bot.benchmarks.loopback_slack.workspace import ANN, DEADLINE, TEAM
+from bot.slack_frontend import errands, opening, teams
+from bot.slack_frontend.errands import ACK_WITHIN
+from tests.slack.conftest import Workspace, held, words_of
 from tests.slack.test_installing import Installer, installer
 
 __all__ = ["installer"]  # fixture
@@ -19,12 +14,15 @@ __all__ = ["installer"]  # fixture
 LINE = f"select pg_advisory_lock(hashtext('stylus asker'), hashtext('slack/:{TEAM}/{ANN}'))"
 
 
-@asynccontextmanager
-async def held(desk: Desk, statement: str) -> AsyncIterator[None]:
-    """Somebody else holds a lock of the database."""
-    async with await AsyncConnection.connect(desk.database.conninfo) as connection:
-        await connection.execute(statement.encode())
-        yield
+@pytest.fixture(autouse=True)
+def hasty(slack: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the acknowledgement waited for the database, it would never come."""
+    for module in (opening, errands):
+        monkeypatch.setattr(module, "ACK_WITHIN", 0.1)
+
+
+def test_slack_has_its_acknowledgement_in_time() -> None:
+    assert ACK_WITHIN + teams.PATIENCE < DEADLINE / 2
 
 
 async def test_a_command_is_acknowledged_before_it_is_stored(workspace: Workspace) -> None:

@@ -122,6 +122,7 @@ class LoopbackSlack:
         other = type(self)(team, enterprise, token, self._numbers)
         other.served, other.codes, other.url = self.served, self.codes, self.url
         other._addresses, other.door = self._addresses, self.door
+        other.deadline = self.deadline
         self.served[token] = other
         return other
 
@@ -138,7 +139,7 @@ class LoopbackSlack:
     def counts(self) -> Counter[str]:
         return Counter(name for name, _ in self.calls)
 
-    async def until(self, holds: Callable[[], object], seconds: float = 10) -> None:
+    async def until(self, holds: Callable[[], object], seconds: float = 120) -> None:
         """Waits until something holds that a call to us can make true."""
         async with asyncio.timeout(seconds), self.changed:
             await self.changed.wait_for(lambda: bool(holds()))
@@ -159,7 +160,7 @@ class LoopbackSlack:
         given = self._triggers.pop(trigger, None)
         if given is None:
             return "exchanged_trigger_id"
-        return "expired_trigger_id" if time.monotonic() - given > DEADLINE else ""
+        return "expired_trigger_id" if time.monotonic() - given > self.deadline else ""
 
     def say(self, channel: str, user: str, text: str, **more: Any) -> Json:
         """A person writes a message; nobody is told."""
