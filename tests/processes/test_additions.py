@@ -26,7 +26,7 @@ from tests.discord.conftest import words_of as discord_words
 from tests.discord.test_admin import admin_of
 from tests.loopback_files import LoopbackFiles, serve_files
 from tests.processes.conftest import installed
-from tests.processes.installation import Installation, make_lora
+from tests.processes.installation import Installation, fall_silent, make_lora
 from tests.processes.test_path import ask, finish
 from tests.slack.conftest import Workspace, slack, workspace
 from tests.slack.conftest import words_of as slack_words
@@ -229,6 +229,7 @@ async def test_an_engine_killed_in_a_download_loses_nothing(
     path = url.removeprefix(files.url)
     await until(lambda: bool(halves(fetching)))
     await asyncio.to_thread(fetching.started[0].kill)
+    await fall_silent(desk, alive=1)
     assert (await desk.additions.load(made.id)).state == "fetching"
     gate.set()
     await asyncio.to_thread(fetching.start, "engine")

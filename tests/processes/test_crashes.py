@@ -9,7 +9,7 @@ from sqlalchemy import text
 from engine.desk import Described, Desk
 from engine.values import Asker, Phase, Progress, Request
 from tests.loopback_llm import LoopbackLlm
-from tests.processes.installation import Installation, make_lora
+from tests.processes.installation import Installation, fall_silent, make_lora
 from tests.processes.test_path import ask, finish
 
 
@@ -44,6 +44,7 @@ async def test_a_renderer_that_loses_its_gpu_and_one_that_is_killed_are_survived
     assert await asyncio.to_thread(broken.popen.wait, 60) == 0
     assert (await until_step(idle_desk, request)).phase is Phase.RENDERING
     renderer.kill()
+    await fall_silent(idle_desk, alive=1)
     idle.start("renderer")
     answer = await finish(idle_desk, request)
     assert (answer.phase, answer.failure, len(answer.renderings)) == (Phase.RENDERED, None, 2)
@@ -67,6 +68,7 @@ async def test_a_killed_engine_is_survived_once(
     request = await idle_desk.submit(ask())
     await loopback_llm.asked.wait()
     engine.kill()
+    await fall_silent(idle_desk, alive=1)
     loopback_llm.answer([])
     idle.start("engine")
     answer = await finish(idle_desk, request)
@@ -89,9 +91,11 @@ async def test_a_renderer_that_dies_three_times_fails_the_request_and_no_other(
             break
     renderer.kill()
     for _ in range(2):
+        await fall_silent(idle_desk, alive=1)
         renderer = idle.start("renderer")
         await until_step(idle_desk, request)
         renderer.kill()
+    await fall_silent(idle_desk, alive=1)
     idle.start("renderer")
     answer = await finish(idle_desk, request)
     assert answer.phase is Phase.FAILED
@@ -128,6 +132,7 @@ async def test_a_lora_on_its_way_in_outlives_the_renderer_that_checks_it(
     renderer = idle.start("renderer")
     await loopback_llm.asked.wait()
     renderer.kill()
+    await fall_silent(idle_desk, alive=1)
     assert (await idle_desk.additions.load(made.id)).state == "checking"
     assert await from_chats(idle_desk) == 0
     told = {"description": "Lines that wave.", "kind": "", "weight": 0.7, "rating": "safe"}

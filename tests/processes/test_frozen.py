@@ -4,7 +4,7 @@ import signal
 
 from engine.desk import Desk
 from engine.values import Phase
-from tests.processes.installation import Installation
+from tests.processes.installation import Installation, fall_silent
 from tests.processes.test_crashes import until_step
 from tests.processes.test_path import ask, finish
 
@@ -18,6 +18,7 @@ async def test_a_renderer_that_was_only_frozen_changes_nothing_afterwards(
     request = await idle_desk.submit(ask(steps=120))
     await until_step(idle_desk, request)
     frozen.popen.send_signal(signal.SIGSTOP)
+    await fall_silent(idle_desk, alive=1)
     idle.start("renderer")
     answer = await finish(idle_desk, request)
     frozen.popen.send_signal(signal.SIGCONT)

@@ -108,7 +108,7 @@ async def test_a_lost_gpu_stops_its_process_and_hands_on_the_request(settings: S
                 assert await store_plan(connection, await claim(connection, COMPOSING))
             with pytest.raises(HandedOn):
                 await run(post, made, lost)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await stopped.wait()
             async with post.database.transaction() as connection:
                 waiting = await answers.load_answer(connection, made.id)

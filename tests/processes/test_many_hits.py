@@ -45,6 +45,8 @@ async def test_two_hundred_requests_survive_workers_killed_and_frozen(
     idle: Installation, idle_desk: Desk
 ) -> None:
     """Every one ends once, with the images of the claim that was the newest."""
+    # Time passes as it does, and who only has little time is thought dead as well.
+    idle.environment |= {"STYLUS_QUEUE__STALLED": "1.5", "STYLUS_QUEUE__TRIES": "10"}
     idle.environment["STYLUS_LOG__LEVEL"] = "warning"  # nobody reads it
     people = [Asker("console", f"w{n % 4}", user=f"u{n}") for n in range(REQUESTS // 4)]
     made = [await idle_desk.submit(ask(asker=people[n // 4], images=2)) for n in range(REQUESTS)]

@@ -38,6 +38,8 @@ def few_rights(idle: Installation) -> Iterator[dict[str, str]]:
 async def test_workers_with_few_rights_outlive_a_database_that_starts_again(
     idle: Installation, idle_desk: Desk, few_rights: dict[str, str]
 ) -> None:
+    # On a busy machine a living worker may be thought dead, even several times.
+    idle.environment |= {"STYLUS_QUEUE__STALLED": "1.5", "STYLUS_QUEUE__TRIES": "10"}
     workers = [idle.spawn(role, STYLUS_DATABASE__URL=url) for role, url in few_rights.items()]
     for worker in workers:
         worker.until(" ready ")

@@ -28,8 +28,6 @@ async def rendered_once(desk: Desk, request: Request) -> bool:
 
 
 async def test_renderers_first_then_engines(idle: Installation, idle_desk: Desk) -> None:
-    # Nobody dies here, however busy the machine is.
-    idle.environment["STYLUS_QUEUE__STALLED"] = "60"
     old_engine, old_renderer = [idle.spawn(role) for role in ("engine", "renderer")]
     for worker in (old_engine, old_renderer):
         worker.until(" ready ")
