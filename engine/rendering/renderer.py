@@ -184,7 +184,8 @@ class Renderer:
         """`progress`: how many batches are done, and how many there are in all."""
         jobs = list({item.place[0]: item.job for item in items}.values())
         before, all_ = progress
-        rows = [[n for n, item in enumerate(items) if item.job is job] for job in jobs]
+        placed = sorted(range(len(items)), key=lambda row: items[row].place)
+        rows = [[row for row in placed if items[row].job is job] for job in jobs]
         # Taken to the device once: at every step it would have to wait for that.
         own = [torch.tensor(numbers, device=self.layers.device) for numbers in rows]
 

@@ -105,6 +105,20 @@ def test_jobs_share_one_batch_and_get_their_own_images(checkpoint: Checkpoint, f
         assert [one.loaded for one in outcome.images] == [one.loaded for one in alone.images]
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_latents_are_told_in_the_order_of_the_plans(
+    order: tuple[int, int], checkpoint: Checkpoint, fetch: Any
+) -> None:
+    """However images with the same adapters are put beside each other."""
+    seen: list[Tensor] = []
+    plans = [BOB[n] for n in order]
+    batch_of(Renderer(checkpoint), Job(SAMPLING, plans, fetch, on_latents=seen.append))
+    alone: list[Tensor] = []
+    for one in plans:
+        batch_of(Renderer(checkpoint), Job(SAMPLING, [one], fetch, on_latents=alone.append))
+    assert (seen[0] - torch.cat([alone[0], alone[4]])).abs().max() < 1e-4
+
+
 def test_only_jobs_that_agree_are_company(fetch: Any) -> None:
     job = Job(SAMPLING, ADA, fetch)
     assert job.company == Job(SAMPLING, BOB, fetch).company
