@@ -32,10 +32,15 @@ async def measure(
     if model is None:
         async with open_desk(settings) as desk, temporary_workers(desk, tell):
             return await _measured(desk, images, turns, tell)
-    async with (
-        model.settings(settings, tell) as random,
-        installation(random, model.base, tell) as desk,
-    ):
+    async with model.settings(settings, tell) as random:
+        return await measure_random(random, model, images, turns, tell)
+
+
+async def measure_random(
+    random: Settings, model: RealSize, images: int, turns: int, tell: Callable[[str], None]
+) -> list[Figure]:
+    """The same with settings that name the model, in an installation of its own."""
+    async with installation(random, model.base, tell) as desk:
         return await _measured(desk, images, turns, tell)
 
 

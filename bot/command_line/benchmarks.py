@@ -12,6 +12,7 @@ from bot.benchmarks import (
     command,
     compose,
     formats,
+    gpu,
     hostile,
     idle,
     injections,
@@ -105,6 +106,34 @@ def bench_masks(
     settings = settings_for_command()
     measuring = masks.measure(settings, _real_size(model, side, steps), turns, news_console().print)
     report("masks", measuring, settings.renderer.device, as_json)
+
+
+def bench_fidelity(
+    sheet: Annotated[Path | None, typer.Option(help="Write the pictures into this PNG.")] = None,
+    model: Model = None,
+    side: Side = None,
+    steps: Steps = 30,
+    as_json: Json = False,
+) -> None:
+    """Images of one batch against PEFT's, in single and in half precision."""
+    settings = settings_for_command()
+    real = _real_size(model, side, steps)
+    measuring = masks.fidelity(settings, real, sheet, news_console().print)
+    report("fidelity", measuring, settings.renderer.device, as_json)
+
+
+def bench_gpu(
+    model: Model = None,
+    turns: Turns = 5,
+    side: Side = None,
+    steps: Steps = 30,
+    as_json: Json = False,
+) -> None:
+    """All figures that want a GPU, one after the other, for both families or for one."""
+    settings = settings_for_command()
+    sizes = [RealSize(one, side, steps) for one in Family if model in (None, one)]
+    measuring = gpu.measure(settings, sizes, turns, news_console().print)
+    report("gpu", measuring, settings.renderer.device, as_json)
 
 
 def bench_compile(
@@ -235,6 +264,8 @@ BENCHMARKS: dict[str, Callable[..., None]] = {
     "compose": bench_compose,
     "injections": bench_injections,
     "masks": bench_masks,
+    "fidelity": bench_fidelity,
+    "gpu": bench_gpu,
     "compile": bench_compile,
     "formats": bench_formats,
     "hostile": bench_hostile,

@@ -5,7 +5,6 @@ against diffusers with PEFT, which renders one mask after the other. All run in 
 are medians over the turns, since the machine's speed changes meanwhile.
 """
 
-import copy
 import math
 import tempfile
 import time
@@ -13,12 +12,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-import diffusers
 import torch
 
-from engine.errors import Unavailable
 from engine.operations.figures import Figure
 from engine.rendering.adapters import Use, applied
 from engine.rendering.checkpoint import Checkpoint
@@ -29,6 +25,7 @@ from engine.rendering.lora_layout import MAX_RANK
 from engine.rendering.memory import release
 from engine.rendering.random_loras import KINDS, kinds_like, three_adapters, write_random
 from engine.rendering.recording import Record, record_cuda
+from engine.rendering.reference import reference_of
 from engine.values import ImagePlan, Sampling
 
 WEIGHT = 0.8
@@ -79,7 +76,7 @@ class _Stage:
         self._plans = [ImagePlan(n, n, PROMPT, "", ()) for n in range(len(MASKS))]
         self.loras = [read_lora(file, layers, file.name) for file in files]
         self._kinds = kinds_like(self.loras[0], layers)
-        self._pipeline = _pipeline(checkpoint, files)
+        self._pipeline = reference_of(checkpoint, files)
 
     def turn(self) -> Row:
         """Seconds of each way, one after the other."""
@@ -157,41 +154,6 @@ class _Stage:
                 generator=torch.Generator().manual_seed(plan.seed),
                 output_type="latent",
             )
-
-
-def _pipeline(checkpoint: Checkpoint, files: Sequence[Path]) -> Any:
-    """diffusers with PEFT on a copy of the checkpoint: PEFT rebuilds a model's layers."""
-    if checkpoint.text_encoder_2 is None:
-        kind: Any = diffusers.StableDiffusionPipeline
-        more: dict[str, Any] = {
-            "safety_checker": None,
-            "feature_extractor": None,
-            "requires_safety_checker": False,
-        }
-    else:
-        kind = diffusers.StableDiffusionXLPipeline
-        second = copy.deepcopy(checkpoint.text_encoder_2)
-        more = {"text_encoder_2": second, "tokenizer_2": checkpoint.tokenizer_2}
-    scheduler: Any = diffusers.DDIMScheduler
-    pipeline = kind(
-        vae=checkpoint.vae,
-        text_encoder=copy.deepcopy(checkpoint.text_encoder),
-        tokenizer=checkpoint.tokenizer,
-        unet=copy.deepcopy(checkpoint.unet),
-        scheduler=scheduler.from_config(checkpoint.scheduler_config),
-        **more,
-    )
-    pipeline.set_progress_bar_config(disable=True)
-    try:
-        for number, file in enumerate(files):
-            pipeline.load_lora_weights(
-                str(file.parent), weight_name=file.name, adapter_name=f"a{number}"
-            )
-    except ValueError as error:
-        raise Unavailable(
-            'PEFT is not installed, which this compares with; run pip install -e ".[dev]".'
-        ) from error
-    return pipeline
 
 
 def _seconds(checkpoint: Checkpoint, work: Callable[[], None]) -> float:
