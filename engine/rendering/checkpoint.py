@@ -55,22 +55,26 @@ class Checkpoint:
         return sum(weight.nbytes for model in models for weight in model.parameters())
 
     def encode(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
-        """Latents of images (count, 3, height, width), -1 to 1; some encoders draw noise."""
-        latents = self._encode(pixels.to(self.vae.dtype), generator)
-        if self.vae.dtype != torch.float32 and not bool(torch.isfinite(latents).all()):
+        """Latents of images (count, 3, height, width), -1 to 1; some encoders draw noise.
+
+        In float32, and once: what a seed stands for depends neither on the number type nor on what
+        had to be encoded again.
+        """
+        mean, spread = self._encode(pixels.to(self.vae.dtype))
+        if self.vae.dtype != torch.float32 and not bool(torch.isfinite(mean).all()):
             with self.exact_vae():
-                latents = self._encode(pixels.float(), generator)
-        scaled: Tensor = latents * self.vae.config.scaling_factor
+                mean, spread = self._encode(pixels.float())
+        if spread is not None:
+            mean = mean + spread * torch.randn(mean.shape, generator=generator).to(spread)
+        scaled: Tensor = mean * self.vae.config.scaling_factor
         return scaled.to(self.dtype)
 
-    def _encode(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
+    def _encode(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The latents' mean and how far they spread around it, where they do."""
         encoded = self.vae.encode(pixels)
-        latents: Tensor = (
-            encoded.latent_dist.sample(generator)
-            if hasattr(encoded, "latent_dist")
-            else encoded.latents
-        )
-        return latents
+        if not hasattr(encoded, "latent_dist"):
+            return encoded.latents, None
+        return encoded.latent_dist.mean, encoded.latent_dist.std
 
     @contextmanager
     def exact_vae(self) -> Iterator[None]:

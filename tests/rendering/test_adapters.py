@@ -136,6 +136,32 @@ def test_weights_lie_in_memory_as_the_layers_own(
     )
 
 
+class Merging(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of weights that are merged."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes = 0
+
+    def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        self.bytes += made.nbytes if "baddbmm" in str(func) else 0
+        return made
+
+
+@pytest.mark.parametrize(("room", "merged"), [(4, 4), (3, 0)])
+def test_merged_weights_take_no_more_memory_than_there_is_for_them(
+    room: int, merged: int, layers: Layers, loras: dict[str, Lora]
+) -> None:
+    images = [[Use(loras["ink"], weight)] for weight in (0.2, 0.4, 0.6, 0.8)]
+    linear = {n: part for n, part in loras["ink"].layers.items() if not n.endswith("conv1")}
+    images = [[Use(Lora("ink", linear), use.weight) for use in uses] for uses in images]
+    slot = sum(layers.modules[name].weight.nbytes for name in linear)  # type: ignore[union-attr]
+    with torch.inference_mode(), Merging() as seen, applied(layers, images, room * slot):
+        pass
+    assert seen.bytes == merged * slot
+
+
 @pytest.mark.parametrize("slot_bytes", [0, SLOT_BYTES])
 def test_half_precision_and_channels_last_are_close(
     slot_bytes: int, checkpoint: Checkpoint, loras: dict[str, Lora]

@@ -1,4 +1,4 @@
-"""Latents become images; broken ones are tried once more in float32 and then refused."""
+"""Latents become images, and pictures latents; what breaks is tried once more in float32."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -61,3 +61,14 @@ def test_half_precision_that_overflows_is_decoded_in_float32(own: Checkpoint) ->
     image = decode_image(half, LATENTS[:1].half(), 0)
     assert np.asarray(image).std() > 0
     assert half.vae.dtype == torch.float16
+
+
+def test_pictures_that_overflow_half_precision_are_encoded_in_float32(own: Checkpoint) -> None:
+    own.vae.encoder.conv_in.weight.mul_(200_000.0)
+    pixels = torch.rand((1, 3, 16, 16), generator=torch.Generator().manual_seed(2)) * 2 - 1
+    exact = own.encode(pixels, torch.Generator().manual_seed(1))
+    half = replace(own, vae=own.vae.to(torch.float16), dtype=torch.float16)
+    assert not half.vae.encode(pixels.half()).latent_dist.mean.isfinite().all()
+    latents = half.encode(pixels, torch.Generator().manual_seed(1))
+    assert latents.dtype == half.vae.dtype == torch.float16
+    assert (latents - exact).abs().max() < 0.05
