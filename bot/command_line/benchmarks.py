@@ -124,7 +124,7 @@ def bench_fidelity(
 
 def bench_gpu(
     model: Model = None,
-    turns: Turns = 5,
+    turns: Turns = 3,
     side: Side = None,
     steps: Steps = 30,
     as_json: Json = False,

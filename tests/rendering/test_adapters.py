@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.rendering.adapters import SLOT_BYTES, Use, applied
 from engine.rendering.checkpoint import Checkpoint
-from engine.rendering.layers import Layers
+from engine.rendering.layers import Layers, weight_of
 from engine.rendering.lora_file import Lora, read_lora
 
 from .toys import SAMPLING, kohya, latents_of, plan, random_parts, save
@@ -156,7 +156,7 @@ def test_merged_weights_take_no_more_memory_than_there_is_for_them(
     images = [[Use(loras["ink"], weight)] for weight in (0.2, 0.4, 0.6, 0.8)]
     linear = {n: part for n, part in loras["ink"].layers.items() if not n.endswith("conv1")}
     images = [[Use(Lora("ink", linear), use.weight) for use in uses] for uses in images]
-    slot = sum(layers.modules[name].weight.nbytes for name in linear)  # type: ignore[union-attr]
+    slot = sum(weight_of(layers.modules[name]).nbytes for name in linear)
     with torch.inference_mode(), Merging() as seen, applied(layers, images, room * slot):
         pass
     assert seen.bytes == merged * slot

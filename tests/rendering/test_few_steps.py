@@ -1,9 +1,9 @@
 """Drafts by few-step adapters under their published names, as diffusers with PEFT makes them.
 
-The LCM adapters' names and layers are those of the script that trained them (huggingface/diffusers
-examples/consistency_distillation); those of SDXL-Lightning and Hyper-SD were published in the same
-form, kohya's, without text encoders. Schedulers and guidance are those of their model cards. The
-numbers here are random and the models small: the published files themselves were never at hand.
+Names and layers are those of the script that trains LCM adapters (huggingface/diffusers
+examples/consistency_distillation); SDXL-Lightning's are taken to have kohya's form as well, which
+files for SDXL have with either code's names (`test_formats`, `test_sdxl`). Schedulers and guidance
+are those of the model cards. Numbers are random: the published files were never at hand.
 """
 
 from dataclasses import dataclass, replace
