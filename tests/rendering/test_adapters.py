@@ -153,9 +153,8 @@ class Merging(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def test_merged_weights_take_no_more_memory_than_there_is_for_them(
     room: int, merged: int, layers: Layers, loras: dict[str, Lora]
 ) -> None:
-    images = [[Use(loras["ink"], weight)] for weight in (0.2, 0.4, 0.6, 0.8)]
     linear = {n: part for n, part in loras["ink"].layers.items() if not n.endswith("conv1")}
-    images = [[Use(Lora("ink", linear), use.weight) for use in uses] for uses in images]
+    images = [[Use(Lora("ink", linear), weight)] for weight in (0.2, 0.4, 0.6, 0.8)]
     slot = sum(weight_of(layers.modules[name]).nbytes for name in linear)
     with torch.inference_mode(), Merging() as seen, applied(layers, images, room * slot):
         pass
