@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bot.command_line import run
 from engine.storage.schema import migrate, newest_revision
 from tests.loopback_files import serve_files
 from tests.processes.installation import PROMPT, Installation, make_lora
@@ -181,8 +182,9 @@ def test_the_library_by_commands(idle: Installation, tmp_path: Path) -> None:
     ], "a folder, with what lies beside; also what was removed before"
     cards = tmp_path / "cards.jsonl"
     cards.write_text(json.dumps({"source": "x", "source_id": "1", "title": "A kite"}) + "\n")
-    assert document(idle, "lora", "import", str(cards)) == {"cards": 1, "embedded": 1}
-    assert document(idle, "lora", "import", str(cards)) == {"cards": 1, "embedded": 0}
+    for fresh in (1, 0):
+        told = document(idle, "lora", "import", str(cards))
+        assert told == {"cards": 1, "new": fresh, "removed": 0, "embedded": fresh}
 
 
 async def test_a_lora_is_added_from_a_url(idle: Installation, tmp_path: Path) -> None:
@@ -260,14 +262,36 @@ BAD = [
 ]
 
 
+@pytest.fixture
+def at_home(
+    running: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> pytest.MonkeyPatch:
+    """Commands of this process are those of the installation: starting one takes a second."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in running.environment.items():
+        if name.startswith("STYLUS_") or name == "COLUMNS":
+            monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
 @pytest.mark.parametrize(("arguments", "sentence"), BAD, ids=[" ".join(a)[:30] for a, _ in BAD])
 def test_bad_input_gets_one_sentence(
-    running: Installation, arguments: list[str], sentence: str
+    at_home: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    sentence: str,
 ) -> None:
-    done = running.run(*arguments, "--json")
+    assert run([*arguments, "--json"]) == 2
+    said = capsys.readouterr()
+    assert sentence in json.loads(said.out)["error"]
+    assert "Traceback" not in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_a_process_ends_with_the_code_and_the_sentence(running: Installation) -> None:
+    done = running.run("show", "nothing", "--json")
     assert done.returncode == 2, done.stderr
-    assert sentence in json.loads(done.stdout)["error"]
-    assert "Traceback" not in done.stderr
+    assert "no request “nothing”" in json.loads(done.stdout)["error"]
     assert done.stderr.count("\n") == 1
 
 
@@ -286,13 +310,19 @@ BROKEN = [
 
 @pytest.mark.parametrize(("changes", "code", "sentence"), BROKEN)
 def test_a_broken_installation_gets_one_sentence(
-    running: Installation, changes: dict[str, str], code: int, sentence: str
+    at_home: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, str],
+    code: int,
+    sentence: str,
 ) -> None:
-    done = running.run("prompt", "a star", "--json", **changes)
-    assert done.returncode == code, done.stderr
-    assert sentence in json.loads(done.stdout)["error"]
-    assert "secret" not in done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
+    for name, value in changes.items():
+        at_home.setenv(name, value)
+    assert run(["prompt", "a star", "--json"]) == code
+    said = capsys.readouterr()
+    assert sentence in json.loads(said.out)["error"]
+    assert "secret" not in said.err + said.out
+    assert "Traceback" not in said.err
 
 
 def test_a_missing_checkpoint_ends_the_prompt_and_leaves_nothing_open(
