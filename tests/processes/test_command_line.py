@@ -148,21 +148,41 @@ def test_retrieve_and_compose_alone_and_as_a_batch(running: Installation, tmp_pa
     assert not document(running, "compose", "a star", "--base", "sdxl")["tasks"][0]["adapters"]
 
 
-def test_the_library_by_commands(idle: Installation, tmp_path: Path) -> None:
+def settle_in(installation: Installation, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Commands of this process are those of the installation: starting one takes two seconds."""
+    monkeypatch.chdir(folder)
+    for name, value in installation.environment.items():
+        if name.startswith("STYLUS_") or name == "COLUMNS":
+            monkeypatch.setenv(name, value)
+
+
+def test_the_library_by_commands(
+    idle: Installation,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One after the other in this process."""
+    settle_in(idle, monkeypatch, tmp_path)
+
+    def told(*arguments: str) -> Any:
+        assert run([*arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
     file = make_lora(tmp_path / "my.safetensors", idle.settings, seed=9)
-    added = document(idle, "lora", "add", str(file), "--title", "Wavy", "--trigger", "wavy")
+    added = told("lora", "add", str(file), "--title", "Wavy", "--trigger", "wavy")
     assert added["base"] == "stylus-small"
     assert added["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert document(idle, "lora", "show", added["id"])["title"] == "Wavy"
-    listed = json.loads(idle.run("lora", "search", "wavy", "--json").stdout)
+    assert told("lora", "show", added["id"])["title"] == "Wavy"
+    listed = told("lora", "search", "wavy")
     assert listed[0]["id"] == added["id"]
-    assert document(idle, "lora", "disable", added["id"])["status"] == "disabled"
-    composed = document(idle, "compose", "wavy")
+    assert told("lora", "disable", added["id"])["status"] == "disabled"
+    composed = told("compose", "wavy")
     assert not composed["tasks"][0]["adapters"]
-    document(idle, "lora", "enable", added["id"])
-    assert document(idle, "compose", "wavy")["tasks"][0]["adapters"][0]["id"] == added["id"]
-    document(idle, "lora", "remove", added["id"])
-    log = json.loads(idle.run("audit", "--json").stdout)
+    told("lora", "enable", added["id"])
+    assert told("compose", "wavy")["tasks"][0]["adapters"][0]["id"] == added["id"]
+    told("lora", "remove", added["id"])
+    log = told("audit")
     assert [one["details"] for one in log] == [
         {added["id"]: [was, now]}
         for was, now in (
@@ -173,18 +193,18 @@ def test_the_library_by_commands(idle: Installation, tmp_path: Path) -> None:
         )
     ]
     assert {one["user"] for one in log} == {getpass.getuser()}
-    assert idle.run("lora", "show", added["id"]).returncode == 2
+    assert run(["lora", "show", added["id"]]) == 2
     beside = {"title": "Waves", "trigger_words": ["waves"], "base_model": "Made for a toy"}
     file.with_suffix(".json").write_text(json.dumps(beside))
-    again = json.loads(idle.run("lora", "add", str(tmp_path), "--json").stdout)
+    again = told("lora", "add", str(tmp_path))
     assert [(one["id"], one["title"], one["status"], one["lineage"]) for one in again] == [
         (added["id"], "Waves", "active", "Made for a toy")
     ], "a folder, with what lies beside; also what was removed before"
     cards = tmp_path / "cards.jsonl"
     cards.write_text(json.dumps({"source": "x", "source_id": "1", "title": "A kite"}) + "\n")
     for fresh in (1, 0):
-        told = document(idle, "lora", "import", str(cards))
-        assert told == {"cards": 1, "new": fresh, "removed": 0, "embedded": fresh}
+        counts = {"cards": 1, "new": fresh, "removed": 0, "embedded": fresh}
+        assert told("lora", "import", str(cards)) == counts
 
 
 async def test_a_lora_is_added_from_a_url(idle: Installation, tmp_path: Path) -> None:
@@ -266,11 +286,7 @@ BAD = [
 def at_home(
     running: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> pytest.MonkeyPatch:
-    """Commands of this process are those of the installation: starting one takes a second."""
-    monkeypatch.chdir(tmp_path)
-    for name, value in running.environment.items():
-        if name.startswith("STYLUS_") or name == "COLUMNS":
-            monkeypatch.setenv(name, value)
+    settle_in(running, monkeypatch, tmp_path)
     return monkeypatch
 
 
