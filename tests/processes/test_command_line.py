@@ -207,31 +207,36 @@ def test_the_library_by_commands(
         assert told("lora", "import", str(cards)) == counts
 
 
-async def test_a_lora_is_added_from_a_url(idle: Installation, tmp_path: Path) -> None:
+async def test_a_lora_is_added_from_a_url(
+    idle: Installation,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """Fetched from where it is allowed, checked, pinned, and found by prompts at once."""
+    settle_in(idle, monkeypatch, tmp_path)
+
+    async def told(code: int, *arguments: str) -> Any:
+        assert await asyncio.to_thread(run, [*arguments, "--json"]) == code
+        return json.loads(capsys.readouterr().out)
+
     file = make_lora(tmp_path / "waves.safetensors", idle.settings, seed=11)
     content = file.read_bytes()
     async with serve_files() as server:
         server.contents["/waves.safetensors"] = content
         url = f"{server.url}/waves.safetensors"
-        refused = await asyncio.to_thread(idle.run, "lora", "add", url, "--json")
-        assert refused.returncode == 2
-        assert "is not an https URL" in json.loads(refused.stdout)["error"]
+        assert "is not an https URL" in (await told(2, "lora", "add", url))["error"]
         assert server.asked == []
-        idle.environment |= {
-            "STYLUS_LIBRARY__PRIVATE_HOSTS": "true",
-            "STYLUS_LIBRARY__HOSTS": '["127.0.0.1"]',
-        }
-        added = await asyncio.to_thread(document, idle, "lora", "add", url, "--trigger", "wavy")
-        page = await asyncio.to_thread(idle.run, "lora", "add", f"{server.url}/page", "--json")
+        monkeypatch.setenv("STYLUS_LIBRARY__PRIVATE_HOSTS", "true")
+        monkeypatch.setenv("STYLUS_LIBRARY__HOSTS", '["127.0.0.1"]')
+        added = await told(0, "lora", "add", url, "--trigger", "wavy")
+        page = await told(1, "lora", "add", f"{server.url}/page")
     assert (added["title"], added["link"]) == ("waves", url)
     assert added["sha256"] == hashlib.sha256(content).hexdigest()
-    same = await asyncio.to_thread(idle.run, "lora", "add", str(file), "--json")
-    assert same.returncode == 2
-    assert f"already, as “waves” ({added['id']})" in json.loads(same.stdout)["error"]
-    assert page.returncode == 1
-    assert "sent a web page instead" in json.loads(page.stdout)["error"]
-    composed = await asyncio.to_thread(document, idle, "compose", "wavy")
+    same = await told(2, "lora", "add", str(file))
+    assert f"already, as “waves” ({added['id']})" in same["error"]
+    assert "sent a web page instead" in page["error"]
+    composed = await told(0, "compose", "wavy")
     assert composed["tasks"][0]["adapters"][0]["id"] == added["id"]
 
 
