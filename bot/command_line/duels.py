@@ -1,6 +1,5 @@
 """`stylus duel` and `vote`: two images in an order that nobody knows, and which is better."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -13,21 +12,6 @@ from engine.desk import open_desk
 from engine.values import Ask, Opponent, Overrides
 
 
-class OpponentChoice(StrEnum):
-    """What the method is held against."""
-
-    BASE = "base"
-    ALL = "all"
-    HALF = "half"
-
-
-_OPPONENTS: dict[OpponentChoice, Opponent] = {
-    OpponentChoice.BASE: "base",
-    OpponentChoice.ALL: "all",
-    OpponentChoice.HALF: "half",
-}
-
-
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file."""
     for command in (duel, vote):
@@ -37,15 +21,15 @@ def register(app: typer.Typer) -> None:
 def duel(
     text: Annotated[str, typer.Argument(help="What the images should show.")],
     against: Annotated[
-        OpponentChoice,
+        Opponent,
         typer.Option(help="No adapters, all of each idea at once, or the same at half weight."),
-    ] = OpponentChoice.BASE,
+    ] = "base",
     seed: Seed = None,
     out: Out = OUT,
     as_json: Json = False,
 ) -> None:
     """Make two images to vote on, in an order that nobody knows."""
-    wishes = Overrides(against=_OPPONENTS[against])
+    wishes = Overrides(against=against)
     ask = Ask(asker=console_asker(), prompt=text, seed=seed, overrides=wishes)
     make_answer(lambda desk: desk.duel(ask), out, as_json)
 
