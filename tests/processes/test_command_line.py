@@ -132,20 +132,26 @@ def test_reroll_and_vary(running: Installation, tmp_path: Path) -> None:
     assert all({a["id"] for a in image["adapters"]} == masks[1] for image in varied["images"])
 
 
-def test_retrieve_and_compose_alone_and_as_a_batch(running: Installation, tmp_path: Path) -> None:
-    found = document(running, "retrieve", "a star", "--k", "2")
+def test_retrieve_and_compose_alone_and_as_a_batch(
+    at_home: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def told(*arguments: str) -> Any:
+        assert run([*arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    found = told("retrieve", "a star", "--k", "2")
     assert {c["id"] for c in found["candidates"]} == {"test:star", "test:star2"}
     assert found["seconds"] > 0
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     lines = [{"prompt": PROMPT, "row": 1}, {"prompt": "\u0007", "row": 2}]
     source.write_text("\n".join(map(json.dumps, lines)))
-    document(running, "compose", "--input", str(source), "--output", str(target))
+    told("compose", "--input", str(source), "--output", str(target))
     good, bad = map(json.loads, target.read_text().splitlines())
     assert (good["row"], good["composer"]) == (1, "local")
     assert [task["keyword"] for task in good["tasks"]] == ["red star", "neon glow"]
     assert bad["row"] == 2
     assert "U+0007" in bad["error"]
-    assert not document(running, "compose", "a star", "--base", "sdxl")["tasks"][0]["adapters"]
+    assert not told("compose", "a star", "--base", "sdxl")["tasks"][0]["adapters"]
 
 
 def settle_in(installation: Installation, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
